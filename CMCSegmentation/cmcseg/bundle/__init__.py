@@ -1,0 +1,1 @@
+"""Models as folders: find, import, check, load and save them."""

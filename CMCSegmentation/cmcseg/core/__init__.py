@@ -1,0 +1,1 @@
+"""The nouns of the project: frozen values that need nothing but numpy."""

@@ -1,0 +1,233 @@
+"""What a model promises: its inputs, its organs, its grid, its measured quality, its terms."""
+
+from dataclasses import asdict, dataclass, field
+
+from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import Code, Label, LabelTable
+
+FORMAT = 1  # raised when an older program could misread a newer card
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """One scan that the model accepts.
+
+    Attributes:
+        role: short name used in commands and file names ("ct").
+        title: what a clinician calls it ("CT").
+        modality: DICOM modality ("CT", "MR").
+        intensity: ``window`` (fixed limits) or ``standardise`` (percentiles, mean and deviation).
+        window: lower and upper limit in the scan's units, for ``window``.
+        keywords: words in a series description that suggest this role.
+    """
+
+    role: str
+    title: str
+    modality: str
+    intensity: str
+    window: tuple[float, float] | None = None
+    keywords: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.intensity not in ("window", "standardise"):
+            raise ValueError(f"Intensity rule {self.intensity!r} is not known.")
+        if (self.intensity == "window") != (self.window is not None):
+            raise ValueError(f"Only the rule 'window' takes limits ({self.role}).")
+        if self.window is not None and not self.window[0] < self.window[1]:
+            raise ValueError(f"The window {self.window} of {self.role} is empty.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridSpec:
+    """The working grid: where the network looks.
+
+    Attributes:
+        spacing: mm along the working axes.
+        window: voxels of one sliding window.
+        axes: 3 x 3, working axes as columns in RAS; unit vectors at right angles.
+        follow_scan: turn the working axes to the scan's own nearest axes (thick slices keep
+            their plane) instead of using ``axes`` as they are.
+    """
+
+    spacing: tuple[float, float, float]
+    window: tuple[int, int, int]
+    axes: tuple[tuple[float, float, float], ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    follow_scan: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.spacing) <= 0 or min(self.window) < 1:
+            raise ValueError("Spacing and window of a working grid must be positive.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """How to build the network; the number of inputs and classes follows from the card.
+
+    Attributes:
+        encoder: which encoder ("residual").
+        fusion: which fusion layer ("concat").
+        widths: feature channels per level, finest first.
+        patch: voxels that the stem folds into one position along each axis.
+        strides: per deeper level, the step along each axis.
+        shared_kernels: one set of kernels for all modalities (norms are always per modality).
+    """
+
+    encoder: str = "residual"
+    fusion: str = "concat"
+    widths: tuple[int, ...] = (32, 64, 128, 192)
+    patch: tuple[int, int, int] = (2, 2, 2)
+    strides: tuple[tuple[int, int, int], ...] = ((2, 2, 2), (2, 2, 2), (2, 2, 2))
+    shared_kernels: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.strides) != len(self.widths) - 1:
+            raise ValueError("A network needs one stride fewer than widths.")
+
+    @property
+    def multiple(self) -> tuple[int, int, int]:
+        """A window's shape must be a multiple of this."""
+        factors = [self.patch, *self.strides]
+        return tuple(_product(f[axis] for f in factors) for axis in range(3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleaningRule:
+    """What to tidy after the network: organs reduced to their largest piece, holes filled."""
+
+    largest: tuple[str, ...] = ()
+    fill_holes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """The contract of a bundle.
+
+    Attributes:
+        name: how commands call the model ("abdomen-ct-mr").
+        title: how people call it ("Abdomen CT + MR").
+        version: semantic version of the weights.
+        description: one sentence.
+        inputs: the scans it accepts, in the network's order; any may be left out.
+        table: the organs it finds.
+        grid, network, cleaning: how it works.
+        sha256: of ``model.safetensors``.
+        licence: terms of the weights, in words.
+        intended_use: what it may be used for.
+        trained_on: what it learned from.
+        measured: mean Dice per role and organ on validation cases, and how it was measured.
+        parent: SHA-256 of the model that it was fine-tuned from, else empty.
+        history: what changed, newest last; each entry is a flat record.
+    """
+
+    name: str
+    title: str
+    version: str
+    description: str
+    inputs: tuple[InputSpec, ...]
+    table: LabelTable
+    grid: GridSpec
+    network: NetworkSpec
+    cleaning: CleaningRule = CleaningRule()
+    sha256: str = ""
+    licence: str = ""
+    intended_use: str = "Research use, not for diagnosis."
+    trained_on: str = ""
+    measured: dict = field(default_factory=dict)
+    parent: str = ""
+    history: tuple[dict, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.inputs:
+            raise ValueError("A model card needs a name and at least one input.")
+        if len(set(self.roles)) != len(self.roles):
+            raise ValueError(f"Card {self.name} lists a role twice.")
+        if any(w % m for w, m in zip(self.grid.window, self.network.multiple, strict=True)):
+            raise ValueError(
+                f"The window {self.grid.window} of {self.name} is not a multiple of "
+                f"{self.network.multiple}, as its network needs."
+            )
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles in the network's order."""
+        return tuple(spec.role for spec in self.inputs)
+
+    def input(self, role: str) -> InputSpec:
+        """The specification of a role; raises BadInput that lists the roles there are."""
+        for spec in self.inputs:
+            if spec.role == role:
+                return spec
+        raise BadInput(
+            f"The model {self.name} has no role {role!r}; its roles are {', '.join(self.roles)}."
+        )
+
+    def to_dict(self) -> dict:
+        """JSON-ready form."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @staticmethod
+    def from_dict(value: dict) -> "ModelCard":
+        """Inverse of ``to_dict``.
+
+        Raises:
+            BadInput: when the dictionary is not a card that this program can read.
+        """
+        try:
+            if value["format"] != FORMAT:
+                raise BadInput(
+                    f"This model card has format {value['format']}, this program reads {FORMAT}."
+                )
+            plain = {key: value[key] for key in _PLAIN if key in value}
+            return ModelCard(
+                **plain,
+                inputs=tuple(InputSpec(**_tuples(spec)) for spec in value["inputs"]),
+                table=table_from_dict(value["table"]),
+                grid=GridSpec(**_tuples(value["grid"])),
+                network=NetworkSpec(**_tuples(value["network"])),
+                cleaning=CleaningRule(**_tuples(value["cleaning"])),
+                history=tuple(value.get("history", ())),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"This is not a model card: {error}.") from error
+
+
+_PLAIN = (
+    "name",
+    "title",
+    "version",
+    "description",
+    "sha256",
+    "licence",
+    "intended_use",
+    "trained_on",
+    "measured",
+    "parent",
+)
+
+
+def table_from_dict(value: dict) -> LabelTable:
+    """A label table from its JSON form (``dataclasses.asdict`` of the table)."""
+    labels = []
+    for item in value["labels"]:
+        codes = {k: Code(**item[k]) for k in ("code", "category", "side") if item.get(k)}
+        labels.append(
+            Label(value=item["value"], name=item["name"], color=item["color"], **codes)
+        )
+    mirrored = tuple(tuple(pair) for pair in value.get("mirrored", ()))
+    return LabelTable(labels=tuple(labels), mirrored=mirrored)
+
+
+def _tuples(value: object) -> object:
+    """JSON lists back to tuples, at any depth; dictionaries keep their keys."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value
+
+
+def _product(values) -> int:  # noqa: ANN001
+    result = 1
+    for value in values:
+        result *= value
+    return result

@@ -1,0 +1,35 @@
+"""How far a long piece of work has come."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Measured work done over measured work to do.
+
+    Attributes:
+        stage: what is being done, in the user's words ("segmenting the MR").
+        done: units finished, from 0 to ``total``.
+        total: units in all, at least 1.
+    """
+
+    stage: str
+    done: float
+    total: float
+
+    def __post_init__(self) -> None:
+        if self.total <= 0 or not 0 <= self.done <= self.total:
+            raise ValueError(f"Progress {self.done}/{self.total} is outside 0 to total.")
+
+    @property
+    def fraction(self) -> float:
+        """Share done, 0 to 1."""
+        return self.done / self.total
+
+
+Report = Callable[[Progress], None]
+
+
+def ignore(progress: Progress) -> None:  # noqa: ARG001
+    """Report to nobody: the default of every function that reports."""

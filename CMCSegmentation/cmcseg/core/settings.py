@@ -1,0 +1,69 @@
+"""What the user may choose, one frozen value per verb."""
+
+from dataclasses import dataclass
+
+ALIGNMENTS = ("auto", "none", "rigid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentSettings:
+    """How to segment a pair.
+
+    Attributes:
+        align: ``auto`` registers only when that is clearly better than the files' own
+            coordinates, ``none`` trusts the files, ``rigid`` always registers.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        overlap: share by which neighbouring windows overlap, 0 to 0.9.
+    """
+
+    align: str = "auto"
+    device: str = "auto"
+    overlap: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.align not in ALIGNMENTS:
+            raise ValueError(f"Alignment {self.align!r} is not one of {', '.join(ALIGNMENTS)}.")
+        if not 0 <= self.overlap <= 0.9:
+            raise ValueError(f"An overlap of {self.overlap} is outside 0 to 0.9.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How to train.
+
+    Attributes:
+        steps: weight updates in all.
+        batch: crops per modality and step.
+        rate: highest learning rate; it rises over ``warmup`` steps and then decays as
+            (1 - step/steps)^0.9.
+        warmup: steps of linear rise.
+        weight_decay: of AdamW.
+        average: decay of the moving average of the weights that is measured and shipped.
+        paired: share of steps in which both modalities show the same subject.
+        seed: decides initial weights, crops and augmentation.
+        check_every: steps between checkpoints.
+        labelled: share of the training pairs whose labels may be used, 0 to 1.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        workers: processes that prepare batches.
+    """
+
+    steps: int = 2000
+    batch: int = 1
+    rate: float = 2e-3
+    warmup: int = 50
+    weight_decay: float = 1e-2
+    average: float = 0.995
+    paired: float = 0.3
+    seed: int = 0
+    check_every: int = 50
+    labelled: float = 1.0
+    device: str = "auto"
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1 or self.check_every < 1:
+            raise ValueError("Steps, batch and check_every must be at least 1.")
+        if not 0 < self.labelled <= 1:
+            raise ValueError(f"The labelled share {self.labelled} is outside 0 to 1.")
+        if not 0 <= self.paired <= 1:
+            raise ValueError(f"The paired share {self.paired} is outside 0 to 1.")

@@ -1,0 +1,1 @@
+"""From cohorts to batches: reading, caching, cropping, augmenting, synthesising."""

@@ -1,0 +1,181 @@
+"""Batches: a function of the seed and the step alone, so a resumed run sees what it would have seen.
+
+Shapes: B batch, K classes, D H W voxels of a window.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+from cmcseg.core.settings import TrainSettings
+from cmcseg.data.cache import Cache, CachedScan
+from cmcseg.data.transforms import draw_look, draw_placement, place, relight
+
+# The heart's stacks lie in their own plane: a turn out of it would mix slices 5 mm apart.
+DEGREES = {False: 15.0, True: 12.0}
+MARGIN = 8  # voxels by which a window may leave the scan
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Windows of every modality for one step.
+
+    Attributes:
+        images: ``(B, 1, D, H, W)`` float32 per index of a modality.
+        labels: ``(B, D, H, W)`` uint8 per index, 255 not annotated.
+        known: ``(B, K)`` bool per index: which classes the annotator drew.
+        trust_B: 1 where the modalities show the same place of the same subject, else 0.
+        cases: what the windows were cut from, for messages.
+    """
+
+    images: dict[int, Tensor]
+    labels: dict[int, Tensor]
+    known: dict[int, Tensor]
+    trust_B: Tensor
+    cases: tuple[str, ...]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        return Batch(
+            images={m: x.to(device) for m, x in self.images.items()},
+            labels={m: x.to(device) for m, x in self.labels.items()},
+            known={m: x.to(device) for m, x in self.known.items()},
+            trust_B=self.trust_B.to(device),
+            cases=self.cases,
+        )
+
+
+class LabelledBatches(Dataset):
+    """Step number to labelled batch.
+
+    In a share ``paired`` of the steps both modalities show one subject: the other scan of the
+    pair where there is one, else the same scan rendered in a foreign contrast and moved by a few
+    millimetres. In all other steps they are independent, and trust is 0.
+    """
+
+    def __init__(self, cache: Cache, settings: TrainSettings) -> None:
+        self.card: ModelCard = cache.card
+        self.settings = settings
+        self.scans = [_usable(cache, role, settings) for role in cache.card.roles]
+        self._arrays: dict[str, tuple[Tensor, Tensor, np.ndarray]] = {}
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of one step; equal for equal seed and step."""
+        rng = np.random.default_rng((self.settings.seed, step))
+        rows = [self._row(rng) for _ in range(self.settings.batch)]
+        count = range(len(self.scans))
+        return Batch(
+            images={m: torch.stack([row[m][0] for row, _ in rows])[:, None] for m in count},
+            labels={m: torch.stack([row[m][1] for row, _ in rows]) for m in count},
+            known={m: torch.tensor([row[m][2] for row, _ in rows]) for m in count},
+            trust_B=torch.tensor([float(paired) for _, paired in rows]),
+            cases=tuple(row[m][3] for row, _ in rows for m in count),
+        )
+
+    def _row(self, rng: np.random.Generator) -> tuple[list, bool]:
+        """One window per modality, and whether they show the same subject."""
+        if rng.random() < self.settings.paired:
+            return self._same_subject(rng), True
+        return [self._alone(rng, scans) for scans in self.scans], False
+
+    def _alone(self, rng: np.random.Generator, scans: list[CachedScan]) -> tuple:
+        scan = scans[rng.integers(len(scans))]
+        return self._window(rng, scan, self._center(rng, scan), foreign=False, shift_mm=0.0)
+
+    def _same_subject(self, rng: np.random.Generator) -> list:
+        lead = int(rng.integers(len(self.scans)))
+        scan = self.scans[lead][rng.integers(len(self.scans[lead]))]
+        center = self._center(rng, scan)
+        # One placement for all: a partner is moved by millimetres, not turned at random.
+        seed = int(rng.integers(2**31))
+        windows = []
+        for m, scans in enumerate(self.scans):
+            partner = next((s for s in scans if s.pair == scan.pair), None)
+            windows.append(
+                self._window(
+                    np.random.default_rng(seed),
+                    partner or scan,
+                    center,
+                    foreign=partner is None,
+                    shift_mm=0.0 if m == lead else 10.0,
+                    look_rng=rng,
+                )
+            )
+        return windows
+
+    def _window(  # noqa: PLR0913
+        self,
+        rng: np.random.Generator,
+        scan: CachedScan,
+        center: np.ndarray,
+        *,
+        foreign: bool,
+        shift_mm: float,
+        look_rng: np.random.Generator | None = None,
+    ) -> tuple:
+        image, labels, _ = self._load(scan)
+        grid = self.card.grid
+        placement = draw_placement(
+            rng,
+            center,
+            grid.spacing,
+            degrees=DEGREES[grid.follow_scan],
+            shift_mm=shift_mm,
+        )
+        image_DHW, labels_DHW = place(image, labels, placement, grid.window)
+        image_DHW = relight(image_DHW, draw_look(look_rng or rng, foreign=foreign))
+        return image_DHW, labels_DHW, scan.known, f"{scan.pair} {scan.role}"
+
+    def _center(self, rng: np.random.Generator, scan: CachedScan) -> np.ndarray:
+        """Two thirds of the windows are drawn to an organ, each organ equally often.
+
+        Windows stay within ``MARGIN`` voxels of the scan, as they do at inference, so that the
+        network learns from the body and not from the padding around it.
+        """
+        image, _, places = self._load(scan)
+        shape = np.array(image.shape)
+        half = np.array(self.card.grid.window) / 2
+        if len(places) and rng.random() < 0.67:
+            organ = places[rng.integers(len(places))]
+            center = organ[rng.integers(len(organ))] + rng.uniform(-8, 8, size=3)
+        else:
+            center = rng.uniform(0, shape - 1)
+        low, high = half - 0.5 - MARGIN, shape - half - 0.5 + MARGIN
+        middle = (shape - 1) / 2
+        return np.clip(center, np.minimum(low, middle), np.maximum(high, middle))
+
+    def _load(self, scan: CachedScan) -> tuple[Tensor, Tensor, list[np.ndarray]]:
+        """Image, labels and, per organ, some of its voxels; kept in memory, they are small."""
+        key = f"{scan.pair}/{scan.role}"
+        if key not in self._arrays:
+            labels = np.load(scan.labels)
+            organs = [k for k, known in enumerate(scan.known) if k and known]
+            spots = [np.argwhere(labels == k) for k in organs]
+            places = [s[:: max(1, len(s) // 2000)] for s in spots if len(s)]
+            self._arrays[key] = (
+                torch.from_numpy(np.load(scan.image)),
+                torch.from_numpy(labels),
+                places,
+            )
+        return self._arrays[key]
+
+
+def _usable(cache: Cache, role: str, settings: TrainSettings) -> list[CachedScan]:
+    """The labelled training scans of a role; with ``labelled`` < 1 a fixed share of them."""
+    scans = [scan for scan in cache.of("train", role) if scan.labels is not None]
+    if not scans:
+        raise BadInput(
+            f"The cache {cache.folder} has no labelled {role} scan to train on; "
+            "add some to 'training' in the cohort."
+        )
+    keep = max(1, round(settings.labelled * len(scans)))
+    order = np.random.default_rng((settings.seed, 7)).permutation(len(scans))
+    return [scans[i] for i in sorted(order[:keep])]

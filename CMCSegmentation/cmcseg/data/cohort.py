@@ -1,0 +1,99 @@
+"""Reading a cohort: a Decathlon/MONAI-style datalist with a key per role.
+
+    {"name": "my abdomen", "task": "abdomen", "unannotated": 255,
+     "training":   [{"id": "a", "ct": "a_ct.nii.gz", "ct_labels": "a_ct_labels.nii.gz",
+                     "mr": "a_mr.nii.gz", "mr_scribbles": "a_mr_marks.nii.gz"}],
+     "validation": [{"id": "b", "ct": "b_ct.nii.gz", "ct_labels": "b.nii.gz",
+                     "ct_organs": ["liver"]}]}
+
+Paths are relative to the file. A role without ``_labels`` or ``_scribbles`` is unlabelled;
+``_organs`` says which organs a partial label map covers.
+"""
+
+import json
+from pathlib import Path
+
+from cmcseg.core.card import ModelCard
+from cmcseg.core.case import Cohort, Pair, Scan
+from cmcseg.core.errors import BadInput
+
+_SUFFIXES = ("labels", "scribbles", "organs")
+
+
+def read_cohort(path: Path, card: ModelCard) -> Cohort:
+    """Read a datalist for a task or model.
+
+    Args:
+        path: the JSON file.
+        card: gives the roles and the organs.
+
+    Raises:
+        BadInput: with the entry and the key that cannot be used, or the file that is missing.
+    """
+    content = read_datalist(path)
+    try:
+        return Cohort(
+            name=str(content.get("name", path.stem)),
+            roles=card.roles,
+            table=card.table,
+            train=_pairs(content.get("training", []), path.parent, card),
+            validation=_pairs(content.get("validation", []), path.parent, card),
+            unannotated=int(content.get("unannotated", 255)),
+        )
+    except ValueError as error:
+        raise BadInput(f"{path.name}: {error}") from error
+
+
+def read_datalist(path: Path) -> dict:
+    """The raw JSON object of a cohort file; BadInput when there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"The cohort {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadInput(f"The cohort {path} is not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"The cohort {path} must be a JSON object with a list 'training'.")
+    if not content.get("training") and not content.get("validation"):
+        raise BadInput(f"The cohort {path} lists no case under 'training' or 'validation'.")
+    return content
+
+
+def _pairs(entries: list[dict], root: Path, card: ModelCard) -> tuple[Pair, ...]:
+    return tuple(_pair(entry, number, root, card) for number, entry in enumerate(entries))
+
+
+def _pair(entry: dict, number: int, root: Path, card: ModelCard) -> Pair:
+    name = str(entry.get("id", f"case_{number:03d}"))
+    known = {"id", *card.roles, *(f"{r}_{s}" for r in card.roles for s in _SUFFIXES)}
+    if strange := sorted(set(entry) - known):
+        raise BadInput(
+            f"Case {name} has the unknown key {strange[0]!r}; "
+            f"known are id, {', '.join(card.roles)} and each role with "
+            f"{', '.join('_' + s for s in _SUFFIXES)}."
+        )
+    names = {label.name for label in card.table}
+    scans = {}
+    for role in card.roles:
+        if role not in entry:
+            continue
+        organs = tuple(entry.get(f"{role}_organs", ()))
+        if strange := set(organs) - names:
+            raise BadInput(f"Case {name} names the unknown organ {sorted(strange)[0]!r}.")
+        scans[role] = Scan(
+            role=role,
+            image=_existing(root, entry[role], name),
+            labels=_existing(root, entry.get(f"{role}_labels"), name),
+            scribbles=_existing(root, entry.get(f"{role}_scribbles"), name),
+            organs=organs,
+        )
+    return Pair(id=name, scans=scans)
+
+
+def _existing(root: Path, value: str | None, case: str) -> Path | None:
+    if value is None:
+        return None
+    path = root / value
+    if not path.exists():
+        raise BadInput(f"Case {case} points to {path}, which does not exist.")
+    return path

@@ -1,0 +1,1 @@
+"""People that never lived, and what scanners would make of their tissues."""

@@ -1,0 +1,105 @@
+"""Making the cache: every scan once on its working grid, normalised, as plain numpy."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from cmcseg.core.card import ModelCard
+from cmcseg.core.case import Cohort, Pair, Scan
+from cmcseg.core.errors import BadInput
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import UNANNOTATED
+from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.data.cache import INDEX, Cache, open_cache
+from cmcseg.imaging.files import read_label_map, read_volume
+from cmcseg.imaging.intensity import normalise
+from cmcseg.imaging.resample import (
+    field_of_view,
+    resample,
+    resample_labels,
+    resample_scribbles,
+    working_grid,
+)
+
+
+def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = ignore) -> Cache:
+    """Read, normalise and resample a whole cohort into ``folder``.
+
+    The folder appears only when all is done.
+
+    Raises:
+        BadInput: when a scan cannot be used (the case is named) or the folder exists.
+    """
+    if folder.exists():
+        raise BadInput(f"The cache {folder} exists already; give another folder or remove it.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        rows = []
+        total = len(cohort.train) + len(cohort.validation)
+        for split, pairs in (("train", cohort.train), ("validation", cohort.validation)):
+            for pair in pairs:
+                report(Progress(stage=f"preparing {pair.id}", done=_cases(rows), total=total))
+                rows += _prepare_pair(pair, split, cohort, card, draft)
+        index = {"format": 1, "cohort": cohort.name, "card": card.to_dict(), "scans": rows}
+        (draft / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    report(Progress(stage="prepared", done=total, total=total))
+    return open_cache(folder)
+
+
+def _cases(rows: list[dict]) -> int:
+    return len({row["pair"] for row in rows})
+
+
+def _prepare_pair(
+    pair: Pair, split: str, cohort: Cohort, card: ModelCard, folder: Path
+) -> list[dict]:
+    """Write the arrays of one pair; the scans share a working grid, aligned by their headers."""
+    try:
+        volumes = {role: read_volume(scan.image) for role, scan in pair.scans.items()}
+        grid = working_grid(card.grid, [volume.grid for volume in volumes.values()])
+        rows = []
+        for role, volume in volumes.items():
+            scan = pair.scans[role]
+            stem = f"{pair.id}_{role}"
+            normal = normalise(volume, card.input(role))
+            image = resample(normal, volume.grid, grid, fill=float(normal.min()))
+            np.save(folder / f"{stem}_image.npy", image.astype(np.float16))
+            labels = _labels(scan, volume.grid, grid, cohort)
+            if labels is not None:
+                np.save(folder / f"{stem}_labels.npy", labels)
+            known = [not scan.organs or label.name in scan.organs for label in card.table]
+            rows.append(
+                {
+                    "pair": pair.id,
+                    "role": role,
+                    "split": split,
+                    "image": f"{stem}_image.npy",
+                    "labels": None if labels is None else f"{stem}_labels.npy",
+                    "known": [True, *known],
+                    "dense": scan.labels is not None,
+                    "grid": grid.to_dict(),
+                }
+            )
+    except BadInput as error:
+        raise BadInput(f"Case {pair.id}: {error}") from error
+    return rows
+
+
+def _labels(scan: Scan, own: Grid, grid: Grid, cohort: Cohort) -> np.ndarray | None:
+    if scan.annotation is None:
+        return None
+    label_map = read_label_map(scan.annotation, cohort.table, unannotated=cohort.unannotated)
+    if not label_map.grid.agrees_with(own, tolerance_mm=0.5):
+        raise BadInput(f"The {scan.role} labels do not lie on the same grid as their image.")
+    if scan.labels is None:
+        return resample_scribbles(label_map, grid)
+    labels = resample_labels(label_map, grid)
+    labels[~field_of_view(own, grid)] = UNANNOTATED
+    return labels

@@ -1,0 +1,1 @@
+"""Everything that knows how images are stored, placed, resampled and cleaned."""

@@ -1,0 +1,53 @@
+"""Tidying a label map: stray pieces go, holes are filled, where the model card asks for it."""
+
+import numpy as np
+import SimpleITK as sitk
+
+from cmcseg.core.card import CleaningRule
+from cmcseg.core.labelmap import LabelMap
+
+
+def clean(label_map: LabelMap, rule: CleaningRule) -> LabelMap:
+    """Apply a model card's cleaning rule; organs the rule does not name stay as they are."""
+    array = label_map.array.copy()
+    for name in rule.largest:
+        value = label_map.table.named(name).value
+        array[(array == value) & ~largest_piece(array == value)] = 0
+    for name in rule.fill_holes:
+        value = label_map.table.named(name).value
+        array[filled(array == value) & (array == 0)] = value
+    return LabelMap(array=array, grid=label_map.grid, table=label_map.table)
+
+
+def largest_piece(mask: np.ndarray) -> np.ndarray:
+    """The largest piece of a bool mask, joined over faces; empty stays empty."""
+    if not mask.any():
+        return mask
+    box = _box(mask)
+    pieces = sitk.RelabelComponent(
+        sitk.ConnectedComponent(sitk.GetImageFromArray(mask[box].astype(np.uint8)))
+    )
+    result = np.zeros_like(mask)
+    result[box] = sitk.GetArrayFromImage(pieces) == 1
+    return result
+
+
+def filled(mask: np.ndarray) -> np.ndarray:
+    """A bool mask without its enclosed holes."""
+    if not mask.any():
+        return mask
+    box = _box(mask)
+    image = sitk.GetImageFromArray(mask[box].astype(np.uint8))
+    result = mask.copy()
+    result[box] = sitk.GetArrayFromImage(sitk.BinaryFillhole(image)) > 0
+    return result
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box that holds the mask: most organs fill little of a scan."""
+    slices = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        hits = np.flatnonzero(mask.any(axis=others))
+        slices.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return tuple(slices)

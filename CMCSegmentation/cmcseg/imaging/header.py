@@ -1,0 +1,172 @@
+"""What an image file says about itself before its voxels are read, and whether it can be used."""
+
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cmcseg.core.errors import BadInput
+from cmcseg.core.grid import Grid
+
+# Axes further from a right angle than this (as a cosine, 0.06 degrees) are sheared; below it the
+# corners of a 400 mm scan move by less than half a voxel.
+SHEAR = 1e-3
+# Deflate cannot pack more than this many bytes into one.
+DEFLATE_LIMIT = 1032
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageHeader:
+    """A file's own words, not yet believed.
+
+    Attributes:
+        name: of the file, for the error sentence.
+        shape: voxels along each axis, of any number of axes.
+        components: values per voxel.
+        itemsize: bytes of one stored value.
+        spacing: mm along the first three axes, as stored.
+        affine: 4 x 4 voxel index to RAS in mm.
+        stored: bytes of the file that hold the voxels; None when they are in another file.
+        compressed: whether those bytes are packed.
+        facts: what else is known.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    components: int
+    itemsize: int
+    spacing: tuple[float, ...]
+    affine: np.ndarray
+    stored: int | None
+    compressed: bool
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def usable_grid(header: ImageHeader) -> Grid:
+    """The grid of a header that describes one scalar 3-D image which fits into memory.
+
+    Nothing of the image's size is allocated.
+
+    Raises:
+        BadInput: otherwise, saying what is wrong.
+    """
+    shape = _three_axes(header)
+    _check_spacing(header)
+    _check_axes(header)
+    _check_size(header)
+    return Grid(shape=shape, affine=header.affine)
+
+
+def memory_bytes() -> int | None:
+    """Memory of this computer in bytes; None where the system does not say (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def in_units(count: float) -> str:
+    """A number of bytes for people: ``3.2 GB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB" if count < 1000 else f"{count:,.0f} TB"
+
+
+def _three_axes(header: ImageHeader) -> tuple[int, int, int]:
+    name = header.name
+    shape = tuple(header.shape)
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if min(shape, default=0) < 1:
+        raise BadInput(f"{name} has no voxels ({_times(shape)}); export the scan again.")
+    if len(shape) == 5 and shape[3] == 1:  # NIfTI keeps vectors in its fifth axis
+        components, shape = header.components * shape[4], shape[:3]
+    else:
+        components = header.components
+    if components > 1:
+        raise BadInput(
+            f"{name} holds {components} values per voxel (colour or vectors), not one; "
+            "give a greyscale image."
+        )
+    if len(shape) < 3:
+        raise BadInput(
+            f"{name} is {len(shape)}-D ({_times(shape)}), not a 3-D scan; give the whole stack of "
+            "slices as one file or as a DICOM folder."
+        )
+    if len(shape) > 3:
+        frames = int(np.prod(shape[3:], dtype=object))
+        raise BadInput(
+            f"{name} is {len(shape)}-D with {frames} frames ({_times(shape)}); save the frame you "
+            "want as a 3-D image and give that."
+        )
+    if min(shape) < 2:
+        raise BadInput(
+            f"{name} has a single slice along axis {'ijk'[shape.index(min(shape))]} "
+            f"({_times(shape)}); a scan needs at least 2 voxels along every axis."
+        )
+    return shape
+
+
+def _check_spacing(header: ImageHeader) -> None:
+    spacing = np.array(header.spacing[:3], dtype=np.float64)
+    if not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise BadInput(
+            f"{header.name} has the voxel spacing {_times(spacing)} mm; every spacing must be a "
+            "number above 0, so repair the header or export the scan again."
+        )
+
+
+def _check_axes(header: ImageHeader) -> None:
+    if not np.isfinite(header.affine).all():
+        raise BadInput(
+            f"{header.name} does not say where it lies (its header holds NaN or infinity); repair "
+            "the header or export the scan again."
+        )
+    axes = header.affine[:3, :3]
+    lengths = np.linalg.norm(axes, axis=0)
+    if not (lengths > 1e-6).all():
+        raise BadInput(
+            f"{header.name} has the voxel spacing {_times(lengths)} mm; every spacing must be a "
+            "number above 0, so repair the header or export the scan again."
+        )
+    cosines = np.abs((axes / lengths).T @ (axes / lengths) - np.eye(3))
+    if cosines.max() > SHEAR:
+        angle = np.degrees(np.arcsin(min(float(cosines.max()), 1.0)))
+        raise BadInput(
+            f"{header.name} has axes that are not at right angles (sheared by {angle:.1f} "
+            "degrees, as by a tilted gantry); give the DICOM folder, or resample it onto a "
+            "straight grid."
+        )
+    # Two tools that trust different ones would measure different volumes.
+    if (np.abs(lengths / np.array(header.spacing[:3]) - 1) > 0.01).any():
+        raise BadInput(
+            f"{header.name} gives two voxel sizes, {_times(header.spacing[:3])} mm and "
+            f"{_times(lengths)} mm; repair the header or export the scan again."
+        )
+
+
+def _check_size(header: ImageHeader) -> None:
+    # Python's integers do not overflow, numpy's do.
+    needed = header.itemsize
+    for length in header.shape:
+        needed *= int(length)
+    claim = f"The header of {header.name} promises {_times(header.shape)} voxels"
+    if header.stored is not None:
+        most = header.stored * (DEFLATE_LIMIT if header.compressed else 1)
+        if needed > most:
+            raise BadInput(
+                f"{claim} ({in_units(needed)}), but the file holds only "
+                f"{in_units(header.stored)}; it is damaged or was cut short, so copy it again."
+            )
+    memory = memory_bytes()
+    if memory is not None and 2 * needed > memory:
+        raise BadInput(
+            f"{claim}; reading it needs {in_units(2 * needed)}, this computer has "
+            f"{in_units(memory)}; crop or resample the scan first."
+        )
+
+
+def _times(numbers: object) -> str:
+    return " x ".join(f"{n:g}" if isinstance(n, float) else str(n) for n in numbers)

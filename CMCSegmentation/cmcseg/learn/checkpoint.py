@@ -1,0 +1,108 @@
+"""The state of a run between two steps: tensors in safetensors, numbers in its JSON header.
+
+Batches and losses depend on seed and step alone, so weights, moving average and the optimiser's
+moments are all there is to keep.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from cmcseg.core.errors import BadInput
+
+FILE = "checkpoint.safetensors"
+
+
+@dataclass(kw_only=True, eq=False)
+class TrainState:
+    """Everything that changes from step to step; the one mutable noun of training.
+
+    Attributes:
+        network: the weights that the optimiser moves.
+        average: their exponential moving average, by name; this is what ships.
+        optimizer: AdamW over the network's parameters, in their order.
+        step: updates done.
+        facts: what must be equal for a resume to make sense (settings, card).
+    """
+
+    network: nn.Module
+    average: dict[str, Tensor]
+    optimizer: torch.optim.Optimizer
+    step: int
+    facts: dict
+
+
+def save_checkpoint(state: TrainState, folder: Path) -> None:
+    """Write ``checkpoint.safetensors``: whole under a temporary name, then renamed.
+
+    Raises:
+        BadInput: when the disk is full or not writable; the earlier checkpoint stays.
+    """
+    tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in state.average.items()}
+    for index, parameter in enumerate(_parameters(state.optimizer)):
+        for key, value in state.optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    header = {"step": str(state.step), "facts": json.dumps(state.facts, sort_keys=True)}
+    draft = folder / f".{FILE}.part"
+    try:
+        save_file(tensors, draft, metadata=header)
+        with draft.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        draft.replace(folder / FILE)
+    except (OSError, SafetensorError) as error:
+        draft.unlink(missing_ok=True)
+        raise BadInput(f"The checkpoint in {folder} could not be written: {error}.") from error
+
+
+def load_checkpoint(state: TrainState, folder: Path) -> bool:
+    """Continue where ``folder`` stopped; False when there is nothing to continue.
+
+    Raises:
+        BadInput: when the checkpoint is damaged or belongs to other settings.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return False
+    try:
+        with safe_open(path, framework="pt") as handle:
+            header = handle.metadata()
+            tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise BadInput(f"The checkpoint {path} is damaged: {error}.") from error
+    _refuse_other_run(json.loads(header["facts"]), state.facts, path)
+    state.network.load_state_dict(_under("network.", tensors))
+    device = next(state.network.parameters()).device
+    state.average = {k: v.to(device) for k, v in _under("average.", tensors).items()}
+    for index, parameter in enumerate(_parameters(state.optimizer)):
+        moments = _under(f"optimizer.{index}.", tensors)
+        if moments:
+            state.optimizer.state[parameter] = {
+                key: value if key == "step" else value.to(device) for key, value in moments.items()
+            }
+    state.step = int(header["step"])
+    return True
+
+
+def _refuse_other_run(found: dict, wanted: dict, path: Path) -> None:
+    for key in wanted:
+        if found.get(key) != wanted[key]:
+            raise BadInput(
+                f"{path.parent} holds a run with another {key} ({found.get(key)!r}, now "
+                f"{wanted[key]!r}); give another folder or the same settings."
+            )
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key[len(prefix) :]: v for key, v in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,174 @@
+"""The only loop: step, update, average, check; read it from top to bottom."""
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+from cmcseg.core.errors import CMCSegError
+from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.core.settings import TrainSettings
+from cmcseg.data.batches import Batch, LabelledBatches
+from cmcseg.data.cache import Cache
+from cmcseg.learn.checkpoint import TrainState, load_checkpoint, save_checkpoint
+from cmcseg.learn.step import supervised_step
+from cmcseg.learn.validate import validate
+from cmcseg.nets.build import build_network
+from cmcseg.nets.device import pick_device
+
+LOSSES = "losses.csv"
+SCORES = "scores.csv"
+# Settings that may differ between the two halves of an interrupted run.
+FREE = ("device", "workers", "check_every")
+
+
+def fit(
+    cache: Cache,
+    settings: TrainSettings,
+    folder: Path,
+    *,
+    initial: dict[str, Tensor] | None = None,
+    validate_every: int = 500,
+    report: Report = ignore,
+    checked: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
+) -> TrainState:
+    """Train, or go on training, until ``settings.steps`` updates are done.
+
+    ``folder`` receives the checkpoint, ``losses.csv`` (one row a step) and ``scores.csv``
+    (validation Dice of the averaged weights).
+
+    Args:
+        cache: a prepared cohort.
+        settings: how to train.
+        folder: of this run; a checkpoint in it is continued.
+        initial: weights to start from instead of random ones.
+        validate_every: steps between two looks at the validation cases.
+        report: told after every step.
+        checked: told after every checkpoint, to draw a plot, say.
+
+    Raises:
+        BadInput: when the cache lacks labelled scans or the folder holds another run.
+        CMCSegError: when a loss is no longer finite; the last good checkpoint stays.
+    """
+    device = pick_device(settings.device)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = _start(cache, settings, device, initial)
+    load_checkpoint(state, folder)
+    _forget_rows_after(folder / LOSSES, state.step)
+    _forget_rows_after(folder / SCORES, state.step)
+    batches = LabelledBatches(cache, settings)
+    started, first = time.monotonic(), state.step
+    for batch in _from_step(batches, state.step, settings.workers):
+        losses = _update(state, batch, settings, cache.card.roles, device)
+        state.step += 1
+        _write_row(folder / LOSSES, {"step": state.step, **losses})
+        pace = (time.monotonic() - started) / (state.step - first)
+        report(_progress(state.step, settings.steps, losses, pace))
+        if state.step % validate_every == 0 or state.step == settings.steps:
+            scores = validate(averaged(state, cache), cache, device)
+            _write_row(folder / SCORES, {"step": state.step, **scores})
+        if state.step % settings.check_every == 0 or state.step == settings.steps:
+            save_checkpoint(state, folder)
+            checked(folder)
+    return state
+
+
+def averaged(state: TrainState, cache: Cache) -> nn.Module:
+    """A network in evaluation mode that holds the averaged weights."""
+    network = build_network(cache.card)
+    network.load_state_dict(state.average)
+    return network.to(next(state.network.parameters()).device).eval()
+
+
+def _start(
+    cache: Cache, settings: TrainSettings, device: torch.device, initial: dict | None
+) -> TrainState:
+    torch.manual_seed(settings.seed)
+    network = build_network(cache.card)
+    if initial is not None:
+        network.load_state_dict(initial)
+    network = network.to(device).train()
+    facts = {k: v for k, v in asdict(settings).items() if k not in FREE}
+    return TrainState(
+        network=network,
+        average={k: v.detach().clone() for k, v in network.state_dict().items()},
+        optimizer=torch.optim.AdamW(
+            network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
+        ),
+        step=0,
+        facts={"model": cache.card.name, **facts},
+    )
+
+
+def _from_step(batches: LabelledBatches, step: int, workers: int) -> DataLoader:
+    rest = Subset(batches, range(step, len(batches)))
+    return DataLoader(rest, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
+
+
+def _update(
+    state: TrainState,
+    batch: Batch,
+    settings: TrainSettings,
+    roles: tuple[str, ...],
+    device: torch.device,
+) -> dict[str, float]:
+    for group in state.optimizer.param_groups:
+        group["lr"] = _rate(state.step, settings)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        losses = supervised_step(state.network, batch.to(device), roles)
+    total = torch.stack(list(losses.values())).sum()
+    if not torch.isfinite(total):
+        raise CMCSegError(
+            f"The loss is no longer a number at step {state.step + 1} ({', '.join(batch.cases)}); "
+            "the last checkpoint is kept. A lower learning rate usually helps."
+        )
+    state.optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    norm = nn.utils.clip_grad_norm_(state.network.parameters(), 12.0)
+    state.optimizer.step()
+    _average(state, settings.average)
+    values = {key: float(value.detach()) for key, value in losses.items()}
+    return {**values, "gradient": float(norm)}
+
+
+def _rate(step: int, settings: TrainSettings) -> float:
+    """Linear rise, then the polynomial decay (1 - t)^0.9 of Chen et al., DeepLab, 2017."""
+    rise = min(1.0, (step + 1) / max(settings.warmup, 1))
+    return settings.rate * rise * (1 - step / settings.steps) ** 0.9
+
+
+def _average(state: TrainState, decay: float) -> None:
+    """Exponential moving average, quicker at the start so that early weights are forgotten."""
+    keep = min(decay, (1 + state.step) / (10 + state.step))
+    with torch.no_grad():
+        for key, value in state.network.state_dict().items():
+            state.average[key].lerp_(value, 1 - keep)
+
+
+def _progress(step: int, steps: int, losses: dict[str, float], pace: float) -> Progress:
+    shown = ", ".join(f"{k} {v:.3f}" for k, v in losses.items() if k != "gradient")
+    return Progress(stage=f"step {step}: {shown}, {pace:.2f} s a step", done=step, total=steps)
+
+
+def _write_row(path: Path, row: dict[str, float]) -> None:
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow({k: v if k == "step" or math.isnan(v) else f"{v:.6g}" for k, v in row.items()})
+
+
+def _forget_rows_after(path: Path, step: int) -> None:
+    """Rows that a killed run wrote after its last checkpoint will be written again."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines[1:] if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
+    path.write_text("\n".join([*lines[:1], *kept]) + "\n", encoding="utf-8")

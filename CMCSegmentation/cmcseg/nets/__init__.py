@@ -1,0 +1,1 @@
+"""Networks, from blocks to the whole; all sizes come from a NetworkSpec."""

@@ -1,0 +1,31 @@
+"""Where to compute."""
+
+import re
+
+import torch
+
+from cmcseg.core.errors import BadInput
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` is CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        BadInput: for an unknown name, or a device that this machine or this torch lacks.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise BadInput(f"The device {name!r} is not one of auto, cpu, cuda, cuda:N, mps.")
+    if name.startswith("cuda"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(name.partition(":")[2] or 0) >= count:
+            raise BadInput(
+                f"The device {name} is not there: torch {torch.__version__} sees {count} CUDA "
+                "devices. Use --device auto or cpu."
+            )
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise BadInput("The device mps is not there. Use --device auto or cpu.")
+    return torch.device(name)

@@ -1,0 +1,1 @@
+"""Encoders: from one scan's window to a pyramid of features."""

@@ -1,0 +1,1 @@
+"""Inference: windows, probabilities, labels and doubt."""

@@ -1,0 +1,258 @@
+"""Pair in, prediction out: the whole job, read from top to bottom."""
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from cmcseg.bundle.load import Bundle
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.prediction import Alignment, Prediction
+from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.core.settings import SegmentSettings
+from cmcseg.core.volume import Volume
+from cmcseg.imaging.align import align
+from cmcseg.imaging.components import clean
+from cmcseg.imaging.intensity import normalise
+from cmcseg.imaging.plausible import role_warnings
+from cmcseg.imaging.resample import classify, field_of_view, resample, working_grid
+from cmcseg.nets.device import pick_device
+from cmcseg.nets.tiles import sliding_window
+from cmcseg.predict.doubt import combine, disagreement
+
+
+def segment(
+    volumes: dict[str, Volume],
+    bundle: Bundle,
+    settings: SegmentSettings | None = None,
+    report: Report = ignore,
+) -> Prediction:
+    """Segment every scan of a pair, each on its own grid.
+
+    Args:
+        volumes: one scan per role; roles may be left out, one at least is needed.
+        bundle: the model.
+        settings: alignment, device, overlap of windows.
+        report: told what is being done and how far it is.
+
+    Raises:
+        BadInput: when the scans cannot be a pair of this model.
+    """
+    settings = settings or SegmentSettings()
+    card = bundle.card
+    volumes = _in_order(volumes, card)
+    device = pick_device(settings.device)
+    warnings = role_warnings(volumes, card)
+    clock = Clock()
+    with clock.stage("align"):
+        alignment = _align(volumes, card, settings, report)
+    trust = alignment.confidence if alignment else 0.0
+    matrices = _to_working_world(volumes, alignment)
+    with clock.stage("resample"):
+        grid, images, seen = _on_working_grid(volumes, matrices, card)
+    with clock.stage("network"):
+        scores, ran_on, notes = _probabilities(
+            bundle, images, seen, trust, device, settings.overlap, report
+        )
+    with clock.stage("write back"):
+        labels, doubt = {}, {}
+        gap = _gap(scores, seen, card)
+        for role, volume in volumes.items():
+            report(Progress(stage=f"finishing the {card.input(role).title}", done=1, total=1))
+            labels[role], doubt[role] = _on_own_grid(
+                scores[role], grid, volume, matrices[role], gap, trust, card
+            )
+    return Prediction(
+        labels=labels,
+        doubt=doubt,
+        model=card.name,
+        version=card.version,
+        sha256=card.sha256,
+        alignment=alignment,
+        seconds=clock.seconds,
+        device=str(ran_on),
+        peak_mb=_peak_mb(ran_on),
+        warnings=(*warnings, *notes, *_absent(labels)),
+    )
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Seconds per stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str):  # noqa: ANN201
+        """Time what happens inside the ``with`` block."""
+        started = time.monotonic()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+
+def _in_order(volumes: dict[str, Volume], card: ModelCard) -> dict[str, Volume]:
+    if not volumes:
+        raise BadInput(f"No scan was given; {card.name} takes {' and '.join(card.roles)}.")
+    for role in volumes:
+        card.input(role)
+    ordered = {role: volumes[role] for role in card.roles if role in volumes}
+    if len(ordered) == 2:
+        first, second = ordered.values()
+        if first.grid.agrees_with(second.grid) and np.array_equal(first.array, second.array):
+            raise BadInput(
+                f"The same scan was given as {' and as '.join(ordered)}; give two scans, or one."
+            )
+    return ordered
+
+
+def _align(
+    volumes: dict[str, Volume], card: ModelCard, settings: SegmentSettings, report: Report
+) -> Alignment | None:
+    if len(volumes) < 2:
+        return None
+    (fixed_role, fixed), (moving_role, moving) = volumes.items()
+    return align(
+        fixed,
+        moving,
+        method=settings.align,
+        fixed_role=fixed_role,
+        moving_role=moving_role,
+        fixed_title=card.input(fixed_role).title,
+        moving_title=card.input(moving_role).title,
+        report=report,
+    )
+
+
+def _to_working_world(
+    volumes: dict[str, Volume], alignment: Alignment | None
+) -> dict[str, np.ndarray]:
+    """4 x 4 RAS per role, from the scan's world to the first scan's."""
+    matrices = {role: np.eye(4) for role in volumes}
+    if alignment:
+        matrices[alignment.moving] = alignment.matrix
+    return matrices
+
+
+def _on_working_grid(
+    volumes: dict[str, Volume], matrices: dict[str, np.ndarray], card: ModelCard
+) -> tuple[Grid, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    placed = [volume.grid.moved(matrices[role]) for role, volume in volumes.items()]
+    grid = working_grid(card.grid, placed)
+    images, seen = {}, {}
+    for role, volume in volumes.items():
+        normal = normalise(volume, card.input(role))
+        images[role] = resample(
+            normal, volume.grid, grid, matrix=matrices[role], fill=float(normal.min())
+        )
+        seen[role] = field_of_view(volume.grid, grid, matrix=matrices[role])
+    return grid, images, seen
+
+
+def _probabilities(
+    bundle: Bundle,
+    images: dict[str, np.ndarray],
+    seen: dict[str, np.ndarray],
+    trust: float,
+    device: torch.device,
+    overlap: float,
+    report: Report,
+) -> tuple[dict[str, np.ndarray], torch.device, list[str]]:
+    """Run the network; when memory runs out, go on more modestly and say so."""
+    card = bundle.card
+    index = {role: card.roles.index(role) for role in images}
+    cpu = torch.device("cpu")
+    steps = zip(card.grid.window, card.network.multiple, strict=True)
+    half = tuple(max(m, w // 2 // m * m) for w, m in steps)
+    plans = [
+        (device, device, card.grid.window, ""),
+        (device, device, half, "smaller windows"),
+        (device, cpu, half, "smaller windows, stitched on the CPU"),
+        (cpu, cpu, card.grid.window, "the CPU"),
+    ]
+    notes: list[str] = []
+    for run_on, stitch_on, window, words in plans if device != cpu else plans[:1]:
+        if words:
+            notes = [f"The memory of {device} was too small; {words} did the work instead."]
+        try:
+            found = sliding_window(
+                bundle.network.to(run_on),
+                {index[role]: image for role, image in images.items()},
+                card,
+                trust,
+                run_on,
+                seen={index[role]: mask for role, mask in seen.items()},
+                window=window,
+                overlap=overlap,
+                stitch_on=stitch_on,
+                report=report,
+            )
+            return {role: found[index[role]] for role in images}, run_on, notes
+        except torch.OutOfMemoryError:
+            _free(run_on)
+    raise BadInput("Even the CPU has too little memory for these scans; close other programs.")
+
+
+def _gap(
+    scores: dict[str, np.ndarray], seen: dict[str, np.ndarray], card: ModelCard
+) -> np.ndarray | None:
+    """Disagreement of the two scans on the working grid, 0 where one of them sees nothing."""
+    if len(scores) < 2:
+        return None
+    first, second = scores
+    return disagreement(scores[first], scores[second]) * (seen[first] & seen[second])
+
+
+def _on_own_grid(
+    scores: np.ndarray,
+    grid: Grid,
+    volume: Volume,
+    matrix: np.ndarray,
+    gap: np.ndarray | None,
+    trust: float,
+    card: ModelCard,
+) -> tuple[LabelMap, Volume]:
+    back = np.linalg.inv(matrix)
+    array, entropy = classify(scores, grid, volume.grid, matrix=back)
+    if gap is not None:
+        gap = resample(gap, grid, volume.grid, matrix=back, smooth=False)
+    label_map = LabelMap(array=array, grid=volume.grid, table=card.table)
+    doubt = combine(entropy, gap, trust)
+    return clean(label_map, card.cleaning), Volume(array=doubt, grid=volume.grid)
+
+
+def _absent(labels: dict[str, LabelMap]) -> list[str]:
+    """A sentence per scan in which nothing at all was found."""
+    return [
+        f"No organ was found in the {role} scan. Does it show the region the model is made for?"
+        for role, label_map in labels.items()
+        if not label_map.array.any()
+    ]
+
+
+def _free(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _peak_mb(device: torch.device) -> dict[str, float]:
+    """Largest memory so far of this process, and of the GPU, in MiB."""
+    peak = {}
+    try:
+        import resource
+        import sys
+
+        unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
+        peak["process"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    except ImportError:  # Windows
+        pass
+    if device.type == "cuda":
+        peak["gpu"] = torch.cuda.max_memory_allocated(device) / 2**20
+    return peak
+
+

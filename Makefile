@@ -1,0 +1,27 @@
+# The README's two commands, each from a clean clone: make demo, make test.
+PYTHON ?= python3
+# This version exists for the CPU and for CUDA; choose another with make TORCH=...
+TORCH ?= torch==2.13.0
+BIN = .venv/bin
+
+.PHONY: demo test lint clean
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet "$(TORCH)"
+	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/cmcseg demo demo
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check CMCSegmentation Testing
+	$(BIN)/ruff format --check CMCSegmentation Testing
+
+clean:
+	rm -rf .venv demo
