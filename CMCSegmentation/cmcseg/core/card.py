@@ -210,9 +210,7 @@ def table_from_dict(value: dict) -> LabelTable:
     labels = []
     for item in value["labels"]:
         codes = {k: Code(**item[k]) for k in ("code", "category", "side") if item.get(k)}
-        labels.append(
-            Label(value=item["value"], name=item["name"], color=item["color"], **codes)
-        )
+        labels.append(Label(value=item["value"], name=item["name"], color=item["color"], **codes))
     mirrored = tuple(tuple(pair) for pair in value.get("mirrored", ()))
     return LabelTable(labels=tuple(labels), mirrored=mirrored)
 

@@ -83,4 +83,6 @@ class Cohort:
             raise ValueError(f"Cohort {self.name} lists {', '.join(twice)} twice.")
         for pair in self.train + self.validation:
             if strange := set(pair.scans) - set(self.roles):
-                raise ValueError(f"Pair {pair.id} has the unknown role {', '.join(sorted(strange))}.")
+                raise ValueError(
+                    f"Pair {pair.id} has the unknown role {', '.join(sorted(strange))}."
+                )

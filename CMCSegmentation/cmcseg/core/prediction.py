@@ -56,7 +56,9 @@ class Alignment:
             f"{self.tilt_deg:.0f} degrees tilted"
         )
         if self.method == "header":
-            return f"Aligned by the files' own coordinates: {known}; confidence {self.confidence:.0%}."
+            return (
+                f"Aligned by the files' own coordinates: {known}; confidence {self.confidence:.0%}."
+            )
         return (
             f"Registered: moved {self.shift_mm:.1f} mm, turned {self.angle_deg:.1f} degrees "
             f"({known}); confidence {self.confidence:.0%}."

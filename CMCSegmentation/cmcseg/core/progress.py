@@ -31,5 +31,5 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def ignore(progress: Progress) -> None:  # noqa: ARG001
+def ignore(progress: Progress) -> None:
     """Report to nobody: the default of every function that reports."""

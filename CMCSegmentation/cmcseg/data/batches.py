@@ -111,7 +111,7 @@ class LabelledBatches(Dataset):
             )
         return windows
 
-    def _window(  # noqa: PLR0913
+    def _window(
         self,
         rng: np.random.Generator,
         scan: CachedScan,

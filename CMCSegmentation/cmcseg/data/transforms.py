@@ -145,9 +145,7 @@ def relight(image_DHW: Tensor, look: Look) -> Tensor:
     return x
 
 
-def _sampling_grid(
-    placement: Placement, shape: tuple[int, ...], window: tuple[int, ...]
-) -> Tensor:
+def _sampling_grid(placement: Placement, shape: tuple[int, ...], window: tuple[int, ...]) -> Tensor:
     """Positions of the window's voxels for ``grid_sample``: last axis first, -1 to 1."""
     axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in window]
     matrix = torch.from_numpy(placement.matrix).float()

@@ -207,9 +207,7 @@ def _matrix(matrix: np.ndarray | None) -> np.ndarray:
     return np.eye(4) if matrix is None else np.asarray(matrix, dtype=np.float64)
 
 
-def _blurred(
-    image: sitk.Image, grid: Grid, target: Grid, matrix: np.ndarray | None
-) -> sitk.Image:
+def _blurred(image: sitk.Image, grid: Grid, target: Grid, matrix: np.ndarray | None) -> sitk.Image:
     """Blur along the source's axes by what the target's coarser voxels will average."""
     axes = _matrix(matrix)[:3, :3] @ grid.direction
     footprint = np.abs(axes.T @ (target.direction * np.array(target.spacing))).max(axis=1)

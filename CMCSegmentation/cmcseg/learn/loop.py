@@ -162,7 +162,9 @@ def _write_row(path: Path, row: dict[str, float]) -> None:
         writer = csv.DictWriter(handle, fieldnames=list(row))
         if new:
             writer.writeheader()
-        writer.writerow({k: v if k == "step" or math.isnan(v) else f"{v:.6g}" for k, v in row.items()})
+        writer.writerow(
+            {k: v if k == "step" or math.isnan(v) else f"{v:.6g}" for k, v in row.items()}
+        )
 
 
 def _forget_rows_after(path: Path, step: int) -> None:
@@ -170,5 +172,9 @@ def _forget_rows_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines[1:] if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
+    kept = [
+        line
+        for line in lines[1:]
+        if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step
+    ]
     path.write_text("\n".join([*lines[:1], *kept]) + "\n", encoding="utf-8")

@@ -52,9 +52,7 @@ def _cross_entropy(
     return -(log_target_BDHW * seen_BDHW).sum() / seen_BDHW.sum()
 
 
-def _dice_loss(
-    p_BKDHW: Tensor, labels_BDHW: Tensor, seen_BDHW: Tensor, known_BK: Tensor
-) -> Tensor:
+def _dice_loss(p_BKDHW: Tensor, labels_BDHW: Tensor, seen_BDHW: Tensor, known_BK: Tensor) -> Tensor:
     terms = []
     for k in range(1, p_BKDHW.shape[1]):
         use_BDHW = seen_BDHW & known_BK[:, k, None, None, None]

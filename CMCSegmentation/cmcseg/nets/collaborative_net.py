@@ -85,7 +85,9 @@ class CollaborativeNet(nn.Module):
             ValueError: when no scan is given or a modality is unknown.
         """
         if not images or not set(images) <= set(range(self.modalities)):
-            raise ValueError(f"Modalities {sorted(images)} are not within 0..{self.modalities - 1}.")
+            raise ValueError(
+                f"Modalities {sorted(images)} are not within 0..{self.modalities - 1}."
+            )
         pyramids = {m: self._of(self.encoders, m)(x, self._norm(m)) for m, x in images.items()}
         aware = {m: self.awareness[m](levels[-1]) for m, levels in pyramids.items()}
         fused = self.fusion(aware, trust_B)

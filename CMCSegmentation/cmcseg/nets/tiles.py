@@ -99,9 +99,7 @@ def sliding_window(
     fields = {m: _padded_mask(mask, tiling.shape) for m, mask in (seen or {}).items()}
     home = stitch_on or device
     weight_DHW = gaussian_window(tiling.window).to(home)
-    sums = {
-        m: torch.zeros((card.table.classes, *tiling.shape), device=home) for m in images
-    }
+    sums = {m: torch.zeros((card.table.classes, *tiling.shape), device=home) for m in images}
     weights = {m: torch.zeros(tiling.shape, device=home) for m in images}
     trust_B = torch.full((1,), trust, device=device)
     for number, start in enumerate(tiling.starts):
@@ -121,9 +119,7 @@ def sliding_window(
 
 def gaussian_window(window: tuple[int, int, int]) -> torch.Tensor:
     """Weight of a window's voxels: 1 in the middle, small but never 0 at the rim."""
-    axes = [
-        torch.exp(-0.5 * ((torch.arange(n) - (n - 1) / 2) / (n / 4)) ** 2) for n in window
-    ]
+    axes = [torch.exp(-0.5 * ((torch.arange(n) - (n - 1) / 2) / (n / 4)) ** 2) for n in window]
     return torch.einsum("d,h,w->dhw", *axes).clamp_min(1e-3)
 
 
@@ -150,9 +146,7 @@ def _padded_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.pad(mask, [(0, n - have) for n, have in zip(shape, mask.shape, strict=True)])
 
 
-def _finish(
-    sum_KIJK: torch.Tensor, weight_IJK: torch.Tensor, shape: tuple[int, ...]
-) -> np.ndarray:
+def _finish(sum_KIJK: torch.Tensor, weight_IJK: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
     p = sum_KIJK / weight_IJK.clamp_min(1e-6)
     p[0] += (weight_IJK == 0).to(p.dtype)
     cut = (slice(None), *(slice(n) for n in shape))

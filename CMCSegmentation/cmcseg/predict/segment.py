@@ -1,7 +1,6 @@
 """Pair in, prediction out: the whole job, read from top to bottom."""
 
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -254,5 +253,3 @@ def _peak_mb(device: torch.device) -> dict[str, float]:
     if device.type == "cuda":
         peak["gpu"] = torch.cuda.max_memory_allocated(device) / 2**20
     return peak
-
-

@@ -1,0 +1,5 @@
+"""``python -m cmcseg`` is the command ``cmcseg``."""
+
+from cmcseg.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""The files of a prediction, per role and as one JSON summary."""
+
+import json
+from pathlib import Path
+
+from cmcseg.core.prediction import Prediction
+from cmcseg.core.volume import Volume
+from cmcseg.imaging.dicom import is_dicom, series_files
+from cmcseg.imaging.dicom_seg import write_dicom_seg
+from cmcseg.imaging.files import write_label_map, write_volume
+from cmcseg.imaging.seg_nrrd import write_seg_nrrd
+
+
+def write_prediction(
+    prediction: Prediction,
+    volumes: dict[str, Volume],
+    sources: dict[str, Path],
+    folder: Path,
+) -> dict:
+    """Write label maps, doubt, ``.seg.nrrd``, DICOM SEG where the scan was DICOM, and the summary.
+
+    Args:
+        prediction: what was found.
+        volumes: the scans by role.
+        sources: the file or DICOM folder that each scan came from.
+        folder: an existing folder.
+
+    Returns:
+        The content of ``prediction.json``.
+
+    Raises:
+        BadInput: when a file cannot be written.
+    """
+    for role, label_map in prediction.labels.items():
+        write_label_map(label_map, folder / f"{role}_labels.nii.gz")
+        write_volume(prediction.doubt[role], folder / f"{role}_doubt.nii.gz")
+        write_seg_nrrd(label_map, folder / f"{role}.seg.nrrd", role)
+        if sources[role].is_dir() or is_dicom(sources[role]):
+            write_dicom_seg(
+                label_map,
+                series_files(sources[role]),
+                folder / f"{role}_seg.dcm",
+                algorithm=prediction.model,
+                version=prediction.version,
+            )
+    content = summary(prediction, volumes, sources)
+    text = json.dumps(content, indent=1)
+    (folder / "prediction.json").write_text(text + "\n", encoding="utf-8")
+    return content
+
+
+def summary(prediction: Prediction, volumes: dict[str, Volume], sources: dict[str, Path]) -> dict:
+    """What a prediction says beside its voxels, ready for JSON."""
+    alignment = prediction.alignment
+    return {
+        "model": prediction.model,
+        "version": prediction.version,
+        "sha256": prediction.sha256,
+        "scans": {
+            role: {"path": str(sources[role]), **volumes[role].facts} for role in prediction.labels
+        },
+        "alignment": alignment.to_dict() if alignment else None,
+        "volumes_ml": {
+            role: {organ: round(ml, 3) for organ, ml in label_map.volumes_ml().items()}
+            for role, label_map in prediction.labels.items()
+        },
+        "seconds": {stage: round(s, 3) for stage, s in prediction.seconds.items()},
+        "device": prediction.device,
+        "peak_mb": {where: round(mb, 1) for where, mb in prediction.peak_mb.items()},
+        "warnings": list(prediction.warnings),
+    }
