@@ -113,7 +113,7 @@ def test_simpleitk_reads_what_was_written_in_the_same_places(tmp_path, a_volume,
     assert np.allclose((-left, -back, up), a_volume.grid.world((1, 2, 3)), atol=1e-3)
 
 
-@pytest.mark.parametrize("suffix", (".nhdr", ".mhd"))
+@pytest.mark.parametrize("suffix", [".nhdr", ".mhd"])
 def test_headers_with_their_voxels_in_a_second_file_are_read(tmp_path, a_volume, suffix):
     write_volume(a_volume, tmp_path / "scan.nrrd")
     sitk.WriteImage(sitk.ReadImage(str(tmp_path / "scan.nrrd")), str(tmp_path / f"scan{suffix}"))
@@ -179,6 +179,29 @@ def test_the_modality_is_known_where_the_file_says_it(tmp_path, a_volume):
     assert read_volume(tmp_path / "a.nrrd").facts == {"source": "file", "modality": "MR"}
 
 
+@pytest.mark.parametrize(
+    ("stated", "facts"), [("MET_MOD_CT", {"modality": "CT"}), ("MET_MOD_UNKNOWN", {})]
+)
+def test_metaimage_has_its_own_words_for_modalities(tmp_path, a_volume, stated, facts):
+    path = tmp_path / "a.mha"
+    write_volume(a_volume, path)
+    line = f"ObjectType = Image\nModality = {stated}\n".encode()
+    path.write_bytes(path.read_bytes().replace(b"ObjectType = Image\n", line))
+    assert read_volume(path).facts == {"source": "file", **facts}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "line"), [(".nrrd", rb"space.*\n"), (".mha", rb"ElementSpacing.*\n")]
+)
+def test_an_assumed_voxel_size_is_told(tmp_path, a_volume, suffix, line):
+    path = tmp_path / f"a{suffix}"
+    write_volume(a_volume, path)
+    path.write_bytes(re.sub(line, b"", path.read_bytes()))
+    back = read_volume(path)
+    assert back.grid.spacing == (1, 1, 1)
+    assert back.facts["note"] == "The file does not give its voxel size; 1 mm was assumed."
+
+
 # What is refused, and how
 
 
@@ -205,7 +228,7 @@ def test_an_empty_file_is_called_empty(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("share", (0.95, 0.5))
+@pytest.mark.parametrize("share", [0.95, 0.5])
 def test_a_file_that_was_cut_short_is_never_read(tmp_path, a_volume, suffix, share):
     path = tmp_path / f"cut{suffix}"
     write_volume(a_volume, path)
@@ -248,7 +271,7 @@ def test_a_text_with_an_image_name_is_not_an_image(tmp_path, suffix):
     assert re.match(rf"letter{suffix} is not an? (NIfTI )?image, ", refusal(path))
 
 
-@pytest.mark.parametrize("name", ("letter.txt", "picture.png", "noname"))
+@pytest.mark.parametrize("name", ["letter.txt", "picture.png", "noname"])
 def test_other_kinds_of_files_are_refused_by_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"some bytes")
     assert refusal(tmp_path / name) == (
@@ -267,7 +290,7 @@ def test_a_flat_image_is_not_a_scan(tmp_path, suffix):
     )
 
 
-@pytest.mark.parametrize("suffix", (".nii.gz", ".nrrd", ".mha"))
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
 def test_a_film_is_refused_with_its_number_of_frames(tmp_path, suffix):
     path = tmp_path / f"film{suffix}"
     frames = [sitk.GetImageFromArray(some_voxels((7, 6, 5)))] * 4
@@ -289,7 +312,7 @@ def test_colour_is_refused(tmp_path, suffix):
     )
 
 
-@pytest.mark.parametrize("suffix", (".nii", ".nrrd"))
+@pytest.mark.parametrize("suffix", [".nii", ".nrrd"])
 def test_complex_numbers_are_refused(tmp_path, suffix):
     path = tmp_path / f"k{suffix}"
     sitk.WriteImage(sitk.GetImageFromArray(some_voxels(dtype=np.complex64)), str(path))
@@ -297,7 +320,7 @@ def test_complex_numbers_are_refused(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("axis", (0, 1, 2))
+@pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_single_slice_is_refused_along_any_axis(tmp_path, suffix, axis):
     path = tmp_path / f"one{suffix}"
     shape = [5, 6, 7]
@@ -317,7 +340,7 @@ def test_an_image_of_one_grey_is_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize("bad", (np.nan, np.inf, -np.inf))
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_none_are_counted(tmp_path, bad):
     voxels = some_voxels(dtype=np.float32)
     voxels[1:3, 2, 4] = bad
@@ -347,7 +370,7 @@ def test_a_nifti_spacing_must_be_a_number_above_zero(tmp_path, value, told):
     )
 
 
-@pytest.mark.parametrize("value", ("0", "-2", "nan"))
+@pytest.mark.parametrize("value", ["0", "-2", "nan"])
 def test_a_metaimage_spacing_must_be_a_number_above_zero(tmp_path, a_volume, value):
     path = tmp_path / "a.mha"
     write_volume(a_volume, path)
@@ -358,7 +381,7 @@ def test_a_metaimage_spacing_must_be_a_number_above_zero(tmp_path, a_volume, val
     assert "a.mha" in refusal(path)
 
 
-@pytest.mark.parametrize("value", ("0", "nan"))
+@pytest.mark.parametrize("value", ["0", "nan"])
 def test_an_nrrd_spacing_must_be_a_number_above_zero(tmp_path, a_volume, value):
     path = tmp_path / "a.nrrd"
     write_volume(a_volume, path)
@@ -372,13 +395,14 @@ def test_an_nrrd_spacing_must_be_a_number_above_zero(tmp_path, a_volume, value):
     assert "a.nrrd" in refusal(path)
 
 
-@pytest.mark.parametrize("suffix", (".nii", ".nrrd", ".mha"))
+@pytest.mark.parametrize("suffix", [".nii", ".nrrd", ".mha"])
 def test_sheared_axes_are_refused_with_their_angle(tmp_path, suffix):
     path = tmp_path / f"tilted{suffix}"
     axes = np.eye(4)
     axes[:3, 2] = (0, np.sin(np.radians(15)), np.cos(np.radians(15)))
     if suffix == ".nii":
         image = nibabel.Nifti1Image(some_voxels(), axes)
+        image.set_sform(axes, 1)
         image.set_qform(np.eye(4), 1)  # SimpleITK would silently take this one instead
         nibabel.save(image, path)
     else:
@@ -458,7 +482,7 @@ def test_values_without_an_organ_are_named(tmp_path, a_table):
     )
 
 
-@pytest.mark.parametrize("value", (0.5, np.nan))
+@pytest.mark.parametrize("value", [0.5, np.nan])
 def test_fractions_are_not_labels(tmp_path, a_table, value):
     voxels = np.zeros(SHAPE, np.float32)
     voxels[1, 1, 1] = value
@@ -469,6 +493,26 @@ def test_fractions_are_not_labels(tmp_path, a_table, value):
 def test_one_number_cannot_mean_two_things(tmp_path, a_table):
     with pytest.raises(BadInput, match="value 2 cannot mean both spleen and not annotated"):
         read_label_map(tmp_path / "l.nii", a_table, unannotated=2)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+def test_a_damaged_text_header_is_refused_in_words_or_read(tmp_path, a_volume, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_volume(a_volume, path)
+    good = path.read_bytes()
+    length = 500 if suffix == ".nrrd" else 350
+    dice = np.random.default_rng(2)
+    refused = 0
+    for _ in range(150):
+        data = bytearray(good)
+        for position in dice.integers(0, length, dice.integers(1, 4)):
+            data[position] = dice.choice(list(b"0 -9n(,:=\n\xff"))
+        path.write_bytes(bytes(data))
+        try:
+            read_volume(path)
+        except BadInput:
+            refused += 1
+    assert 20 < refused < 150
 
 
 # Writing
@@ -521,11 +565,15 @@ def test_only_whole_formats_are_written(tmp_path, a_label_map, name, words):
 
 
 def test_a_failure_while_writing_removes_the_draft(tmp_path):
-    with pytest.raises(KeyError), atomic_path(tmp_path / "a.nii.gz") as draft:
-        assert draft.parent == tmp_path
-        assert draft.name.endswith(".nii.gz")
-        draft.write_text("half")
-        raise KeyError
+    def half_written():
+        with atomic_path(tmp_path / "a.nii.gz") as draft:
+            assert draft.parent == tmp_path
+            assert draft.name.endswith(".nii.gz")
+            draft.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        half_written()
     assert not list(tmp_path.iterdir())
 
 

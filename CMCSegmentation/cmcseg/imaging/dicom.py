@@ -76,6 +76,8 @@ class _Slice:
 
 def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM, by the mark that the standard puts behind 128 bytes."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        return False
     try:
         with path.open("rb") as file:
             return file.read(132)[128:] == b"DICM"

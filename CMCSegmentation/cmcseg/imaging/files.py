@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -199,20 +200,39 @@ def _itk_header(reader: sitk.ImageFileReader, path: Path) -> ImageHeader:
         affine=LPS @ affine,
         stored=path.stat().st_size if inside else None,
         compressed=True,  # SimpleITK does not say; it finds missing bytes itself
-        facts=_itk_facts(reader),
+        facts=_itk_facts(reader, path),
     )
 
 
 _ITEMSIZE = {"8-bit": 1, "16-bit": 2, "32-bit": 4, "64-bit": 8}
 
 
-def _itk_facts(reader: sitk.ImageFileReader) -> dict[str, str]:
-    keys = {"0008|0060": "modality", "modality": "modality", "Modality": "modality"}
-    return {
-        fact: reader.GetMetaData(key).strip()
-        for key, fact in keys.items()
-        if reader.HasMetaDataKey(key) and reader.GetMetaData(key).strip()
-    }
+def _itk_facts(reader: sitk.ImageFileReader, path: Path) -> dict[str, str]:
+    facts = {}
+    for key in ("0008|0060", "modality", "Modality"):
+        stated = reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else ""
+        stated = stated.removeprefix("MET_MOD_")  # MetaImage's own words
+        if re.fullmatch("[A-Z]{2}", stated):  # DICOM's words
+            facts["modality"] = stated
+    stated = _stated_spacing(path)
+    if not stated:
+        facts["note"] = "The file does not give its voxel size; 1 mm was assumed."
+    elif "nan" in stated and reader.GetDimension() == 3:
+        raise BadInput(
+            f"{path.name} has a voxel spacing that is not a number ({stated}); repair the header "
+            "or export the scan again."
+        )
+    return facts
+
+
+def _stated_spacing(path: Path) -> str:
+    """The header's own line, because SimpleITK turns an absent spacing and NaN into 1 mm."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16).decode("latin-1")
+    line = re.search(
+        r"^(?:space directions:|spacings:|Element(?:Spacing|Size) *=)(.*)$", head, re.M
+    )
+    return line[1].strip().lower() if line else ""
 
 
 def _narrowed(array: np.ndarray) -> np.ndarray:

@@ -224,6 +224,7 @@ def _voxels(file: BinaryIO, record: np.void, shape: tuple[int, int, int], name: 
             f"{name} was cut short: {len(data):,} of {needed:,} bytes of voxels are there; copy "
             "or export it again."
         )
+    file.read(1)  # at the end, gzip compares its checksum
     order = record.dtype["dim"].base.byteorder.replace("|", "=")
     stored = np.frombuffer(data, dtype=dtype.newbyteorder(order)).reshape(shape, order="F")
     array = np.ascontiguousarray(stored, dtype=dtype)

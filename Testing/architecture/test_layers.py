@@ -1,0 +1,66 @@
+"""The arrows of the house: which folder may import what."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "CMCSegmentation" / "cmcseg"
+ALLOWED = {
+    "core": ("", "numpy"),
+    "imaging": ("core", "numpy SimpleITK pydicom highdicom"),
+    "nets": ("core", "numpy torch monai"),
+    "losses": ("core", "numpy torch monai"),
+    "data": ("core imaging", "numpy torch monai SimpleITK"),
+    "bundle": ("core nets", "numpy torch safetensors platformdirs"),
+    "learn": ("core imaging nets losses data bundle", "numpy torch monai safetensors"),
+    "predict": ("core imaging nets bundle", "numpy torch monai"),
+    "report": ("core", "numpy matplotlib jinja2 PIL"),
+}
+FILES = sorted(p for folder in ALLOWED for p in (PACKAGE / folder).rglob("*.py"))
+
+
+def imported(source: str) -> set[str]:
+    """Dotted names that a file imports, at any depth."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def strangers(source: str, folder: str) -> set[str]:
+    """Imports that the folder may not have."""
+    ours, outside = (words.split() for words in ALLOWED[folder])
+    wrong = set()
+    for name in imported(source):
+        top, _, rest = name.partition(".")
+        if top == "cmcseg":
+            room = rest.partition(".")[0]
+            fine = not room or room == folder or room in ours
+        else:
+            fine = top in outside or top in sys.stdlib_module_names
+        if not fine:
+            wrong.add(name)
+    return wrong
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_file_imports_only_what_its_folder_may(path):
+    folder = path.relative_to(PACKAGE).parts[0]
+    assert strangers(path.read_text(encoding="utf-8"), folder) == set()
+
+
+def test_a_wrong_import_is_found():
+    assert strangers("from cmcseg.learn.loop import fit\nimport qt", "core") == {
+        "cmcseg.learn.loop",
+        "qt",
+    }
+
+
+def test_every_folder_with_code_stands_in_the_table():
+    folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and list(p.glob("*.py"))}
+    assert folders <= set(ALLOWED)
