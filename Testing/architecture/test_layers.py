@@ -17,6 +17,19 @@ ALLOWED = {
     "learn": ("core imaging nets losses data bundle", "numpy torch monai safetensors"),
     "predict": ("core imaging nets bundle", "numpy torch monai"),
     "report": ("core", "numpy matplotlib jinja2 PIL"),
+    "queue": ("core imaging", "numpy"),
+    "work": (
+        "core imaging nets data bundle learn predict queue report",
+        "numpy torch",
+    ),
+    "session": ("core queue", "numpy"),
+    "mrml": ("core session", "numpy vtk slicer"),
+    "desktop": ("core session mrml", "qt ctk slicer vtk numpy"),
+    "web": ("core session mrml", "trame trame_slicer numpy"),
+    "cli": (
+        "core imaging nets losses data bundle learn predict report queue work web",
+        "numpy torch tyro rich psutil",
+    ),
 }
 FILES = sorted(p for folder in ALLOWED for p in (PACKAGE / folder).rglob("*.py"))
 

@@ -1,0 +1,53 @@
+"""The command line: which verbs there are, and with which code each of them ends."""
+
+import sys
+from typing import Annotated
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, subcommand
+
+from cmcseg import __version__
+from cmcseg.cli.demo import Demo
+from cmcseg.cli.doctor import Doctor
+from cmcseg.cli.evaluate import Evaluate
+from cmcseg.cli.models import Models
+from cmcseg.cli.prepare import Prepare
+from cmcseg.cli.sample import Sample
+from cmcseg.cli.screen import fail
+from cmcseg.cli.segment import Segment
+from cmcseg.cli.train import Train
+from cmcseg.core.errors import BadInput, Cancelled, CMCSegError
+
+Command = (
+    Annotated[Segment, subcommand("segment")]
+    | Annotated[Sample, subcommand("sample")]
+    | Annotated[Prepare, subcommand("prepare")]
+    | Annotated[Train, subcommand("train")]
+    | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Models, subcommand("models")]
+    | Annotated[Doctor, subcommand("doctor")]
+    | Annotated[Demo, subcommand("demo")]
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and leave with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["--version"]:
+        print(f"cmcseg {__version__}")
+        return
+    command = tyro.cli(
+        Command,
+        prog="cmcseg",
+        args=arguments,
+        description="Segment misaligned pairs of scans. Research use, not for diagnosis.",
+        config=(FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+    try:
+        command.run()
+    except BadInput as error:
+        fail(str(error), 2)
+    except (Cancelled, KeyboardInterrupt):
+        fail("Cancelled; nothing was left half-written.", 1)
+    except CMCSegError as error:
+        fail(str(error), 1)

@@ -1,0 +1,92 @@
+"""``cmcseg models``: which there are, and where they come and go."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, subcommand
+
+from cmcseg.cli.screen import SCREEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListModels:
+    """List the models."""
+
+    json: bool = False
+    """Print the cards as JSON."""
+
+    def run(self) -> None:
+        """Print a line per model."""
+        from cmcseg.bundle.store import default_store
+
+        store = default_store()
+        cards = [store.card(name) for name in store.names()]
+        if self.json:
+            print(json.dumps([card.to_dict() for card in cards], indent=1))
+            return
+        for card in cards:
+            organs = ", ".join(label.name for label in card.table)
+            SCREEN.print(f"{card.name} {card.version}: {organs}. {card.intended_use}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportModel:
+    """Import a model from a folder or a zip; every member is checked first."""
+
+    source: Positional[Path]
+    """The folder or zip."""
+
+    def run(self) -> None:
+        """Check, then copy."""
+        from cmcseg.bundle.store import default_store
+
+        SCREEN.print(f"Imported {default_store().import_(self.source).name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportModel:
+    """Export a model as a zip."""
+
+    name: Positional[str]
+    """Which model."""
+    out: Positional[Path]
+    """The zip."""
+
+    def run(self) -> None:
+        """Write the zip."""
+        from cmcseg.bundle.store import default_store
+
+        SCREEN.print(f"Wrote {default_store().export(self.name, self.out)}", soft_wrap=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveModel:
+    """Remove an imported model."""
+
+    name: Positional[str]
+    """Which model."""
+
+    def run(self) -> None:
+        """Remove its folder."""
+        from cmcseg.bundle.store import default_store
+
+        default_store().remove(self.name)
+        SCREEN.print(f"Removed {self.name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """List, import, export or remove models."""
+
+    verb: (
+        Annotated[ListModels, subcommand("list")]
+        | Annotated[ImportModel, subcommand("import")]
+        | Annotated[ExportModel, subcommand("export")]
+        | Annotated[RemoveModel, subcommand("remove")]
+    )
+
+    def run(self) -> None:
+        """Run the chosen verb."""
+        self.verb.run()

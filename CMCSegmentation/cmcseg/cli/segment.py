@@ -1,0 +1,87 @@
+"""``cmcseg segment``: one scan, or two scans of one patient."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from tyro.conf import Positional
+
+from cmcseg.cli.screen import SCREEN, bar, checked, new_folder
+from cmcseg.core.errors import BadInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Segment one scan, or two scans of one patient."""
+
+    scans: Positional[tuple[str, ...]]
+    """ROLE=PATH, a file or a DICOM folder, once per scan (ct=a.nii.gz mr=b.nii.gz)."""
+    model: str
+    """Name of a model (see 'cmcseg models list') or its folder."""
+    out: Path
+    """Folder for the results."""
+    align: str = "auto"
+    """auto, none or rigid."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+    json: bool = False
+    """Print prediction.json's content and nothing else."""
+
+    def run(self) -> None:
+        """Read, segment, write."""
+        from cmcseg.bundle.load import load_bundle
+        from cmcseg.bundle.store import default_store
+        from cmcseg.core.settings import SegmentSettings
+        from cmcseg.imaging.files import read_volume
+        from cmcseg.predict.segment import segment
+        from cmcseg.predict.write import write_prediction
+        from cmcseg.report.page import write_report
+
+        settings = checked(SegmentSettings, align=self.align, device=self.device)
+        bundle = load_bundle(default_store().find(self.model))
+        paths = _paths_by_role(self.scans, bundle.card.roles)
+        volumes = {role: read_volume(path) for role, path in paths.items()}
+        with bar(quiet=self.json) as report:
+            prediction = segment(volumes, bundle, settings, report)
+        with new_folder(self.out) as draft:
+            summary = write_prediction(prediction, volumes, paths, draft)
+            names = {role: path.name for role, path in paths.items()}
+            write_report(
+                draft / "report.html",
+                card=bundle.card,
+                volumes=volumes,
+                prediction=prediction,
+                scans=names,
+            )
+        if self.json:
+            print(json.dumps(summary, indent=1))
+            return
+        _show_volumes(summary)
+        SCREEN.print(f"Report: {self.out / 'report.html'}", soft_wrap=True)
+
+
+def _paths_by_role(scans: tuple[str, ...], roles: tuple[str, ...]) -> dict[str, Path]:
+    paths: dict[str, Path] = {}
+    for text in scans:
+        role, equals, path = text.partition("=")
+        if not equals or not path:
+            raise BadInput(f"{text!r} is not of the form ROLE=PATH, as in {roles[0]}=scan.nii.gz.")
+        if role not in roles:
+            raise BadInput(f"There is no role {role!r}; the roles are {', '.join(roles)}.")
+        if role in paths:
+            raise BadInput(f"The role {role} was given twice.")
+        if any(Path(path).resolve() == other.resolve() for other in paths.values()):
+            raise BadInput(f"{path} was given for two roles; give two scans, or one.")
+        paths[role] = Path(path)
+    return paths
+
+
+def _show_volumes(summary: dict) -> None:
+    roles = list(summary["volumes_ml"])
+    show = Table("organ", *(f"{role} mL" for role in roles))
+    for organ in summary["volumes_ml"][roles[0]]:
+        show.add_row(organ, *(f"{summary['volumes_ml'][role][organ]:.0f}" for role in roles))
+    SCREEN.print(show)
+    for warning in summary["warnings"]:
+        SCREEN.print(f"Note: {warning}", soft_wrap=True)

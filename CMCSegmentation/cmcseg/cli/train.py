@@ -1,0 +1,51 @@
+"""``cmcseg train``: a cache into a model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from cmcseg.cli.screen import SCREEN, bar, checked
+from cmcseg.core.errors import BadInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a model from a cache; the same command goes on after an interruption."""
+
+    recipe: Positional[str]
+    """supervised."""
+    cache: Path
+    """Made by 'cmcseg prepare'."""
+    out: Path
+    """Folder of the run: checkpoint, losses.csv, scores.csv, and model/ at the end."""
+    steps: int = 2000
+    """Weight updates in all."""
+    seed: int = 0
+    """Decides initial weights, crops and augmentation."""
+    labelled: float = 1.0
+    """Share of the training scans whose labels are used."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+    def run(self) -> None:
+        """Train and write a bundle."""
+        from cmcseg.bundle.pack import save_bundle
+        from cmcseg.core.settings import TrainSettings
+        from cmcseg.data.cache import open_cache
+        from cmcseg.learn.loop import fit
+
+        if self.recipe != "supervised":
+            raise BadInput(f"The recipe {self.recipe!r} is not known; there is supervised.")
+        settings = checked(
+            TrainSettings,
+            steps=self.steps,
+            seed=self.seed,
+            labelled=self.labelled,
+            device=self.device,
+        )
+        cache = open_cache(self.cache)
+        with bar() as report:
+            state = fit(cache, settings, self.out, report=report)
+        save_bundle(state.average, cache.card, self.out / "model", replace=True)
+        SCREEN.print(f"Model: {self.out / 'model'}", soft_wrap=True)
