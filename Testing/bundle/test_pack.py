@@ -233,7 +233,7 @@ def test_a_parent_that_is_a_file_is_told(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # MONAI's own, at import and for the missing hash
-@pytest.mark.parametrize("task", ["abdomen", "heart"])
+@pytest.mark.parametrize("task", ["abdomen", "heart", "orbit"])
 def test_monai_accepts_the_metadata(task, tmp_path):
     pytest.importorskip("jsonschema", reason="MONAI needs it to verify metadata")
     from monai.bundle import verify_metadata
@@ -249,7 +249,7 @@ def test_monai_accepts_the_metadata(task, tmp_path):
         verify_metadata(meta_file=str(meta), filepath=str(schema))
 
 
-@pytest.mark.parametrize("task", ["abdomen", "heart"])
+@pytest.mark.parametrize("task", ["abdomen", "heart", "orbit"])
 def test_the_metadata_says_what_the_card_says(task):
     card = task_card(task)
     value = monai_metadata(card)

@@ -16,7 +16,7 @@ from cmcseg.data.phantoms.solids import (
     smooth_min,
     smooth_noise,
 )
-from cmcseg.data.synthesis import ORGANS, _warp_field, make_pair, true_motion
+from cmcseg.data.synthesis import SCENES, _warp_field, make_pair, true_motion
 from cmcseg.imaging.plausible import looks_like_ct
 from cmcseg.imaging.resample import resample_labels
 
@@ -27,7 +27,7 @@ MOTION = {
 
 
 def table_of(task):
-    labels = [Label(value=k, name=n, color="#808080") for k, n in enumerate(ORGANS[task], 1)]
+    labels = [Label(value=k, name=n, color="#808080") for k, n in enumerate(SCENES[task].organs, 1)]
     return LabelTable(labels=tuple(labels))
 
 
@@ -42,8 +42,13 @@ def heart():
 
 
 @pytest.fixture(scope="module")
-def pairs(abdomen, heart):
-    return {"abdomen": abdomen, "heart": heart}
+def orbit():
+    return make_pair("orbit", table_of("orbit"), seed=4, shift_mm=3.0)
+
+
+@pytest.fixture(scope="module")
+def pairs(abdomen, heart, orbit):
+    return {"abdomen": abdomen, "heart": heart, "orbit": orbit}
 
 
 def centroid(scan, organ):
@@ -106,6 +111,10 @@ class TestPair:
             ("heart", "right ventricle", 60, 220),
             ("heart", "myocardium", 85, 190),
             ("heart", "left ventricle", 75, 240),
+            # Both sides together.
+            ("orbit", "eye muscles", 3, 14),
+            ("orbit", "globe", 11, 18),
+            ("orbit", "orbital fat", 15, 45),
         ],
     )
     def test_organs_are_as_large_as_in_real_adults(self, pairs, task, organ, low, high):
@@ -116,7 +125,7 @@ class TestPair:
 
     def test_the_known_motion_brings_every_centroid_back(self, abdomen):
         motion = true_motion("abdomen", *MOTION["abdomen"].values())
-        for organ in ORGANS["abdomen"]:
+        for organ in SCENES["abdomen"].organs:
             still, moved = (centroid(scan, organ) for scan in abdomen.values())
             assert np.linalg.norm(moved - still) > 5.0, organ
             assert np.linalg.norm(motion[:3, :3] @ moved + motion[:3, 3] - still) < 2.0, organ
@@ -132,7 +141,9 @@ class TestPair:
 
     def test_every_organ_lies_on_its_side_of_the_body(self, abdomen):
         for scan in abdomen.values():
-            liver, right, left, spleen = (centroid(scan, organ) for organ in ORGANS["abdomen"])
+            liver, right, left, spleen = (
+                centroid(scan, organ) for organ in SCENES["abdomen"].organs
+            )
             middle = (right[0] + left[0]) / 2
             assert liver[0] > middle + 30  # RAS: the patient's right is positive
             assert spleen[0] < middle - 50
@@ -155,6 +166,19 @@ class TestPair:
                 rim = sum(np.roll(blood, s, a) for s in (-1, 1) for a in (0, 1)) > 0
                 rim = (rim & ~blood)[1:-1, 1:-1]
                 assert (truth[:, :, k][rim] == 2).all()
+
+    def test_an_orbit_has_its_globe_in_front_and_its_nerve_behind(self, orbit):
+        for scan in orbit.values():
+            globe, nerve = centroid(scan, "globe"), centroid(scan, "optic nerve")
+            assert 15 < globe[1] - nerve[1] < 40
+            places = scan.truth.grid.world(np.argwhere(scan.truth.array == 3))
+            left, right = np.sort(places[:, 0])[[0, -1]]
+            assert 75 < right - left < 105  # from the outside of one globe to that of the other
+
+    def test_fat_shines_in_t1_and_is_dark_where_it_is_suppressed(self, orbit):
+        t1, t2 = orbit["t1"], orbit["t2"]
+        assert brightness(t1, "orbital fat") > 1.5 * brightness(t1, "eye muscles")
+        assert brightness(t2, "orbital fat") < 0.8 * brightness(t2, "eye muscles")
 
     def test_scanners_see_what_they_are_known_for(self, abdomen, heart):
         ct, mr = abdomen["ct"], abdomen["mr"]
@@ -182,7 +206,9 @@ class TestPair:
         assert np.linalg.norm(bssfp.center) < 200
 
     def test_an_unknown_task_is_refused(self):
-        with pytest.raises(BadInput, match="no phantom for 'knee'; there are abdomen and heart"):
+        with pytest.raises(
+            BadInput, match="no phantom for 'knee'; there are abdomen, heart, orbit"
+        ):
             make_pair("knee", table_of("heart"), seed=0)
 
     def test_an_organ_the_phantom_lacks_is_refused(self):

@@ -15,7 +15,7 @@ class Sample:
     folder: Positional[Path]
     """Where ROLE.nii.gz and ROLE_truth.nii.gz go."""
     task: str = "abdomen"
-    """abdomen or heart."""
+    """abdomen, heart or orbit."""
     seed: int = 0
     """Another number is another phantom."""
     shift: float = 0.0
