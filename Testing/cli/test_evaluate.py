@@ -1,0 +1,78 @@
+"""``cmcseg evaluate`` on a cohort of two tiny cases."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from cmcseg.cli import main
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.volume import Volume
+from cmcseg.imaging.files import write_label_map, write_volume
+from tiny import tiny_bundle, tiny_card
+
+GRID = Grid(shape=(30, 28, 12), affine=np.diag([4.0, 4.0, 6.0, 1.0]))
+
+
+@pytest.fixture
+def a_cohort(tmp_path):
+    """Case "both" has two labelled scans, case "one" a CT whose annotator drew the liver only."""
+    rng = np.random.default_rng(0)
+    table = tiny_card().table
+    for case, role in (("both", "ct"), ("both", "mr"), ("one", "ct")):
+        image = rng.integers(0, 300, GRID.shape).astype(np.int16)
+        labels = np.zeros(GRID.shape, dtype=np.uint8)
+        labels[5:20, 5:20, 3:9] = 1
+        write_volume(Volume(array=image, grid=GRID), tmp_path / f"{case}_{role}.nii.gz")
+        drawn = LabelMap(array=labels, grid=GRID, table=table)
+        write_label_map(drawn, tmp_path / f"{case}_{role}_labels.nii.gz")
+    both = {"id": "both"}
+    for role in ("ct", "mr"):
+        both |= {role: f"both_{role}.nii.gz", f"{role}_labels": f"both_{role}_labels.nii.gz"}
+    one = {
+        "id": "one",
+        "ct": "one_ct.nii.gz",
+        "ct_labels": "one_ct_labels.nii.gz",
+        "ct_organs": ["liver"],
+    }
+    path = tmp_path / "cohort.json"
+    path.write_text(json.dumps({"validation": [both, one]}))
+    return path
+
+
+def evaluate(tmp_path, cohort):
+    model = tiny_bundle(tmp_path / "model")
+    out = tmp_path / "scores"
+    main(["evaluate", "--model", str(model), "--cohort", str(cohort), "--out", str(out)])
+    return list(csv.DictReader((out / "scores.csv").read_text().splitlines()))
+
+
+def test_scans_are_scored_alone_and_together(tmp_path, a_cohort, capsys):
+    rows = evaluate(tmp_path, a_cohort)
+    ways = {(row["case"], row["scans"], row["role"]) for row in rows}
+    assert ways == {
+        ("both", "alone", "ct"),
+        ("both", "alone", "mr"),
+        ("both", "together", "ct"),
+        ("both", "together", "mr"),
+        ("one", "alone", "ct"),
+    }
+    assert (tmp_path / "scores" / "scores.png").stat().st_size > 10_000
+    assert "Dice alone" in capsys.readouterr().out
+
+
+def test_only_organs_that_were_drawn_are_scored(tmp_path, a_cohort):
+    rows = evaluate(tmp_path, a_cohort)
+    assert {row["organ"] for row in rows if row["case"] == "one"} == {"liver"}
+    assert len({row["organ"] for row in rows if row["case"] == "both"}) == 4
+
+
+def test_a_cohort_without_truth_is_refused(tmp_path, a_cohort, capsys):
+    content = {"validation": [{"id": "one", "ct": "one_ct.nii.gz"}]}
+    a_cohort.write_text(json.dumps(content))
+    with pytest.raises(SystemExit) as stop:
+        evaluate(tmp_path, a_cohort)
+    assert stop.value.code == 2
+    assert "has no labelled validation case." in capsys.readouterr().err
+    assert not (tmp_path / "scores").exists()
