@@ -146,7 +146,8 @@ def rewrite_card(model, change) -> None:
 def test_an_unknown_encoder_is_told(a_model):
     rewrite_card(a_model, lambda card: card["network"].update(encoder="mamba"))
     assert refusal(load_bundle, a_model) == (
-        f"The network of {a_model} cannot be built: The encoder 'mamba' is not one of residual."
+        f"The network of {a_model} cannot be built: The encoder 'mamba' is not one of residual, "
+        "sam_med3d, universal_unet."
     )
 
 

@@ -43,5 +43,5 @@ def test_a_case_does_not_depend_on_its_neighbours_in_the_batch(a_network, two_wi
 
 
 def test_no_scan_at_all_is_refused(a_network):
-    with pytest.raises(ValueError, match="not within 0..1"):
+    with pytest.raises(ValueError, match=r"not within 0\.\.1"):
         a_network({}, torch.zeros(1))

@@ -64,8 +64,8 @@ class NetworkSpec:
     """How to build the network; the number of inputs and classes follows from the card.
 
     Attributes:
-        encoder: which encoder ("residual").
-        fusion: which fusion layer ("concat").
+        encoder: which encoder ("residual", "sam_med3d", "universal_unet").
+        fusion: which fusion layer ("concat", "attention").
         widths: feature channels per level, finest first.
         patch: voxels that the stem folds into one position along each axis.
         strides: per deeper level, the step along each axis.

@@ -2,17 +2,15 @@
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
-from cmcseg.nets.collaborative_net import CollaborativeNet
-
-ENCODERS = ("residual",)
-FUSIONS = ("concat",)
+from cmcseg.nets.collaborative_net import ENCODERS, FUSIONS, CollaborativeNet
 
 
 def build_network(card: ModelCard) -> CollaborativeNet:
     """An untrained network that fits the card.
 
     Raises:
-        BadInput: when the card asks for an encoder or a fusion that this version lacks.
+        BadInput: when the card asks for an encoder or a fusion that this version lacks, or gives
+            the encoder a shape that it cannot have.
     """
     spec = card.network
     if spec.encoder not in ENCODERS:

@@ -12,10 +12,20 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from cmcseg.core.card import NetworkSpec
+from cmcseg.nets.attention_fusion import AttentionFusion
 from cmcseg.nets.blocks import UpBlock
 from cmcseg.nets.channel_attention import ChannelAttention
 from cmcseg.nets.encoders.residual import ResidualEncoder
+from cmcseg.nets.encoders.sam_med3d import SamMed3dEncoder
+from cmcseg.nets.encoders.universal_unet import UniversalUnetEncoder
 from cmcseg.nets.fusion import ConcatFusion
+
+ENCODERS = {
+    "residual": ResidualEncoder,
+    "sam_med3d": SamMed3dEncoder,
+    "universal_unet": UniversalUnetEncoder,
+}
+FUSIONS = {"concat": ConcatFusion, "attention": AttentionFusion}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,11 +74,12 @@ class CollaborativeNet(nn.Module):
         self.modalities = modalities
         self.shared = spec.shared_kernels
         copies, norms = (1, modalities) if self.shared else (modalities, 1)
-        self.encoders = nn.ModuleList(ResidualEncoder(spec, norms) for _ in range(copies))
+        encoder = ENCODERS[spec.encoder]
+        self.encoders = nn.ModuleList(encoder(spec, norms) for _ in range(copies))
         self.decoders = nn.ModuleList(Decoder(spec, norms, classes) for _ in range(copies))
         width = spec.widths[-1]
         self.awareness = nn.ModuleList(ChannelAttention(width) for _ in range(modalities))
-        self.fusion = ConcatFusion(width, modalities)
+        self.fusion = FUSIONS[spec.fusion](width, modalities)
 
     def forward(self, images: dict[int, Tensor], trust_B: Tensor) -> dict[int, Output]:
         """Segment one window of each scan that is there.
