@@ -10,6 +10,7 @@ from cmcseg.nets.build import build_network
 from cmcseg.nets.encoders.sam_med3d import SamMed3dEncoder
 from cmcseg.nets.encoders.universal_unet import UniversalUnetEncoder
 from cmcseg.nets.encoders.vit3d import VitSize
+from cmcseg.nets.official import official_weights
 from tiny import tiny_card
 
 VIT = VitSize(patch=4, grid=4, width=12, depth=3, heads=2, window=3, everywhere=(2,), out=6)
@@ -63,8 +64,32 @@ class TestSamMed3d:
     def test_the_official_names_are_read_and_the_decoders_are_left(self):
         encoder = a_sam()
         official = {f"image_encoder.{k}": v for k, v in encoder.vit.state_dict().items()}
-        found = encoder.official({**official, "mask_decoder.iou_token.weight": torch.zeros(1, 384)})
+        beside = {"mask_decoder.iou_token.weight": torch.zeros(1, 384)}
+        found = official_weights(encoder, {**official, **beside})
         assert set(found) == {f"vit.{k}" for k in encoder.vit.state_dict()}
+        assert torch.equal(found["vit.pos_embed"], encoder.vit.pos_embed)
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda s: s.pop("image_encoder.neck.3.bias"), "image_encoder.neck.3.bias is missing"),
+            (
+                lambda s: s.update({"image_encoder.blocks.3.norm1.bias": torch.zeros(12)}),
+                "image_encoder.blocks.3.norm1.bias is not expected",
+            ),
+            (
+                lambda s: s.update({"image_encoder.pos_embed": torch.zeros(1, 8, 8, 8, 12)}),
+                "image_encoder.pos_embed has shape (1, 8, 8, 8, 12) instead of (1, 4, 4, 4, 12)",
+            ),
+        ],
+    )
+    def test_a_partial_match_is_refused(self, change, words):
+        encoder = a_sam()
+        official = {f"image_encoder.{k}": v for k, v in encoder.vit.state_dict().items()}
+        change(official)
+        with pytest.raises(BadInput) as refusal:
+            official_weights(encoder, official)
+        assert str(refusal.value) == f"The checkpoint does not fit the encoder: {words}."
 
     def test_a_pyramid_that_does_not_end_in_tokens_is_refused(self):
         card = replace(tiny_card(), network=SAM)
@@ -97,7 +122,7 @@ class TestUniversalUnet:
         """The published code: convolution with bias, batch norm of the batch, rectifier, pool."""
         encoder = UniversalUnetEncoder(UNET, 1)
         official = an_official_checkpoint(UNET.widths)
-        encoder.load_state_dict(encoder.official(official))
+        encoder.load_state_dict(official_weights(encoder, official))
         expected = slow_unet(an_image(), official)
         with torch.inference_mode():
             found = encoder(an_image(), 0)
@@ -112,7 +137,7 @@ class TestUniversalUnet:
 
     def test_every_modality_starts_from_the_official_norms(self):
         encoder = UniversalUnetEncoder(UNET, 2)
-        weights = encoder.official(an_official_checkpoint(UNET.widths))
+        weights = official_weights(encoder, an_official_checkpoint(UNET.widths))
         assert set(weights) == set(encoder.state_dict())
         first, second = (weights[f"levels.0.0.norm.norms.{m}.weight"] for m in (0, 1))
         assert torch.equal(first, second)
@@ -122,8 +147,8 @@ class TestUniversalUnet:
         [
             (
                 {"patch": (2, 2, 2)},
-                "The encoder universal_unet takes the patch (1, 1, 1) and strides (2, 2, 2), not "
-                "(2, 2, 2) and (2, 2, 2), (2, 2, 2).",
+                "The encoder universal_unet takes the patch (1, 1, 1) and at most three strides "
+                "(2, 2, 2), not (2, 2, 2) and (2, 2, 2), (2, 2, 2).",
             ),
             (
                 {"widths": (4, 6, 7)},

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, subcommand
 
+from cmcseg.cli.convert import ConvertModel
 from cmcseg.cli.screen import SCREEN
 
 
@@ -78,13 +79,14 @@ class RemoveModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """List, import, export or remove models."""
+    """List, import, export, remove or convert models."""
 
     verb: (
         Annotated[ListModels, subcommand("list")]
         | Annotated[ImportModel, subcommand("import")]
         | Annotated[ExportModel, subcommand("export")]
         | Annotated[RemoveModel, subcommand("remove")]
+        | Annotated[ConvertModel, subcommand("convert")]
     )
 
     def run(self) -> None:

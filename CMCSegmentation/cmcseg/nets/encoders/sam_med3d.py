@@ -9,8 +9,6 @@ token of 16 voxels has no edges.
 Shapes: B batch, C channels, D H W voxels, T P Q tokens.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +17,6 @@ from cmcseg.core.errors import BadInput
 from cmcseg.nets.blocks import ConvBlock
 from cmcseg.nets.encoders.vit3d import VIT_B_ORI, Vit3d, VitSize
 
-PREFIX = "image_encoder."
 NARROW = 64  # channels inside a side path
 SCALE = 0.1  # of a side path at the start
 
@@ -32,6 +29,9 @@ class SamMed3dEncoder(nn.Module):
     Raises:
         BadInput: when the card asks for a pyramid that tokens do not fit.
     """
+
+    OFFICIAL = "image_encoder."  # the checkpoint's prompt encoder and mask decoder stay behind
+    UNUSED = ()
 
     def __init__(self, spec: NetworkSpec, modalities: int, size: VitSize = VIT_B_ORI) -> None:
         super().__init__()
@@ -69,21 +69,9 @@ class SamMed3dEncoder(nn.Module):
             features.insert(0, conv(x_BCDHW, m))
         return features
 
-    def official(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The transformer's weights, taken from the official checkpoint by its own names.
-
-        Args:
-            state: by name, as ``image_encoder.blocks.0.norm1.weight``; the prompt encoder and
-                the mask decoder are left behind.
-
-        Returns:
-            By name in this module; it may lack names when the checkpoint does.
-        """
-        return {
-            f"vit.{name.removeprefix(PREFIX)}": value
-            for name, value in state.items()
-            if name.startswith(PREFIX)
-        }
+    def official_names(self) -> dict[str, str]:
+        """The official name of each weight that the official checkpoint holds."""
+        return {f"vit.{name}": f"{self.OFFICIAL}{name}" for name in self.vit.state_dict()}
 
 
 class _SidePath(nn.Module):

@@ -8,9 +8,6 @@ every batch; and a convolution's bias is left out, because the norm behind it re
 Shapes: B batch, D H W voxels.
 """
 
-import re
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 
 from cmcseg.core.card import NetworkSpec
@@ -18,7 +15,6 @@ from cmcseg.core.errors import BadInput
 from cmcseg.nets.blocks import ModalityNorm
 
 STAGES = ("down_tr64", "down_tr128", "down_tr256", "down_tr512")
-_WEIGHT = re.compile(r"(?:.*\.)?(down_tr\d+)\.ops\.([01])\.(conv1|bn1)\.(weight|bias)")
 
 
 class UniversalUnetEncoder(nn.Module):
@@ -28,12 +24,19 @@ class UniversalUnetEncoder(nn.Module):
         BadInput: when the card asks for another shape.
     """
 
+    OFFICIAL = "down_tr"  # the checkpoint's decoder stays behind
+    UNUSED = (".conv1.bias", ".running_mean", ".running_var", ".num_batches_tracked")
+
     def __init__(self, spec: NetworkSpec, modalities: int) -> None:
         super().__init__()
-        if spec.patch != (1, 1, 1) or set(spec.strides) - {(2, 2, 2)}:
+        if (
+            len(spec.widths) > len(STAGES)
+            or spec.patch != (1, 1, 1)
+            or set(spec.strides) - {(2, 2, 2)}
+        ):
             raise BadInput(
-                "The encoder universal_unet takes the patch (1, 1, 1) and strides (2, 2, 2), not "
-                f"{spec.patch} and {', '.join(map(str, spec.strides))}."
+                "The encoder universal_unet takes the patch (1, 1, 1) and at most three strides "
+                f"(2, 2, 2), not {spec.patch} and {', '.join(map(str, spec.strides))}."
             )
         if any(width % 2 for width in spec.widths):
             raise BadInput(f"The encoder universal_unet takes even widths, not {spec.widths}.")
@@ -53,30 +56,15 @@ class UniversalUnetEncoder(nn.Module):
             features.append(x_BCDHW)
         return features
 
-    def official(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """This encoder's weights, taken from the official checkpoint by its own names.
+    def official_names(self) -> dict[str, str]:
+        """The official name of each weight; all modalities start from the same norms."""
+        return {name: _official(name) for name in self.state_dict()}
 
-        Every modality gets the same norms. Running statistics and biases of convolutions are not
-        used (see above); the official decoder is not either.
 
-        Args:
-            state: by name, as ``module.backbone.down_tr64.ops.0.conv1.weight``.
-
-        Returns:
-            By name in this module; it may lack names when the checkpoint does.
-        """
-        weights = {}
-        for name, value in state.items():
-            found = _WEIGHT.fullmatch(name)
-            if not found or (found[3], found[4]) == ("conv1", "bias") or found[1] not in STAGES:
-                continue
-            place = f"levels.{STAGES.index(found[1])}.{found[2]}"
-            if found[3] == "conv1":
-                weights[f"{place}.conv.weight"] = value
-                continue
-            for m in range(len(self.levels[0][0].norm.norms)):
-                weights[f"{place}.norm.norms.{m}.{found[4]}"] = value
-        return weights
+def _official(name: str) -> str:
+    """``levels.0.1.norm.norms.0.bias`` is called ``down_tr64.ops.1.bn1.bias`` there."""
+    _, level, number, part, *_, kind = name.split(".")
+    return f"{STAGES[int(level)]}.ops.{number}.{'conv1' if part == 'conv' else 'bn1'}.{kind}"
 
 
 class _Conv(nn.Module):
