@@ -1,7 +1,7 @@
 """How far a long piece of work has come."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,11 +12,15 @@ class Progress:
         stage: what is being done, in the user's words ("segmenting the MR").
         done: units finished, from 0 to ``total``.
         total: units in all, at least 1.
+        seconds_left: what the pace so far promises; None before there is a pace.
+        measures: numbers to plot meanwhile (a loss, say), by name.
     """
 
     stage: str
     done: float
     total: float
+    seconds_left: float | None = None
+    measures: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.total <= 0 or not 0 <= self.done <= self.total:

@@ -1,0 +1,227 @@
+"""What a session asks of its surroundings: a scene, a runner and a queue.
+
+Everything here is called on the host's main thread, and every signal and callback arrives
+there: hosts call ``Runner.pump`` from a timer of their own, 20 times a second or so.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.prediction import Alignment
+from cmcseg.core.progress import Progress
+from cmcseg.core.signal import Signal
+from cmcseg.core.volume import Volume
+from cmcseg.core.wire import Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanInfo:
+    """A volume of the scene, as a list shows it.
+
+    Attributes:
+        key: how the scene calls it (a MRML node ID).
+        name: what the user reads.
+        modality: DICOM modality ("CT", "MR"), else empty.
+        series: DICOM series description, else empty.
+        refusal: one sentence saying why it cannot be segmented, else empty.
+        dark: the 5th percentile of a sample of its values.
+    """
+
+    key: str
+    name: str
+    modality: str = ""
+    series: str = ""
+    refusal: str = ""
+    dark: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Finding:
+    """What is written into the scene beside one scan.
+
+    Attributes:
+        labels: the organs, on the grid that ``Scene.reading`` gave.
+        doubt: 0 (sure) to 1, on the same grid.
+        disagreement: how far the two scans contradict each other there, 0 to 1; None for one scan.
+        model: who made it ("abdomen-ct-mr 0.1.0").
+    """
+
+    labels: LabelMap
+    doubt: Volume
+    disagreement: Volume | None = None
+    model: str = ""
+
+
+class Scene(Protocol):
+    """The user's data. ``mrml.scene.MrmlScene`` is the one of Slicer and of the browser.
+
+    Readers and writers are generators, as a warped scan takes longer than a window may stand
+    still: every ``next`` works for some 20 ms and yields ``None``; the last one yields the value.
+    """
+
+    changed: Signal  # (): volumes came, went or were renamed
+    removed: Signal  # (key): a volume or a segmentation was deleted
+    closed: Signal  # (): everything was deleted at once
+
+    def scans(self) -> tuple[ScanInfo, ...]:
+        """All volumes, those that cannot be segmented with their reason."""
+
+    def grid(self, key: str) -> Grid:
+        """Where a scan's voxels lie in the world, its parent transforms applied."""
+
+    def reading(self, key: str) -> Iterator[Volume | None]:
+        """The scan in world coordinates, its parent transforms applied."""
+
+    def writing(self, key: str, finding: Finding) -> Iterator[str | None]:
+        """Put a result beside its scan; yields the segmentation's key in the end.
+
+        A segmentation that an earlier call made for this scan is updated, with one undo
+        checkpoint before; it is never replaced.
+        """
+
+    def reading_labels(self, key: str) -> Iterator[LabelMap | None]:
+        """The organs beside a scan as the user sees them now, on the grid of ``reading``."""
+
+    def writing_organ(self, key: str, organ: str, mask: np.ndarray) -> Iterator[str | None]:
+        """Replace one organ beside a scan, with one undo checkpoint before.
+
+        Args:
+            key: of the scan.
+            organ: name of the organ.
+            mask: bool, on the grid of ``reading``; voxels of other organs that it covers become
+                this organ's.
+        """
+
+    def segmentation(self, key: str) -> str:
+        """Key of the segmentation beside a scan, or empty."""
+
+    def jump(self, point: np.ndarray) -> None:
+        """Centre all slice views on an RAS point in mm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Who is told what becomes of a request; each is called on the main thread.
+
+    Attributes:
+        progressed: more was done.
+        finished: the answer is here.
+        failed: one sentence for the user, and the path of the log (or empty).
+        cancelled: it was stopped; nothing is left.
+    """
+
+    finished: Callable[[Message], None]
+    failed: Callable[[str, str], None]
+    progressed: Callable[[Progress], None] = lambda progress: None  # noqa: ARG005
+    cancelled: Callable[[], None] = lambda: None
+
+
+class Runner(Protocol):
+    """Where the work is done. Requests wait in line; one runs at a time."""
+
+    def start(self, request: Message, listener: Listener) -> int:
+        """Put a request in line; returns its number. Never blocks."""
+
+    def steps(
+        self,
+        work: Iterator,
+        done: Callable[[object], None],
+        failed: Callable[[str, str], None],
+    ) -> None:
+        """Drive a generator of the scene, some milliseconds per ``pump``; its last value is told."""
+
+    def aside(
+        self,
+        work: Callable[[], object],
+        done: Callable[[object], None],
+        failed: Callable[[str, str], None],
+    ) -> None:
+        """Run pure numpy or file work off the main thread; it must not touch the scene."""
+
+    def cancel(self, job: int) -> None:
+        """Stop a request, running or waiting; ``cancelled`` follows within a second."""
+
+    def pump(self) -> None:
+        """Deliver what has happened since the last call; takes well under 50 ms."""
+
+    def close(self) -> None:
+        """End everything, the worker's whole process tree included."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs or waits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a user changed in one organ of one scan.
+
+    Attributes:
+        role, organ: which.
+        added_ml, removed_ml: how much.
+        slices: how many slices along the scan's last axis are touched.
+    """
+
+    role: str
+    organ: str
+    added_ml: float
+    removed_ml: float
+    slices: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Correction:
+    """A pair that a user looked through and accepted, on its way to the queue.
+
+    Attributes:
+        pair: a study-local id; never a patient's name, number or date. Empty: the queue chooses.
+        volumes: the scans by role.
+        corrected: the organs by role as the user left them.
+        found: the organs by role as the model gave them.
+        model, version, sha256: who gave them.
+        alignment: how the scans lay to each other; None for a single scan.
+        changes: what differs, organ by organ.
+        seconds: from showing the result to accepting it.
+        who, notes: in the user's words, may be empty.
+    """
+
+    volumes: dict[str, Volume]
+    corrected: dict[str, LabelMap]
+    found: dict[str, LabelMap]
+    model: str
+    version: str
+    sha256: str
+    pair: str = ""
+    alignment: Alignment | None = None
+    changes: tuple[Change, ...] = ()
+    seconds: float = 0.0
+    who: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueRow:
+    """One line of the queue's table."""
+
+    id: str
+    pair: str = ""
+    at: str = ""
+    who: str = ""
+    status: str = ""
+    summary: str = ""
+    facts: dict = field(default_factory=dict)
+
+
+class Queue(Protocol):
+    """Where accepted pairs wait to be learned from."""
+
+    def add(self, correction: Correction, listener: Listener) -> None:
+        """Keep a correction; the answer's values hold ``id``."""
+
+    def list(self, listener: Listener) -> None:
+        """The answer's values hold ``entries``, newest last, and ``new`` (since the last model)."""
