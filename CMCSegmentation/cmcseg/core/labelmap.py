@@ -120,12 +120,24 @@ class LabelMap:
             raise ValueError(f"Array {self.array.shape} does not fit grid {self.grid.shape}.")
         if self.array.dtype != np.uint8:
             raise ValueError(f"A label map holds uint8, not {self.array.dtype}.")
-        strange = set(np.flatnonzero(np.bincount(self.array.ravel(), minlength=256)).tolist())
+        strange = set(np.flatnonzero(_counts(self.array)).tolist())
         strange -= {0, UNANNOTATED} | {label.value for label in self.table}
         if strange:
             raise ValueError(f"Values {sorted(strange)} are not in the label table.")
 
     def volumes_ml(self) -> dict[str, float]:
         """Millilitres per organ name, in the table's order."""
-        counts = np.bincount(self.array.ravel(), minlength=256)
+        counts = _counts(self.array)
         return {label.name: float(counts[label.value]) * self.grid.voxel_ml for label in self.table}
+
+
+def _counts(array: np.ndarray) -> np.ndarray:
+    """How often each of 0 to 255 occurs, plane by plane.
+
+    One call for all voxels would hold Python's lock for half a second on a large scan, and a
+    window stands still meanwhile, whichever thread asks.
+    """
+    total = np.zeros(256, dtype=np.int64)
+    for plane in array:
+        total += np.bincount(plane.ravel(), minlength=256)
+    return total

@@ -68,6 +68,11 @@ class Alignment:
         """JSON-ready form."""
         return {**self.__dict__, "matrix": self.matrix.tolist()}
 
+    @staticmethod
+    def from_dict(value: dict) -> "Alignment":
+        """Inverse of ``to_dict``."""
+        return Alignment(**{**value, "matrix": np.array(value["matrix"], dtype=np.float64)})
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
@@ -82,6 +87,8 @@ class Prediction:
         device: where the network ran.
         peak_mb: largest memory of the process (and of the GPU) meanwhile, in MiB.
         warnings: one sentence each.
+        disagreement: per role, the part of the doubt that comes from the two scans contradicting
+            each other, 0 to 1; empty for a single scan.
     """
 
     labels: dict[str, LabelMap]
@@ -94,6 +101,7 @@ class Prediction:
     device: str = "cpu"
     peak_mb: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    disagreement: dict[str, Volume] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.labels or set(self.labels) != set(self.doubt):

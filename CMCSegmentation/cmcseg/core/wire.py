@@ -14,6 +14,7 @@ import numpy as np
 from cmcseg.core.card import table_from_dict
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.prediction import Alignment, Prediction
 from cmcseg.core.volume import Volume
 
 
@@ -95,3 +96,38 @@ def read_message(path: Path) -> Message:
             )
     except (KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path.name} is not a message: {error}.") from error
+
+
+def prediction_to_message(prediction: Prediction, values: dict) -> Message:
+    """A prediction, and whatever else an answer says, ready to travel."""
+    facts = {
+        name: getattr(prediction, name)
+        for name in ("model", "version", "sha256", "seconds", "device", "peak_mb", "warnings")
+    }
+    alignment = prediction.alignment.to_dict() if prediction.alignment else None
+    doubt = {f"doubt {role}": volume for role, volume in prediction.doubt.items()}
+    gap = {f"disagreement {role}": volume for role, volume in prediction.disagreement.items()}
+    return Message(
+        verb="segment",
+        values={**values, "prediction": {**facts, "alignment": alignment}},
+        volumes={**doubt, **gap},
+        label_maps=dict(prediction.labels),
+    )
+
+
+def prediction_from_message(message: Message) -> Prediction:
+    """Inverse of ``prediction_to_message``."""
+    facts = dict(message.values["prediction"])
+    alignment = facts.pop("alignment")
+    roles = message.label_maps
+    return Prediction(
+        **{**facts, "warnings": tuple(facts["warnings"])},
+        alignment=Alignment.from_dict(alignment) if alignment else None,
+        labels=dict(roles),
+        doubt={role: message.volumes[f"doubt {role}"] for role in roles},
+        disagreement={
+            role: message.volumes[f"disagreement {role}"]
+            for role in roles
+            if f"disagreement {role}" in message.volumes
+        },
+    )

@@ -87,14 +87,13 @@ class Scene(Protocol):
     def reading_labels(self, key: str) -> Iterator[LabelMap | None]:
         """The organs beside a scan as the user sees them now, on the grid of ``reading``."""
 
-    def writing_organ(self, key: str, organ: str, mask: np.ndarray) -> Iterator[str | None]:
-        """Replace one organ beside a scan, with one undo checkpoint before.
+    def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:
+        """Replace organs beside a scan, with one undo checkpoint before.
 
         Args:
             key: of the scan.
-            organ: name of the organ.
-            mask: bool, on the grid of ``reading``; voxels of other organs that it covers become
-                this organ's.
+            masks: by name of the organ, bool, on the grid of ``reading``; voxels of other organs
+                that a mask covers become that organ's.
         """
 
     def segmentation(self, key: str) -> str:
@@ -133,7 +132,7 @@ class Runner(Protocol):
         done: Callable[[object], None],
         failed: Callable[[str, str], None],
     ) -> None:
-        """Drive a generator of the scene, some milliseconds per ``pump``; its last value is told."""
+        """Drive a generator of the scene, some milliseconds per ``pump``; tell its last value."""
 
     def aside(
         self,
@@ -219,6 +218,10 @@ class QueueRow:
 
 class Queue(Protocol):
     """Where accepted pairs wait to be learned from."""
+
+    @property
+    def place(self) -> dict[str, str]:
+        """What a request to the worker must say to be about this queue."""
 
     def add(self, correction: Correction, listener: Listener) -> None:
         """Keep a correction; the answer's values hold ``id``."""

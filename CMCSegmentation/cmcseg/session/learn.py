@@ -1,0 +1,185 @@
+"""Step 5 of the page: the queue, fine-tuning, the verdict, and which model is in use.
+
+idle -> fine-tuning -> verdict -> adopted | kept
+"""
+
+from cmcseg.core.errors import BadInput
+from cmcseg.core.progress import Progress
+from cmcseg.core.signal import Signal
+from cmcseg.core.wire import Message
+from cmcseg.session.ports import Listener, Queue, QueueRow, Runner
+from cmcseg.session.stage import LearnStage
+
+
+class LearnSession:
+    """What the last step of the page can do. Called, and answering, on the host's main thread.
+
+    Args:
+        runner: where the work is done.
+        queue: the corrected pairs; None when there is none.
+
+    Attributes:
+        changed: ``()`` anything that is shown may differ now.
+        started, cancelled: ``()``.
+        progressed: ``(Progress)``.
+        finished: ``(verdict)``, the dictionary described below.
+        failed: ``(sentence, log path or "")``.
+        switched: ``(name)`` of a model that was adopted or rolled back; load the models anew.
+        stage: where the fine-tuning is.
+        rows: the queue's table, newest last.
+        new: pairs that came since the model was made.
+        curve: ``(share done, measures)`` of the fine-tuning that runs or ran last.
+        verdict: ``{"verdict": "adopt" | "keep" | "insufficient", "organs": {...},
+            "reason": "..."}`` of the last fine-tuning, or empty.
+        run: where the last fine-tuning lies.
+        history: the model's versions, newest last, as ``load_history`` found them.
+    """
+
+    def __init__(self, runner: Runner, queue: Queue | None = None) -> None:
+        self.changed = Signal()
+        self.started = Signal()
+        self.progressed = Signal()
+        self.finished = Signal()
+        self.failed = Signal()
+        self.cancelled = Signal()
+        self.switched = Signal()
+        self.stage = LearnStage.IDLE
+        self.rows: tuple[QueueRow, ...] = ()
+        self.new = 0
+        self.curve: list[tuple[float, dict[str, float]]] = []
+        self.verdict: dict = {}
+        self.run = ""
+        self.history: tuple[dict, ...] = ()
+        self.runner, self.queue = runner, queue
+        self._model = ""
+        self._job = 0
+
+    def load_queue(self) -> None:
+        """Ask for the queue's table; ``changed`` follows."""
+        if self.queue is None:
+            self.rows, self.new = (), 0
+            self.changed.emit()
+            return
+
+        def finished(answer: Message) -> None:
+            self.rows = tuple(QueueRow(**row) for row in answer.values["entries"])
+            self.new = int(answer.values["new"])
+            self.changed.emit()
+
+        self.queue.list(Listener(finished=finished, failed=self.failed.emit))
+
+    def load_history(self, model: str) -> None:
+        """Ask for a model's versions; ``changed`` follows."""
+
+        def finished(answer: Message) -> None:
+            self.history = tuple(answer.values["history"])
+            self.changed.emit()
+
+        self._ask(Message(verb="history", values={"model": model}), finished)
+
+    def why_not(self) -> str:
+        """One sentence saying why fine-tuning cannot start, or empty when it can."""
+        if self.stage is LearnStage.FINE_TUNING:
+            return "A fine-tuning is running; wait for it, or cancel it."
+        if self.queue is None:
+            return "No folder for the queue is chosen; choose one."
+        return "" if self.rows else "The queue is empty; accept a corrected pair first."
+
+    def fine_tune(self, model: str, minutes: float = 10.0, device: str = "auto") -> None:
+        """Learn from the queue for some minutes, then compare with the model in use.
+
+        Args:
+            model: name of the model to start from.
+            minutes: the budget.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+        Raises:
+            BadInput: with the sentence of ``why_not``, or for a budget that is not positive.
+        """
+        if reason := self.why_not():
+            raise BadInput(reason)
+        if not minutes > 0:
+            raise BadInput(f"{minutes} minutes are no time to learn; give a positive number.")
+        self.stage, self.curve, self.verdict, self._model = LearnStage.FINE_TUNING, [], {}, model
+        values = {**self.queue.place, "model": model, "minutes": minutes, "device": device}
+        self._job = self.runner.start(
+            Message(verb="finetune", values=values),
+            Listener(
+                progressed=self._on_progress,
+                finished=self._on_finished,
+                failed=self._on_failed,
+                cancelled=self._on_cancelled,
+            ),
+        )
+        self.started.emit()
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop the fine-tuning that runs, if any; ``cancelled`` follows within a second."""
+        if self.stage is LearnStage.FINE_TUNING:
+            self.runner.cancel(self._job)
+
+    def adopt(self, overrule: str = "") -> None:
+        """Use the fine-tuned model from now on; ``switched`` follows.
+
+        Args:
+            overrule: a reason, needed and kept when the verdict is against it.
+
+        Raises:
+            BadInput: when there is no verdict, or it is against and no reason is given.
+        """
+        if self.stage is not LearnStage.VERDICT:
+            raise BadInput("There is no fine-tuned model to adopt; press Fine-tune first.")
+        if self.verdict.get("verdict") != "adopt" and not overrule.strip():
+            raise BadInput(
+                "The comparison does not speak for the new model; give a reason to adopt it "
+                "nevertheless, or keep the old one."
+            )
+        values = {"model": self._model, "run": self.run, "overrule": overrule.strip()}
+
+        def finished(answer: Message) -> None:  # noqa: ARG001
+            self.stage = LearnStage.ADOPTED
+            self.changed.emit()
+            self.switched.emit(self._model)
+
+        self._ask(Message(verb="adopt", values=values), finished)
+
+    def keep(self) -> None:
+        """Go on with the old model; the fine-tuned one stays in its folder."""
+        if self.stage is LearnStage.VERDICT:
+            self.stage = LearnStage.KEPT
+            self.changed.emit()
+
+    def roll_back(self, model: str) -> None:
+        """Use the version before from now on; ``switched`` follows."""
+
+        def finished(answer: Message) -> None:  # noqa: ARG001
+            self.stage = LearnStage.IDLE
+            self.changed.emit()
+            self.switched.emit(model)
+
+        self._ask(Message(verb="rollback", values={"model": model}), finished)
+
+    def _ask(self, request: Message, finished) -> None:  # noqa: ANN001
+        self.runner.start(request, Listener(finished=finished, failed=self.failed.emit))
+
+    def _on_progress(self, progress: Progress) -> None:
+        if progress.measures:
+            self.curve.append((progress.fraction, progress.measures))
+        self.progressed.emit(progress)
+
+    def _on_finished(self, answer: Message) -> None:
+        self.stage = LearnStage.VERDICT
+        self.run, self.verdict = answer.values["run"], answer.values["verdict"]
+        self.finished.emit(self.verdict)
+        self.changed.emit()
+
+    def _on_failed(self, sentence: str, log: str) -> None:
+        self.stage = LearnStage.IDLE
+        self.failed.emit(sentence, log)
+        self.changed.emit()
+
+    def _on_cancelled(self) -> None:
+        self.stage = LearnStage.IDLE
+        self.cancelled.emit()
+        self.changed.emit()

@@ -1,0 +1,316 @@
+"""Step 4 of the page: look where the model is least sure, correct, accept.
+
+result -> correcting -> accepted
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.signal import Signal
+from cmcseg.core.wire import Message
+from cmcseg.session.changes import carried, differences
+from cmcseg.session.places import Place
+from cmcseg.session.ports import Change, Correction, Listener, Queue, Runner, Scene
+from cmcseg.session.result import Result
+from cmcseg.session.stage import Stage
+
+
+class ReviewSession:
+    """The review of one result. Called, and answering, on the host's main thread.
+
+    Args:
+        scene: where the result lies and is corrected, with whatever editor the host has.
+        runner: drives what takes longer than a moment.
+        queue: where accepted pairs go; None when there is none.
+
+    Attributes:
+        changed: ``()`` anything that is shown may differ now.
+        jumped: ``(Place)``; the scene's views are there already, for a single world.
+        failed: ``(sentence, log path or "")``; corrections stay.
+        accepted: ``(id)`` of the entry in the queue.
+        result: what is looked at, or None.
+        places: where to look, the most doubtful first.
+        index: which of them is shown, or -1.
+        changes: what the user changed, as of the last ``compare``.
+        stage: ``result``, ``correcting`` or ``accepted``.
+    """
+
+    def __init__(self, scene: Scene, runner: Runner, queue: Queue | None = None) -> None:
+        self.changed = Signal()
+        self.jumped = Signal()
+        self.failed = Signal()
+        self.accepted = Signal()
+        self.result: Result | None = None
+        self.places: tuple[Place, ...] = ()
+        self.index = -1
+        self.changes: tuple[Change, ...] = ()
+        self.stage = Stage.RESULT
+        self.busy = False
+        self.scene, self.runner, self.queue = scene, runner, queue
+        self._since = 0.0
+        scene.removed.connect(self._on_removed)
+        scene.closed.connect(self.clear)
+
+    def close(self) -> None:
+        """Let go of the scene."""
+        self.scene.removed.disconnect(self._on_removed)
+        self.scene.closed.disconnect(self.clear)
+
+    def open(self, result: Result) -> None:
+        """Begin the review of a result."""
+        self.result, self.places, self.index = result, result.places, -1
+        self.changes, self.stage, self.busy = (), Stage.RESULT, False
+        self._since = time.monotonic()
+        self.changed.emit()
+
+    def clear(self) -> None:
+        """There is nothing to review any more."""
+        self.result, self.places, self.index, self.changes = None, (), -1, ()
+        self.stage, self.busy = Stage.RESULT, False
+        self.changed.emit()
+
+    # Places of doubt
+
+    @property
+    def place(self) -> Place | None:
+        """The place that is shown."""
+        return self.places[self.index] if 0 <= self.index < len(self.places) else None
+
+    def sentence(self) -> str:
+        """The review line: "3 of 9: left kidney, upper pole, scans disagree"."""
+        if self.result is None:
+            return ""
+        if not self.places:
+            return "No place stands out; scroll through the organs once."
+        if self.place is None:
+            return f"{len(self.places)} places to look at."
+        return f"{self.index + 1} of {len(self.places)}: {self.place.sentence()}"
+
+    def next(self) -> None:
+        """Jump to the next place; after the last comes the first."""
+        self.go(self.index + 1)
+
+    def previous(self) -> None:
+        """Jump to the place before; before the first comes the last."""
+        self.go(max(self.index, 0) - 1)
+
+    def go(self, index: int) -> None:
+        """Jump to a place."""
+        if self.places:
+            self.index = index % len(self.places)
+            self.scene.jump(np.array(self.place.points[self.place.role]))
+            self.jumped.emit(self.place)
+            self.changed.emit()
+
+    # Correcting
+
+    def edited(self) -> None:
+        """The host saw the user change something."""
+        if self.result and self.stage is not Stage.CORRECTING:
+            self.stage = Stage.CORRECTING
+            self.changed.emit()
+
+    def copy_organ(self, organ: str, source: str, target: str) -> None:
+        """Replace an organ of one scan by the other scan's, through the alignment; can be undone.
+
+        Raises:
+            BadInput: when there is no second scan, no alignment or no such organ.
+        """
+        result = self._ready()
+        alignment = result.prediction.alignment
+        if alignment is None or {source, target} != {alignment.fixed, alignment.moving}:
+            raise BadInput("There is no other scan to copy the organ to.")
+        value = _value(result, organ)
+        matrix = alignment.matrix
+        if source == alignment.fixed:
+            matrix = np.linalg.inv(matrix)
+        grid = result.prediction.labels[target].grid
+
+        def carry(labels: LabelMap) -> np.ndarray:
+            mask = carried(labels.array == value, labels.grid, grid, matrix)
+            if not mask.any():
+                raise BadInput(
+                    f"The {organ} of the {_title(result, source)} lies outside the "
+                    f"{_title(result, target)}, or is empty; nothing was copied."
+                )
+            return mask
+
+        self._read(
+            [source],
+            lambda found: self._aside(
+                lambda: carry(found[source]),
+                lambda mask: self._write(target, {organ: mask}),
+            ),
+        )
+
+    def restore(self, role: str, organ: str = "") -> None:
+        """Put back what the model found: one organ, or all of a scan; can be undone.
+
+        Raises:
+            BadInput: when there is no such scan or organ.
+        """
+        result = self._ready()
+        if role not in result.prediction.labels:
+            raise BadInput(f"There is no result for {role!r}.")
+        found = result.prediction.labels[role]
+        names = [organ] if organ else [label.name for label in found.table]
+        values = {name: _value(result, name) for name in names}
+        self._write(role, {name: found.array == value for name, value in values.items()})
+
+    def compare(self) -> None:
+        """Work out ``changes``; ``changed`` follows."""
+        self._ready()
+        self._compare(lambda found: self._done())
+
+    # Accepting
+
+    def why_not(self) -> str:
+        """One sentence saying why the pair cannot be accepted, or empty when it can."""
+        if self.result is None:
+            return "Segment a scan first; what you correct can then be accepted."
+        if self.busy:
+            return "The last step is still being finished."
+        return "" if self.queue else "No folder for the queue is chosen; choose one."
+
+    def accept(self, who: str = "", notes: str = "", pair: str = "") -> None:
+        """Hand the pair, as the user left it, to the queue; ``accepted`` or ``failed`` follows.
+
+        Raises:
+            BadInput: with the sentence of ``why_not``.
+        """
+        if reason := self.why_not():
+            raise BadInput(reason)
+        result = self.result
+        seconds = time.monotonic() - self._since
+
+        def send(found: dict[str, LabelMap]) -> None:
+            prediction = result.prediction
+            self.queue.add(
+                Correction(
+                    pair=pair,
+                    volumes=result.volumes,
+                    corrected=found,
+                    found=prediction.labels,
+                    model=prediction.model,
+                    version=prediction.version,
+                    sha256=prediction.sha256,
+                    alignment=prediction.alignment,
+                    changes=self.changes,
+                    seconds=seconds,
+                    who=who,
+                    notes=notes,
+                ),
+                Listener(finished=kept, failed=self._on_failed, cancelled=self._done),
+            )
+
+        def kept(answer: Message) -> None:
+            if self.result is result:
+                self.stage = Stage.ACCEPTED
+            self._done()
+            self.accepted.emit(answer.values["id"])
+
+        self._compare(send)
+
+    # Private
+
+    def _ready(self) -> Result:
+        if self.result is None:
+            raise BadInput("There is no result to correct; segment a scan first.")
+        if self.busy:
+            raise BadInput("The last step is still being finished; try again in a moment.")
+        return self.result
+
+    def _compare(self, then: Callable[[dict[str, LabelMap]], None]) -> None:
+        result = self.result
+
+        def sums(found: dict[str, LabelMap]) -> tuple[Change, ...]:
+            before = result.prediction.labels
+            parts = [differences(role, before[role], now) for role, now in found.items()]
+            return tuple(change for part in parts for change in part)
+
+        def compared(found: dict[str, LabelMap], changes: tuple[Change, ...]) -> None:
+            self.changes = changes
+            then(found)
+
+        self._read(
+            list(result.scans),
+            lambda found: self._aside(
+                lambda: sums(found), lambda changes: compared(found, changes)
+            ),
+        )
+
+    def _read(self, roles: list[str], then: Callable[[dict[str, LabelMap]], None]) -> None:
+        result = self.result
+
+        def read() -> Iterator[dict[str, LabelMap] | None]:
+            found = {}
+            for role in roles:
+                for labels in self.scene.reading_labels(result.scans[role]):
+                    if labels is None:
+                        yield None
+                    else:
+                        found[role] = labels
+            yield found
+
+        self._begin()
+        self.runner.steps(read(), self._while(then), self._on_failed)
+
+    def _aside(self, work: Callable[[], object], then: Callable) -> None:
+        self.runner.aside(work, self._while(then), self._on_failed)
+
+    def _write(self, role: str, masks: dict[str, np.ndarray]) -> None:
+        key = self.result.scans[role]
+
+        def write() -> Iterator[str | None]:
+            last = ""
+            for done in self.scene.writing_organs(key, masks):
+                if done is None:
+                    yield None
+                else:
+                    last = done
+            yield last
+
+        self._begin()
+        self.runner.steps(write(), self._while(lambda key: self._written()), self._on_failed)
+
+    def _written(self) -> None:
+        self.stage = Stage.CORRECTING
+        self._compare(lambda found: self._done())
+
+    def _while(self, then: Callable) -> Callable:
+        """``then``, unless the review has gone on to another result meanwhile."""
+        result = self.result
+        return lambda value: then(value) if self.result is result else None
+
+    def _begin(self) -> None:
+        self.busy = True
+        self.changed.emit()
+
+    def _done(self) -> None:
+        self.busy = False
+        self.changed.emit()
+
+    def _on_failed(self, sentence: str, log: str) -> None:
+        self._done()
+        self.failed.emit(sentence, log)
+
+    def _on_removed(self, key: str) -> None:
+        result = self.result
+        if result and key in (*result.scans.values(), *result.segmentations.values()):
+            self.clear()
+
+
+def _value(result: Result, organ: str) -> int:
+    try:
+        return result.card.table.named(organ).value
+    except KeyError:
+        names = ", ".join(label.name for label in result.card.table)
+        raise BadInput(f"The model knows no {organ!r}; it knows {names}.") from None
+
+
+def _title(result: Result, role: str) -> str:
+    return result.card.input(role).title

@@ -1,0 +1,310 @@
+"""Steps 1 to 3 of the page: choose a model and scans, segment, see the result.
+
+no scans -> ready -> segmenting -> result
+"""
+
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+from cmcseg.core.progress import Progress
+from cmcseg.core.settings import SegmentSettings
+from cmcseg.core.signal import Signal
+from cmcseg.core.wire import Message
+from cmcseg.session.attempt import Attempt
+from cmcseg.session.guess import guess_roles, swap_hint
+from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
+from cmcseg.session.result import Result
+from cmcseg.session.stage import Stage
+
+
+class SegmentSession:
+    """What the first three steps of the page can do; hosts lay it out and add nothing.
+
+    Everything is called, and every signal arrives, on the host's main thread; the host calls
+    ``runner.pump()`` from a timer.
+
+    Args:
+        scene: where scans are read from and results are written to.
+        runner: where the work is done; may be shared with other sessions.
+
+    Attributes:
+        changed: ``()`` anything that is shown may differ now.
+        started: ``()``.
+        progressed: ``(Progress)``; its fraction is that of the whole segmentation.
+        finished: ``(Result)``; the segmentations are in the scene.
+        failed: ``(sentence, log path or "")``; scans, choices and earlier results are untouched.
+        cancelled: ``()``; as it was before.
+        cards: the models at hand, empty until ``load_models`` was answered.
+        card: the chosen model, or None.
+        chosen: key of the scan by role; roles that stay empty are absent.
+        settings: what ``segment`` runs with.
+        placement: how the two scans lie to each other, one line, or empty.
+        result: of the last segmentation, or None.
+        stage: how far the user is.
+    """
+
+    def __init__(self, scene: Scene, runner: Runner) -> None:
+        self.changed = Signal()
+        self.started = Signal()
+        self.progressed = Signal()
+        self.finished = Signal()
+        self.failed = Signal()
+        self.cancelled = Signal()
+        self.cards: tuple[ModelCard, ...] = ()
+        self.card: ModelCard | None = None
+        self.chosen: dict[str, str] = {}
+        self.settings = SegmentSettings()
+        self.placement = ""
+        self.result: Result | None = None
+        self.scene, self.runner = scene, runner
+        self._attempt: Attempt | None = None
+        self._models_trouble = ""
+        self._apart = ""
+        self._asked: tuple = ()
+        scene.changed.connect(self._on_scene_changed)
+        scene.removed.connect(self._on_removed)
+        scene.closed.connect(self._on_closed)
+
+    def close(self) -> None:
+        """Stop what runs and let go of the scene; the runner stays open."""
+        self.cancel()
+        self.scene.changed.disconnect(self._on_scene_changed)
+        self.scene.removed.disconnect(self._on_removed)
+        self.scene.closed.disconnect(self._on_closed)
+
+    @property
+    def stage(self) -> Stage:
+        """How far down the page the user is."""
+        if self._attempt:
+            return Stage.SEGMENTING
+        if self.result:
+            return Stage.RESULT
+        return Stage.READY if self.chosen else Stage.NO_SCANS
+
+    # Models
+
+    def load_models(self, select: str = "") -> None:
+        """Ask the worker which models there are; ``changed`` follows.
+
+        Args:
+            select: name of the model to choose then; else the one chosen before, else the first.
+        """
+
+        def finished(answer: Message) -> None:
+            self._models_trouble = ""
+            self.cards = tuple(ModelCard.from_dict(card) for card in answer.values["cards"])
+            names = [card.name for card in self.cards]
+            before = self.card.name if self.card else ""
+            wanted = next((n for n in (select, before, *names) if n in names), "")
+            self.card = None
+            if wanted:
+                self.choose_model(wanted)
+            else:
+                self.changed.emit()
+
+        def failed(sentence: str, log: str) -> None:
+            self._models_trouble = sentence
+            self.failed.emit(sentence, log)
+            self.changed.emit()
+
+        self.runner.start(Message(verb="models"), Listener(finished=finished, failed=failed))
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model; scans keep their roles where it has them, else are guessed anew.
+
+        Raises:
+            BadInput: when there is no model of that name.
+        """
+        for card in self.cards:
+            if card.name == name:
+                break
+        else:
+            known = ", ".join(card.name for card in self.cards) or "none"
+            raise BadInput(f"There is no model {name!r}; there are: {known}.")
+        self.card = card
+        self.chosen = {role: key for role, key in self.chosen.items() if role in card.roles}
+        if not self.chosen:
+            self.chosen = guess_roles(self.scene.scans(), card)
+        self._describe()
+        self.changed.emit()
+
+    def warm_up(self) -> None:
+        """Load torch and the chosen model in the worker, so that the first press is fast."""
+        if self.card:
+            values = {"model": self.card.name, "device": self.settings.device}
+            quiet = Listener(finished=lambda answer: None, failed=lambda sentence, log: None)  # noqa: ARG005
+            self.runner.start(Message(verb="warm-up", values=values), quiet)
+
+    # Scans
+
+    def scans(self) -> tuple[ScanInfo, ...]:
+        """The volumes of the scene, for the selectors."""
+        return self.scene.scans()
+
+    def set_scan(self, role: str, key: str) -> None:
+        """Choose a scan for a role; an empty key leaves the role empty.
+
+        Raises:
+            BadInput: when the model has no such role.
+        """
+        if not self.card:
+            raise BadInput("Choose a model first; it says which scans it takes.")
+        self.card.input(role)
+        if key == self.chosen.get(role, ""):
+            return
+        chosen = {**self.chosen, role: key}
+        self.chosen = {r: chosen[r] for r in self.card.roles if chosen.get(r)}
+        self._describe()
+        self.changed.emit()
+
+    def guess(self) -> None:
+        """Choose the scans that suit the model's roles best."""
+        if self.card:
+            self.chosen = guess_roles(self.scene.scans(), self.card)
+            self._describe()
+            self.changed.emit()
+
+    def swap(self) -> None:
+        """Exchange the scans of the model's two roles."""
+        if self.card and len(self.card.roles) == 2:
+            first, second = self.card.roles
+            chosen = {first: self.chosen.get(second, ""), second: self.chosen.get(first, "")}
+            self.chosen = {role: key for role, key in chosen.items() if key}
+            self._describe()
+            self.changed.emit()
+
+    def hint(self) -> str:
+        """A sentence when the roles look swapped, else empty."""
+        infos = {scan.key: scan for scan in self.scene.scans()}
+        scans = {role: infos[key] for role, key in self.chosen.items() if key in infos}
+        return swap_hint(scans, self.card) if self.card else ""
+
+    # Segmenting
+
+    @property
+    def can_segment(self) -> bool:
+        """Whether ``segment`` would start."""
+        return not self.why_not()
+
+    def why_not(self) -> str:
+        """One sentence saying why ``segment`` cannot start, or empty when it can."""
+        if self._attempt:
+            return "A segmentation is running; wait for it, or cancel it."
+        if not self.card:
+            return self._models_trouble or "Choose a model; when there is none, import one."
+        titles = {spec.role: spec.title for spec in self.card.inputs}
+        if not self.chosen:
+            return f"Choose a scan: {' or '.join(titles.values())}."
+        infos = {scan.key: scan for scan in self.scene.scans()}
+        for role, key in self.chosen.items():
+            if key not in infos:
+                return f"The {titles[role]} scan is no longer in the scene; choose another."
+            if infos[key].refusal:
+                return infos[key].refusal
+        if len(set(self.chosen.values())) < len(self.chosen):
+            both = " and as ".join(titles[role] for role in self.chosen)
+            return f"The same scan is chosen as {both}; choose two scans, or one."
+        return self._apart if self.settings.align != "rigid" else ""
+
+    def segment(self, settings: SegmentSettings | None = None) -> None:
+        """Segment the chosen scans; ``started`` and then one of the other signals follow.
+
+        Raises:
+            BadInput: with the sentence of ``why_not``.
+        """
+        self.settings = settings or self.settings
+        if reason := self.why_not():
+            raise BadInput(reason)
+        self._attempt = Attempt(
+            self.scene,
+            self.runner,
+            card=self.card,
+            scans=dict(self.chosen),
+            settings=self.settings,
+            progressed=self._on_progress,
+            finished=self._on_finished,
+            failed=self._on_failed,
+            cancelled=self._on_cancelled,
+        )
+        self.started.emit()
+        self.changed.emit()
+        self._attempt.begin()
+
+    def cancel(self) -> None:
+        """Stop the segmentation that runs, if any; ``cancelled`` follows within a second."""
+        if self._attempt:
+            self._attempt.cancel()
+
+    # What comes back
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.progressed.emit(progress)
+
+    def _on_finished(self, result: Result) -> None:
+        self._attempt, self.result = None, result
+        self.finished.emit(result)
+        self.changed.emit()
+
+    def _on_failed(self, sentence: str, log: str) -> None:
+        self._attempt = None
+        self.failed.emit(sentence, log)
+        self.changed.emit()
+
+    def _on_cancelled(self) -> None:
+        self._attempt = None
+        self.cancelled.emit()
+        self.changed.emit()
+
+    def _on_scene_changed(self) -> None:
+        if self.card and not self.chosen and not self._attempt:
+            self.chosen = guess_roles(self.scene.scans(), self.card)
+        self._describe()
+        self.changed.emit()
+
+    def _on_removed(self, key: str) -> None:
+        if self._attempt:
+            self._attempt.lost(key)
+        self.chosen = {role: other for role, other in self.chosen.items() if other != key}
+        if self.result and key in (
+            *self.result.scans.values(),
+            *self.result.segmentations.values(),
+        ):
+            self.result = None
+        self._describe()
+        self.changed.emit()
+
+    def _on_closed(self) -> None:
+        if self._attempt:
+            self._attempt.closed()
+        self.chosen, self.result = {}, None
+        self._describe()
+        self.changed.emit()
+
+    def _describe(self) -> None:
+        """Ask how the two scans lie to each other; the answer of an older choice is dropped."""
+        pair = tuple(self.chosen.items())
+        infos = {scan.key: scan for scan in self.scene.scans()}
+        usable = all(key in infos and not infos[key].refusal for _, key in pair)
+        if len(pair) != 2 or pair[0][1] == pair[1][1] or not usable:
+            self._asked, self.placement, self._apart = (), "", ""
+            return
+        grids = [self.scene.grid(key).to_dict() for _, key in pair]
+        asked = (pair, str(grids))
+        if asked == self._asked:
+            return
+        self._asked, self.placement, self._apart = asked, "", ""
+        titles = [self.card.input(role).title for role, _ in pair]
+
+        def finished(answer: Message) -> None:
+            if self._asked == asked:
+                self.placement = answer.values["sentence"]
+                self._apart = answer.values["refusal"]
+                self.changed.emit()
+
+        def failed(sentence: str, log: str) -> None:  # noqa: ARG001
+            if self._asked == asked:  # the line stays empty; Segment tells what is wrong
+                self._asked = ()
+
+        self.runner.start(
+            Message(verb="describe", values={"grids": grids, "titles": titles}),
+            Listener(finished=finished, failed=failed),
+        )

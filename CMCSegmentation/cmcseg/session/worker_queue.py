@@ -1,0 +1,53 @@
+"""The queue's folder, reached through the worker: writing scans would stop a window."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from cmcseg.core.wire import Message
+from cmcseg.session.ports import Correction, Listener, Runner
+
+
+class WorkerQueue:
+    """A folder of corrected pairs.
+
+    Args:
+        runner: writes and reads it.
+        folder: where it lies; made when the first pair comes.
+    """
+
+    def __init__(self, runner: Runner, folder: Path) -> None:
+        self._runner, self.folder = runner, Path(folder)
+
+    @property
+    def place(self) -> dict[str, str]:
+        """What a request must say to be about this queue."""
+        return {"queue": str(self.folder)}
+
+    def add(self, correction: Correction, listener: Listener) -> None:
+        """Keep a correction; the answer's values hold ``id``."""
+        alignment = correction.alignment
+        values = {
+            **self.place,
+            "pair": correction.pair,
+            "model": correction.model,
+            "version": correction.version,
+            "sha256": correction.sha256,
+            "alignment": alignment.to_dict() if alignment else None,
+            "changes": [asdict(change) for change in correction.changes],
+            "seconds": correction.seconds,
+            "who": correction.who,
+            "notes": correction.notes,
+        }
+        corrected = {f"corrected {role}": item for role, item in correction.corrected.items()}
+        found = {f"found {role}": item for role, item in correction.found.items()}
+        request = Message(
+            verb="queue-add",
+            values=values,
+            volumes=correction.volumes,
+            label_maps={**corrected, **found},
+        )
+        self._runner.start(request, listener)
+
+    def list(self, listener: Listener) -> None:
+        """The answer's values hold ``entries``, newest last, and ``new``."""
+        self._runner.start(Message(verb="queue-list", values=self.place), listener)
