@@ -55,7 +55,7 @@ def tile(
         long = max(n, size)
         count = 1 if long == size else 1 + math.ceil((long - size) / (size * (1 - overlap)))
         last = long - size
-        starts.append([round(i * last / max(count - 1, 1)) for i in range(count)])
+        starts.append(sorted({round(i * last / max(count - 1, 1)) for i in range(count)}))
         sizes.append(size)
         padded.append(long)
     return Tiling(

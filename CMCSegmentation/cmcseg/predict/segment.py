@@ -22,8 +22,8 @@ from cmcseg.imaging.intensity import normalise
 from cmcseg.imaging.plausible import role_warnings
 from cmcseg.imaging.resample import classify, field_of_view, resample, working_grid
 from cmcseg.nets.device import pick_device
-from cmcseg.nets.tiles import sliding_window
 from cmcseg.predict.doubt import combine, disagreement
+from cmcseg.predict.ladder import probabilities
 
 
 def segment(
@@ -56,12 +56,11 @@ def segment(
     with clock.stage("resample"):
         grid, images, seen = _on_working_grid(volumes, matrices, card)
     with clock.stage("network"):
-        scores, ran_on, notes = _probabilities(
-            bundle, images, seen, trust, device, settings.overlap, report
-        )
+        found = probabilities(bundle, images, seen, trust, device, settings.overlap, report)
+        scores = found.scores
     with clock.stage("write back"):
         labels, doubt = {}, {}
-        gap = _gap(scores, seen, card)
+        gap = _gap(scores, seen)
         for role, volume in volumes.items():
             report(Progress(stage=f"finishing the {card.input(role).title}", done=1, total=1))
             labels[role], doubt[role] = _on_own_grid(
@@ -75,9 +74,9 @@ def segment(
         sha256=card.sha256,
         alignment=alignment,
         seconds=clock.seconds,
-        device=str(ran_on),
-        peak_mb=_peak_mb(ran_on),
-        warnings=(*warnings, *notes, *_absent(labels)),
+        device=str(found.device),
+        peak_mb=_peak_mb(found.device),
+        warnings=(*warnings, *found.notes, *_absent(labels)),
     )
 
 
@@ -153,53 +152,7 @@ def _on_working_grid(
     return grid, images, seen
 
 
-def _probabilities(
-    bundle: Bundle,
-    images: dict[str, np.ndarray],
-    seen: dict[str, np.ndarray],
-    trust: float,
-    device: torch.device,
-    overlap: float,
-    report: Report,
-) -> tuple[dict[str, np.ndarray], torch.device, list[str]]:
-    """Run the network; when memory runs out, go on more modestly and say so."""
-    card = bundle.card
-    index = {role: card.roles.index(role) for role in images}
-    cpu = torch.device("cpu")
-    steps = zip(card.grid.window, card.network.multiple, strict=True)
-    half = tuple(max(m, w // 2 // m * m) for w, m in steps)
-    plans = [
-        (device, device, card.grid.window, ""),
-        (device, device, half, "smaller windows"),
-        (device, cpu, half, "smaller windows, stitched on the CPU"),
-        (cpu, cpu, card.grid.window, "the CPU"),
-    ]
-    notes: list[str] = []
-    for run_on, stitch_on, window, words in plans if device != cpu else plans[:1]:
-        if words:
-            notes = [f"The memory of {device} was too small; {words} did the work instead."]
-        try:
-            found = sliding_window(
-                bundle.network.to(run_on),
-                {index[role]: image for role, image in images.items()},
-                card,
-                trust,
-                run_on,
-                seen={index[role]: mask for role, mask in seen.items()},
-                window=window,
-                overlap=overlap,
-                stitch_on=stitch_on,
-                report=report,
-            )
-            return {role: found[index[role]] for role in images}, run_on, notes
-        except torch.OutOfMemoryError:
-            _free(run_on)
-    raise BadInput("Even the CPU has too little memory for these scans; close other programs.")
-
-
-def _gap(
-    scores: dict[str, np.ndarray], seen: dict[str, np.ndarray], card: ModelCard
-) -> np.ndarray | None:
+def _gap(scores: dict[str, np.ndarray], seen: dict[str, np.ndarray]) -> np.ndarray | None:
     """Disagreement of the two scans on the working grid, 0 where one of them sees nothing."""
     if len(scores) < 2:
         return None
@@ -232,11 +185,6 @@ def _absent(labels: dict[str, LabelMap]) -> list[str]:
         for role, label_map in labels.items()
         if not label_map.array.any()
     ]
-
-
-def _free(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def _peak_mb(device: torch.device) -> dict[str, float]:
