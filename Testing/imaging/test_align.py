@@ -1,13 +1,17 @@
 """Alignment: conventions, the header's right of way, words of refusal."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.align import align
+from cmcseg.imaging.files import read_volume
 from cmcseg.imaging.resample import resample
 
+SCANS = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 GRID = Grid(shape=(48, 44, 40), affine=np.diag([4.0, 4.0, 4.0, 1.0]))
 
 
@@ -25,6 +29,12 @@ def moved(scan, matrix):
     """The same body in another contrast, moved in the world by ``matrix``."""
     array = resample(scan.array, GRID, GRID, matrix=matrix, smooth=False)
     return Volume(array=np.abs(array - 0.6).astype("f4"), grid=GRID)
+
+
+def cut(grid, low, shape):
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.world(low)
+    return Grid(shape=shape, affine=affine)
 
 
 def run(fixed, moving, method):
@@ -48,12 +58,41 @@ def test_auto_keeps_the_header_when_it_is_right(a_scan):
 
 def test_noise_gets_no_confidence(a_scan):
     noise = np.random.default_rng(3).normal(size=GRID.shape).astype("f4")
-    assert run(a_scan, Volume(array=noise, grid=GRID), "none").confidence < 0.9
+    assert run(a_scan, Volume(array=noise, grid=GRID), "none").confidence < 0.05
+    assert run(a_scan, Volume(array=noise, grid=GRID), "rigid").confidence < 0.05
+
+
+def test_it_does_not_matter_which_scan_is_the_smaller_one(a_scan):
+    motion = np.eye(4)
+    motion[:3, 3] = (8.0, 5.0, -4.0)
+    other = moved(a_scan, motion)
+    part = Volume(
+        array=other.array[4:44, 4:40, 3:37].copy(), grid=cut(GRID, (4, 4, 3), (40, 36, 34))
+    )
+    there, back = run(a_scan, part, "rigid"), run(part, a_scan, "rigid")
+    center = np.append(GRID.center, 1)
+    assert np.linalg.norm((there.matrix @ motion @ center - center)[:3]) < 3.0
+    assert np.linalg.norm((back.matrix @ center - motion @ center)[:3]) < 3.0
+
+
+@pytest.mark.skipif(not SCANS.exists(), reason="the folder of real scans is not here")
+def test_two_different_people_get_no_confidence():
+    ct, mr = (read_volume(SCANS / "smoke" / f"{role}.nii.gz") for role in ("ct", "mr"))
+    assert run(ct, mr, "auto").confidence < 0.2
+
+
+@pytest.mark.skipif(not SCANS.exists(), reason="the folder of real scans is not here")
+def test_one_heart_in_two_sequences_gets_confidence():
+    images = SCANS / "heart" / "images"
+    lge, cine = (read_volume(images / f"01_{role}.nii.gz") for role in ("lge", "bssfp"))
+    assert run(lge, cine, "auto").confidence > 0.8
 
 
 def test_scans_far_apart_are_refused_in_plain_words(a_scan):
     away = np.eye(4)
     away[2, 3] = 812.0
     far = Volume(array=a_scan.array, grid=GRID.moved(away))
-    with pytest.raises(BadInput, match=r"^The MR does not overlap the CT \(centres 812 mm apart\)\."):
+    with pytest.raises(
+        BadInput, match=r"^The MR does not overlap the CT \(centres 812 mm apart\)\."
+    ):
         run(a_scan, far, "auto")

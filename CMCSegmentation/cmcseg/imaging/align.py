@@ -1,18 +1,12 @@
 """How two scans of one patient lie to each other, and how far that can be trusted.
 
-Scans are compared by the normalised mutual information of Studholme, Hill and Hawkes (1999),
-(H(A) + H(B)) / H(A, B). A similarity means nothing by itself: it is judged against the
-similarities of the same two scans displaced by 15 to 40 mm.
-
-Matrices are 4 x 4, RAS, mm, from the moving scan's world to the fixed one's. SimpleITK's
-transforms are LPS and map the other way, points of the fixed image to points of the moving one.
+Matrices are 4 x 4, RAS, mm, from the moving scan's world to the fixed one's.
 """
 
 import time
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
@@ -20,18 +14,21 @@ from cmcseg.core.prediction import Alignment
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import ALIGNMENTS
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.resample import LPS, field_of_view, resample, to_image
+from cmcseg.imaging.local_contrast import levels
+from cmcseg.imaging.resample import field_of_view
+from cmcseg.imaging.rigid import COARSE_MM, FINE_MM, Levels, register
+from cmcseg.imaging.similarity import prominence, similarity
 
-WORKING_MM = 4.0  # voxels of the thinned scans that are compared
-BINS = 32
-DISPLACEMENTS = 40  # random displacements that the similarity is judged against
-CLEARLY = 3.0  # deviations of the displaced similarities that a registration must gain
+CLEARLY = 2.0  # deviations of the displaced similarities that a registration must gain
 PLAUSIBLE_MM, PLAUSIBLE_DEG = 60.0, 25.0  # a patient moves no further between two scans
 # Scans whose boxes miss each other by less were probably only repositioned on the table; ``auto``
-# registers them from their middles, but nothing in the headers supports the result.
+# registers them from their middles.
 NEAR_MM = 100.0
-UNVERIFIED = 0.25
-UNITS = 2  # shares of the work; fixed, so that sums do not depend on the machine
+REACH_MM = (32.0, 32.0, 32.0)  # to look around where the headers overlap
+FAR_REACH_MM = (48.0, 48.0, 80.0)  # and where they do not; patients are long
+# Logistic curve from prominence to confidence, fitted to true and to mixed-up pairs of scans by
+# ``bench/alignment.py``; see docs/alignment.md.
+EVEN_ODDS, STEEPNESS = 3.9, 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,15 +110,15 @@ def align(
             f"{placement.centers_mm:.0f} mm apart). Are they the same patient?"
         )
     report(Progress(stage=f"aligning the {names[1]} to the {names[0]}", done=0, total=1))
-    coarse = _Thinned.of(fixed), _Thinned.of(moving)
+    pair = _Pair.of(fixed, moving)
     header = np.eye(4)
     matrix = header
     if method != "none":
-        start = header if placement.overlap > 0 else _centred(fixed.grid, moving.grid)
-        found = _register(*coarse, start)
-        if apart or method == "rigid" or _clearly_better(*coarse, found, header, moving.grid):
+        start = _centred(fixed.grid, moving.grid) if apart else header
+        found = pair.register(start, FAR_REACH_MM if apart else REACH_MM)
+        if apart or method == "rigid" or _clearly_better(pair, found, header, moving.grid):
             matrix = found
-    similarity = _similarity(*coarse, matrix)
+    value, stands_out, _ = pair.judge(matrix)
     shift, angle = _motion(matrix, moving.grid.center)
     report(Progress(stage="aligned", done=1, total=1))
     return Alignment(
@@ -129,8 +126,8 @@ def align(
         moving=moving_role,
         matrix=matrix,
         method="header" if matrix is header else "rigid",
-        similarity=similarity,
-        confidence=_confidence(*coarse, matrix, similarity) * (UNVERIFIED if apart else 1.0),
+        similarity=value,
+        confidence=_confidence(stands_out),
         overlap=min(1.0, describe(fixed.grid, moving.grid, matrix).overlap),
         shift_mm=shift,
         angle_deg=angle,
@@ -141,25 +138,36 @@ def align(
 
 
 @dataclass(frozen=True, eq=False)
-class _Thinned:
-    """A scan at about ``WORKING_MM``, its intensities from 0 to 1."""
+class _Pair:
+    """Both scans' local contrast; the smaller view comes first, whichever scan it is."""
 
-    array: np.ndarray
-    grid: Grid
+    small: Levels
+    large: Levels
+    swapped: bool
 
     @staticmethod
-    def of(volume: Volume) -> "_Thinned":
-        grid = _lattice(volume.grid, None)
-        low, high = np.percentile(volume.array, (0.5, 99.5))
-        unit = np.clip((volume.array - low) / max(float(high - low), 1e-6), 0, 1)
-        return _Thinned(resample(unit, volume.grid, grid), grid)
+    def of(fixed: Volume, moving: Volume) -> "_Pair":
+        swapped = moving.grid.size * moving.grid.voxel_ml < fixed.grid.size * fixed.grid.voxel_ml
+        small, large = (moving, fixed) if swapped else (fixed, moving)
+        return _Pair(levels(small, COARSE_MM, FINE_MM), levels(large, COARSE_MM, FINE_MM), swapped)
+
+    def register(self, start: np.ndarray, reach_mm: tuple[float, float, float]) -> np.ndarray:
+        """Moving to fixed, whichever of them is the smaller one."""
+        return self._turned(register(self.small, self.large, self._turned(start), reach_mm))
+
+    def judge(self, matrix: np.ndarray) -> tuple[float, float, float]:
+        """Similarity, prominence, and the deviation of displaced similarities."""
+        fine = self.small[1], self.large[1], self._turned(matrix)
+        return similarity(*fine)[0], *prominence(*fine)
+
+    def _turned(self, matrix: np.ndarray) -> np.ndarray:
+        return np.linalg.inv(matrix) if self.swapped else matrix
 
 
-def _lattice(grid: Grid, points: int | None) -> Grid:
-    """The same box with fewer voxels: about ``WORKING_MM`` each, or ``points`` per axis at most."""
+def _lattice(grid: Grid, points: int) -> Grid:
+    """The same box with at most so many voxels per axis."""
     extent, spacing = np.array(grid.extent), np.array(grid.spacing)
-    wanted = np.maximum(spacing, WORKING_MM) if points is None else extent / points
-    shape = np.clip(np.round(extent / np.maximum(wanted, spacing)), 1, None).astype(int)
+    shape = np.clip(np.round(extent / np.maximum(extent / points, spacing)), 1, None).astype(int)
     step = extent / shape
     affine = np.eye(4)
     affine[:3, :3] = grid.direction * step
@@ -186,80 +194,18 @@ def _centred(fixed: Grid, moving: Grid) -> np.ndarray:
     return matrix
 
 
-def _register(fixed: _Thinned, moving: _Thinned, start: np.ndarray) -> np.ndarray:
-    """Mattes mutual information over two resolutions, from ``start``; ``start`` if that fails."""
-    back = LPS @ np.linalg.inv(start) @ LPS
-    transform = sitk.Euler3DTransform()
-    transform.SetCenter((LPS[:3, :3] @ fixed.grid.center).tolist())
-    transform.SetMatrix(back[:3, :3].ravel().tolist(), 1e-6)
-    center = np.array(transform.GetCenter())
-    transform.SetTranslation((back[:3, :3] @ center + back[:3, 3] - center).tolist())
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(BINS)
-    method.SetMetricSamplingStrategy(method.NONE)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(4.0, 0.05, 60, 0.5, 1e-6)
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([2, 1])
-    method.SetSmoothingSigmasPerLevel([4.0, 0.0])
-    method.SetNumberOfWorkUnits(UNITS)
-    method.SetInitialTransform(transform, inPlace=True)
-    try:
-        method.Execute(to_image(fixed.array, fixed.grid), to_image(moving.array, moving.grid))
-    except RuntimeError:  # ITK: the scans drifted apart
-        return start
-    turn = np.array(transform.GetMatrix()).reshape(3, 3)
-    forward = np.eye(4)
-    forward[:3, :3] = turn
-    forward[:3, 3] = np.array(transform.GetTranslation()) + center - turn @ center
-    return LPS @ np.linalg.inv(forward) @ LPS
-
-
-def _similarity(fixed: _Thinned, moving: _Thinned, matrix: np.ndarray) -> float:
-    """Normalised mutual information where both scans see something, 1 to 2; 1 without overlap."""
-    moved = resample(moving.array, moving.grid, fixed.grid, matrix=matrix, fill=-1.0, smooth=False)
-    both = field_of_view(moving.grid, fixed.grid, matrix=matrix) & (moved >= 0)
-    if both.sum() < 500:
-        return 1.0
-    pairs = [np.minimum((a[both] * BINS).astype(int), BINS - 1) for a in (fixed.array, moved)]
-    joint = np.bincount(pairs[0] * BINS + pairs[1], minlength=BINS**2).reshape(BINS, BINS)
-    together = _entropy(joint.ravel())
-    apart = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
-    return apart / together if together > 0 else 1.0
-
-
-def _entropy(counts: np.ndarray) -> float:
-    share = counts[counts > 0] / counts.sum()
-    return float(-(share * np.log(share)).sum())
-
-
-def _displaced(fixed: _Thinned, moving: _Thinned, matrix: np.ndarray) -> np.ndarray:
-    """Similarities of the same scans after random displacements by 15 to 40 mm."""
-    chance = np.random.default_rng(0)
-    values = []
-    for _ in range(DISPLACEMENTS):
-        way = chance.normal(size=3)
-        other = matrix.copy()
-        other[:3, 3] += way / np.linalg.norm(way) * chance.uniform(15, 40)
-        values.append(_similarity(fixed, moving, other))
-    return np.array(values)
-
-
-def _clearly_better(
-    fixed: _Thinned, moving: _Thinned, found: np.ndarray, header: np.ndarray, grid: Grid
-) -> bool:
+def _clearly_better(pair: _Pair, found: np.ndarray, header: np.ndarray, grid: Grid) -> bool:
     shift, angle = _motion(found, grid.center)
     if shift > PLAUSIBLE_MM or angle > PLAUSIBLE_DEG:
         return False
-    spread = float(_displaced(fixed, moving, header).std())
-    gain = _similarity(fixed, moving, found) - _similarity(fixed, moving, header)
-    return gain > CLEARLY * spread
+    value, _, spread = pair.judge(header)
+    return pair.judge(found)[0] - value > CLEARLY * spread
 
 
-def _confidence(fixed: _Thinned, moving: _Thinned, matrix: np.ndarray, similarity: float) -> float:
-    """0 to 1: the share of displaced positions that are less similar, above what chance gives."""
-    values = _displaced(fixed, moving, matrix)
-    return float(np.clip(2 * (values < similarity).mean() - 1, 0.0, 1.0))
+def _confidence(stands_out: float) -> float:
+    """0 to 1; one half at ``EVEN_ODDS``."""
+    odds = (max(stands_out, 1e-6) / EVEN_ODDS) ** STEEPNESS
+    return float(odds / (1 + odds))
 
 
 def _motion(matrix: np.ndarray, center: np.ndarray) -> tuple[float, float]:
