@@ -16,6 +16,7 @@ from cmcseg.cli.sample import Sample
 from cmcseg.cli.screen import fail
 from cmcseg.cli.segment import Segment
 from cmcseg.cli.train import Train
+from cmcseg.cli.work import Work
 from cmcseg.core.errors import BadInput, Cancelled, CMCSegError
 
 Command = (
@@ -27,6 +28,7 @@ Command = (
     | Annotated[Models, subcommand("models")]
     | Annotated[Doctor, subcommand("doctor")]
     | Annotated[Demo, subcommand("demo")]
+    | Annotated[Work, subcommand("work")]
 )
 
 

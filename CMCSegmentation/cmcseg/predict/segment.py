@@ -56,16 +56,19 @@ def segment(
     with clock.stage("resample"):
         grid, images, seen = _on_working_grid(volumes, matrices, card)
     with clock.stage("network"):
-        found = probabilities(bundle, images, seen, trust, device, settings.overlap, report)
-        scores = found.scores
+        ran = probabilities(bundle, images, seen, trust, device, settings.overlap, report)
+        scores = ran.scores
     with clock.stage("write back"):
-        labels, doubt = {}, {}
+        labels, doubt, contradiction = {}, {}, {}
         gap = _gap(scores, seen)
-        for role, volume in volumes.items():
-            report(Progress(stage=f"finishing the {card.input(role).title}", done=1, total=1))
-            labels[role], doubt[role] = _on_own_grid(
+        for number, (role, volume) in enumerate(volumes.items()):
+            stage = f"finishing the {card.input(role).title}"
+            report(Progress(stage=stage, done=number, total=len(volumes)))
+            labels[role], doubt[role], apart = _on_own_grid(
                 scores[role], grid, volume, matrices[role], gap, trust, card
             )
+            if apart is not None:
+                contradiction[role] = apart
     return Prediction(
         labels=labels,
         doubt=doubt,
@@ -74,9 +77,10 @@ def segment(
         sha256=card.sha256,
         alignment=alignment,
         seconds=clock.seconds,
-        device=str(found.device),
-        peak_mb=_peak_mb(found.device),
-        warnings=(*warnings, *found.notes, *_absent(labels)),
+        device=str(ran.device),
+        peak_mb=_peak_mb(ran.device),
+        warnings=(*warnings, *ran.notes, *_absent(labels)),
+        disagreement=contradiction,
     )
 
 
@@ -168,14 +172,16 @@ def _on_own_grid(
     gap: np.ndarray | None,
     trust: float,
     card: ModelCard,
-) -> tuple[LabelMap, Volume]:
+) -> tuple[LabelMap, Volume, Volume | None]:
+    """Organs, doubt, and the part of it in which the two scans contradict each other."""
     back = np.linalg.inv(matrix)
     array, entropy = classify(scores, grid, volume.grid, matrix=back)
-    if gap is not None:
-        gap = resample(gap, grid, volume.grid, matrix=back, smooth=False)
-    label_map = LabelMap(array=array, grid=volume.grid, table=card.table)
-    doubt = combine(entropy, gap, trust)
-    return clean(label_map, card.cleaning), Volume(array=doubt, grid=volume.grid)
+    label_map = clean(LabelMap(array=array, grid=volume.grid, table=card.table), card.cleaning)
+    if gap is None:
+        return label_map, Volume(array=entropy, grid=volume.grid), None
+    apart = resample(gap, grid, volume.grid, matrix=back, smooth=False)
+    doubt = Volume(array=combine(entropy, apart, trust), grid=volume.grid)
+    return label_map, doubt, Volume(array=np.float32(trust) * apart, grid=volume.grid)
 
 
 def _absent(labels: dict[str, LabelMap]) -> list[str]:

@@ -121,7 +121,6 @@ class Attempt:
             return
         self._job = 0
         self._report("measuring the organs", 1.0)
-        report = answer.values.get("report", "")
 
         def sums() -> tuple[Prediction, tuple[OrganRow, ...], tuple[Place, ...]]:
             prediction = prediction_from_message(answer)
@@ -130,7 +129,7 @@ class Attempt:
         def done(found: tuple) -> None:
             if not self._over:
                 self._writing = True
-                self._steps(self._write(*found, report), self._on_written)
+                self._steps(self._write(*found), self._on_written)
 
         self._runner.aside(sums, done, self._on_trouble)
 
@@ -139,7 +138,6 @@ class Attempt:
         prediction: Prediction,
         rows: tuple[OrganRow, ...],
         places: tuple[Place, ...],
-        report: str,
     ) -> Iterator[Result | None]:
         segmentations = {}
         for role, labels in prediction.labels.items():
@@ -162,7 +160,6 @@ class Attempt:
             prediction=prediction,
             rows=rows,
             places=places,
-            report=report,
         )
 
     def _on_written(self, result: Result) -> None:

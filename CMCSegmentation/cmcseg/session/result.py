@@ -42,7 +42,6 @@ class Result:
         prediction: what the model found; corrections do not change it.
         rows: the result table.
         places: where to look, the most doubtful first.
-        report: path of the HTML report, or empty.
     """
 
     card: ModelCard
@@ -52,7 +51,6 @@ class Result:
     prediction: Prediction
     rows: tuple[OrganRow, ...]
     places: tuple[Place, ...]
-    report: str = ""
 
 
 def organ_rows(prediction: Prediction, card: ModelCard) -> tuple[OrganRow, ...]:

@@ -164,7 +164,7 @@ class ReviewSession:
     def compare(self) -> None:
         """Work out ``changes``; ``changed`` follows."""
         self._ready()
-        self._compare(lambda found: self._done())
+        self._compare(self._done)
 
     # Accepting
 
@@ -275,11 +275,11 @@ class ReviewSession:
             yield last
 
         self._begin()
-        self.runner.steps(write(), self._while(lambda key: self._written()), self._on_failed)
+        self.runner.steps(write(), self._while(self._written), self._on_failed)
 
-    def _written(self) -> None:
+    def _written(self, _key: str) -> None:
         self.stage = Stage.CORRECTING
-        self._compare(lambda found: self._done())
+        self._compare(self._done)
 
     def _while(self, then: Callable) -> Callable:
         """``then``, unless the review has gone on to another result meanwhile."""
@@ -290,7 +290,7 @@ class ReviewSession:
         self.busy = True
         self.changed.emit()
 
-    def _done(self) -> None:
+    def _done(self, *_told: object) -> None:
         self.busy = False
         self.changed.emit()
 

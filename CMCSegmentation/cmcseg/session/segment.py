@@ -3,12 +3,15 @@
 no scans -> ready -> segmenting -> result
 """
 
+from dataclasses import replace
+from pathlib import Path
+
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.signal import Signal
-from cmcseg.core.wire import Message
+from cmcseg.core.wire import Message, prediction_to_message
 from cmcseg.session.attempt import Attempt
 from cmcseg.session.guess import guess_roles, swap_hint
 from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
@@ -33,10 +36,12 @@ class SegmentSession:
         finished: ``(Result)``; the segmentations are in the scene.
         failed: ``(sentence, log path or "")``; scans, choices and earlier results are untouched.
         cancelled: ``()``; as it was before.
+        reported: ``(path)`` of a report that was asked for.
         cards: the models at hand, empty until ``load_models`` was answered.
         card: the chosen model, or None.
         chosen: key of the scan by role; roles that stay empty are absent.
         settings: what ``segment`` runs with.
+        device: where the network runs, once the worker has said so.
         placement: how the two scans lie to each other, one line, or empty.
         result: of the last segmentation, or None.
         stage: how far the user is.
@@ -49,10 +54,12 @@ class SegmentSession:
         self.finished = Signal()
         self.failed = Signal()
         self.cancelled = Signal()
+        self.reported = Signal()
         self.cards: tuple[ModelCard, ...] = ()
         self.card: ModelCard | None = None
         self.chosen: dict[str, str] = {}
         self.settings = SegmentSettings()
+        self.device = ""
         self.placement = ""
         self.result: Result | None = None
         self.scene, self.runner = scene, runner
@@ -130,9 +137,16 @@ class SegmentSession:
     def warm_up(self) -> None:
         """Load torch and the chosen model in the worker, so that the first press is fast."""
         if self.card:
+
+            def finished(answer: Message) -> None:
+                self.device = answer.values["device"]
+                self.changed.emit()
+
             values = {"model": self.card.name, "device": self.settings.device}
-            quiet = Listener(finished=lambda answer: None, failed=lambda sentence, log: None)  # noqa: ARG005
-            self.runner.start(Message(verb="warm-up", values=values), quiet)
+            self.runner.start(
+                Message(verb="warm-up", values=values),
+                Listener(finished=finished, failed=self.failed.emit),
+            )
 
     # Scans
 
@@ -234,6 +248,28 @@ class SegmentSession:
         if self._attempt:
             self._attempt.cancel()
 
+    def write_report(self, path: Path) -> None:
+        """Write the result's HTML report; ``reported`` or ``failed`` follows.
+
+        Raises:
+            BadInput: when there is no result.
+        """
+        if self.result is None:
+            raise BadInput("There is no result to report on; segment a scan first.")
+        result = self.result
+        infos = {scan.key: scan.name for scan in self.scene.scans()}
+        names = {role: infos.get(key, role) for role, key in result.scans.items()}
+        message = prediction_to_message(result.prediction, {"scans": names, "path": str(path)})
+        scans = {f"scan {role}": volume for role, volume in result.volumes.items()}
+        request = replace(message, verb="report", volumes={**message.volumes, **scans})
+        self.runner.start(
+            request,
+            Listener(
+                finished=lambda answer: self.reported.emit(answer.values["path"]),
+                failed=self.failed.emit,
+            ),
+        )
+
     # What comes back
 
     def _on_progress(self, progress: Progress) -> None:
@@ -241,6 +277,7 @@ class SegmentSession:
 
     def _on_finished(self, result: Result) -> None:
         self._attempt, self.result = None, result
+        self.device = result.prediction.device
         self.finished.emit(result)
         self.changed.emit()
 

@@ -1,0 +1,18 @@
+"""``cmcseg work``: the process behind a window; people do not call it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """Answer requests on stdin, a JSON line each; Slicer and the browser start this themselves."""
+
+    folder: Path
+    """A private folder for scans on their way; it is removed at the end."""
+
+    def run(self) -> None:
+        """Serve until stdin ends."""
+        from cmcseg.work.serve import serve
+
+        serve(self.folder)

@@ -1,0 +1,109 @@
+"""What can be asked of a worker. Torch is imported by the verbs that need it, when they need it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from cmcseg.core.errors import BadInput
+from cmcseg.core.grid import Grid
+from cmcseg.core.progress import Progress, Report
+from cmcseg.core.settings import SegmentSettings
+from cmcseg.core.wire import Message, prediction_from_message, prediction_to_message
+from cmcseg.work.pace import Pace
+from cmcseg.work.warm import Warm
+
+# Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
+# ones may have been repositioned on the table, which only the registration can tell.
+FAR_MM = 100.0
+
+Verb = Callable[[Message, Warm, Report], Message]
+
+
+def models(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+    """The cards of all models at hand."""
+    cards = [warm.store.card(name).to_dict() for name in warm.store.names()]
+    return Message(verb="models", values={"cards": cards})
+
+
+def import_model(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+    """Take over a model from ``source``, a folder or a zip archive."""
+    folder = warm.store.import_(Path(request.values["source"]))
+    return Message(verb="import-model", values={"name": folder.name})
+
+
+def remove_model(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+    """Delete a model that was imported."""
+    warm.store.remove(request.values["model"])
+    return Message(verb="remove-model", values={"name": request.values["model"]})
+
+
+def warm_up(request: Message, warm: Warm, report: Report) -> Message:
+    """Load torch and a model, so that the next segmentation starts at once."""
+    from cmcseg.nets.device import pick_device
+
+    report(Progress(stage="loading the model", done=0, total=1))
+    bundle = warm.bundle(request.values["model"])
+    device = pick_device(request.values["device"])
+    bundle.network.to(device)
+    return Message(verb="warm-up", values={"device": str(device)})
+
+
+def describe(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+    """How two scans lie to each other by their headers alone, and whether that rules them out."""
+    from cmcseg.imaging.align import describe
+
+    fixed, moving = (Grid.from_dict(grid) for grid in request.values["grids"])
+    titles = request.values["titles"]
+    placement = describe(fixed, moving)
+    refusal = ""
+    reach = sum(float(np.linalg.norm(grid.extent)) / 2 for grid in (fixed, moving))
+    if placement.centers_mm - reach > FAR_MM:
+        refusal = (
+            f"The {titles[1]} does not overlap the {titles[0]} (centres "
+            f"{placement.centers_mm:.0f} mm apart). Are they the same patient?"
+        )
+    values = {"sentence": placement.sentence(), "refusal": refusal}
+    return Message(verb="describe", values=values)
+
+
+def segment(request: Message, warm: Warm, report: Report) -> Message:
+    """Segment the scans that came along, by role."""
+    from cmcseg.predict.segment import segment
+
+    try:
+        settings = SegmentSettings(**request.values["settings"])
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    name = request.values["model"]
+    report(Progress(stage="loading the model", done=0, total=1))
+    bundle = warm.bundle(name)
+    pace = Pace(report, warm.seconds.get(name, {}))
+    prediction = segment(request.volumes, bundle, settings, pace)
+    warm.seconds[name] = prediction.seconds
+    return prediction_to_message(prediction, {})
+
+
+def report_page(request: Message, warm: Warm, report: Report) -> Message:
+    """Write the HTML report of a prediction that came along with its scans."""
+    from cmcseg.report.page import write_report
+
+    report(Progress(stage="writing the report", done=0, total=1))
+    names = request.values["scans"]
+    volumes = {role: request.volumes[f"scan {role}"] for role in names}
+    prediction = prediction_from_message(request)
+    path = Path(request.values["path"])
+    card = warm.store.card(prediction.model)
+    write_report(path, card=card, volumes=volumes, prediction=prediction, scans=names)
+    return Message(verb="report", values={"path": str(path)})
+
+
+VERBS: dict[str, Verb] = {
+    "models": models,
+    "import-model": import_model,
+    "remove-model": remove_model,
+    "warm-up": warm_up,
+    "describe": describe,
+    "segment": segment,
+    "report": report_page,
+}
