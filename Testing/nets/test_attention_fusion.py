@@ -29,10 +29,9 @@ def maps(count=2, shape=(4, 3, 5), cases=2, seed=1):
 
 
 def slow_fusion(fusion, features, m, trust):
-    """One position, one head, one neighbour at a time."""
+    """One position and one neighbour at a time."""
     own = features[m]
     cases, channels, *shape = own.shape
-    heads, size = fusion.heads, channels // fusion.heads
 
     def through(layer, x, place):
         return layer.weight[:, :, 0, 0, 0] @ x[(slice(None), *place)] + layer.bias
@@ -41,28 +40,22 @@ def slow_fusion(fusion, features, m, trust):
     for case in range(cases):
         for place in itertools.product(*map(range, shape)):
             query = through(fusion.queries[m], own[case], place)
-            found = torch.zeros(channels)
-            for head in range(heads):
-                part = slice(head * size, (head + 1) * size)
-                scores, values = [fusion.nobody_MG[m, head]], [torch.zeros(size)]
-                for other in features:
-                    if other == m:
+            scores, values = [fusion.nobody_M[m]], [torch.zeros(channels)]
+            for other in features:
+                if other == m:
+                    continue
+                for o, step in enumerate(itertools.product((-1, 0, 1), repeat=3)):
+                    there = tuple(p + s for p, s in zip(place, step, strict=True))
+                    if any(not 0 <= t < n for t, n in zip(there, shape, strict=True)):
                         continue
-                    for o, step in enumerate(itertools.product((-1, 0, 1), repeat=3)):
-                        there = tuple(p + s for p, s in zip(place, step, strict=True))
-                        if any(not 0 <= t < n for t, n in zip(there, shape, strict=True)):
-                            continue
-                        key = through(fusion.keys[other], features[other][case], there)
-                        dot = (query[part] * key[part]).sum() / math.sqrt(size)
-                        scores.append(dot + fusion.bias_GO[head, o])
-                        value = through(fusion.values[other], features[other][case], there)
-                        values.append(value[part])
-                weights = torch.stack(scores).softmax(0)
-                found[part] = sum(w * v for w, v in zip(weights, values, strict=True))
+                    key = through(fusion.keys[other], features[other][case], there)
+                    scores.append((query * key).sum() / math.sqrt(channels) + fusion.bias_O[o])
+                    values.append(through(fusion.values[other], features[other][case], there))
+            weights = torch.stack(scores).softmax(0)
+            found = sum(w * v for w, v in zip(weights, values, strict=True))
             layer = fusion.outs[m]
-            found = layer.weight[:, :, 0, 0, 0] @ found + layer.bias
             at = (case, slice(None), *place)
-            out[at] = own[at] + trust[case] * found
+            out[at] = own[at] + trust[case] * (layer.weight[:, :, 0, 0, 0] @ found + layer.bias)
     return out
 
 
@@ -128,7 +121,7 @@ def test_it_finds_a_partner_that_lies_one_position_away():
     found = fusion({0: names, 1: names.roll(1, 2)}, torch.ones(1))[0] - names
     near = torch.nn.functional.cosine_similarity(found, names, dim=1)[:, :-1]
     straight = torch.nn.functional.cosine_similarity(names.roll(1, 2), names, dim=1)[:, :-1]
-    assert near.mean() > 0.8
+    assert near.mean() > 0.9
     assert straight.mean() < 0.2
 
 
