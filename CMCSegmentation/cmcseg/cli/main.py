@@ -12,6 +12,7 @@ from cmcseg.cli.doctor import Doctor
 from cmcseg.cli.evaluate import Evaluate
 from cmcseg.cli.models import Models
 from cmcseg.cli.prepare import Prepare
+from cmcseg.cli.queue import Queue
 from cmcseg.cli.sample import Sample
 from cmcseg.cli.screen import fail
 from cmcseg.cli.segment import Segment
@@ -26,6 +27,7 @@ Command = (
     | Annotated[Train, subcommand("train")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Models, subcommand("models")]
+    | Annotated[Queue, subcommand("queue")]
     | Annotated[Doctor, subcommand("doctor")]
     | Annotated[Demo, subcommand("demo")]
     | Annotated[Work, subcommand("work")]

@@ -1,0 +1,285 @@
+"""``cmcseg queue``: corrected pairs as new labelled data."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from rich.table import Table
+from tyro.conf import Positional, subcommand
+
+from cmcseg.cli.screen import SCREEN
+from cmcseg.core.errors import BadInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add:
+    """Add a corrected scan or pair; prints the entry's id."""
+
+    files: Positional[tuple[str, ...]]
+    """ROLE=IMAGE and ROLE_labels=LABELMAP, where 255 means that nobody looked."""
+    queue: Path
+    """The queue's folder."""
+    id: str
+    """What your clinic calls the patient; the queue itself only keeps a random number for it."""
+    model: str
+    """Model whose organs and values the label maps use."""
+    who: str = ""
+    """Who corrected it."""
+    notes: str = ""
+    """Anything worth keeping; no patient's name."""
+    key: Path | None = None
+    """Folder of the key from patients to random numbers; beside the queue when left out."""
+    reference: bool = False
+    """Keep path and checksum of the scans instead of copying them."""
+    json: bool = False
+    """Print the entry as JSON."""
+
+    def run(self) -> None:
+        """Read, check, keep."""
+        from cmcseg.bundle.store import default_store
+        from cmcseg.imaging.files import read_label_map, read_volume
+        from cmcseg.queue.draft import Draft
+        from cmcseg.queue.key import pair_for
+        from cmcseg.queue.ledger import Ledger
+
+        card = default_store().card(self.model)
+        images, labels = _files(self.files, card.roles)
+        volumes = {role: read_volume(path) for role, path in images.items()}
+        maps = {role: read_label_map(path, card.table) for role, path in labels.items()}
+        key = self.key or self.queue.with_name(f"{self.queue.name}-key")
+        try:
+            draft = Draft(
+                scans=volumes,
+                corrected=maps,
+                table=card.table,
+                pair=pair_for(self.id, key),
+                references=images if self.reference else {},
+                model=card.name,
+                version=card.version,
+                sha256=card.sha256,
+                who=self.who,
+                notes=self.notes,
+            )
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        entry = Ledger(self.queue).add(draft)
+        print(json.dumps(entry.to_dict(), indent=1) if self.json else entry.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    """List the queue, oldest first."""
+
+    queue: Path
+    """The queue's folder."""
+    json: bool = False
+    """Print the entries as JSON."""
+
+    def run(self) -> None:
+        """Print a line per entry."""
+        from cmcseg.queue.ledger import Ledger
+
+        entries = Ledger(self.queue).entries()
+        if self.json:
+            print(json.dumps([entry.to_dict() for entry in entries], indent=1))
+            return
+        show = Table("entry", "part", "when", "who", "scans", "model")
+        for e in entries:
+            model = f"{e.model} {e.version}".strip()
+            show.add_row(e.id, e.part, e.at[:16], e.who, ", ".join(e.scans), model)
+        SCREEN.print(show)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """Show one entry."""
+
+    entry: Positional[str]
+    """Its id."""
+    queue: Path
+    """The queue's folder."""
+    json: bool = False
+    """The same, as there is no other form."""
+
+    def run(self) -> None:
+        """Print its JSON."""
+        from cmcseg.queue.ledger import Ledger
+
+        print(json.dumps(Ledger(self.queue).entry(self.entry).to_dict(), indent=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remove:
+    """Take an entry out; it stays in the folder 'removed' and can be restored."""
+
+    entry: Positional[str]
+    """Its id."""
+    queue: Path
+    """The queue's folder."""
+    json: bool = False
+    """Print where it lies now as JSON."""
+
+    def run(self) -> None:
+        """Move it aside."""
+        from cmcseg.queue.ledger import Ledger
+
+        place = Ledger(self.queue).remove(self.entry)
+        if self.json:
+            print(json.dumps({"removed": self.entry, "path": str(place)}))
+        else:
+            SCREEN.print(f"Removed {self.entry}; 'cmcseg queue restore' brings it back.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restore:
+    """Bring back an entry that was removed."""
+
+    entry: Positional[str]
+    """Its id."""
+    queue: Path
+    """The queue's folder."""
+    json: bool = False
+    """Print the entry as JSON."""
+
+    def run(self) -> None:
+        """Move it back."""
+        from cmcseg.queue.ledger import Ledger
+
+        entry = Ledger(self.queue).restore(self.entry)
+        print(json.dumps(entry.to_dict(), indent=1) if self.json else entry.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Check every byte of the queue; what is damaged is set aside, never deleted."""
+
+    queue: Path
+    """The queue's folder."""
+    json: bool = False
+    """Print the findings as JSON."""
+
+    def run(self) -> None:
+        """Check, and say what was set aside."""
+        from cmcseg.queue.ledger import Ledger
+
+        ledger = Ledger(self.queue)
+        aside = ledger.verify()
+        if self.json:
+            print(json.dumps({"entries": len(ledger.entries()), "set_aside": aside}, indent=1))
+            return
+        for name, why in aside.items():
+            SCREEN.print(f"{name}: {why}", soft_wrap=True, markup=False)
+        SCREEN.print(f"{len(ledger.entries())} entries are whole, {len(aside)} were set aside.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Copy the queue into a folder that other programs can train from."""
+
+    out: Positional[Path]
+    """A new folder."""
+    queue: Path
+    """The queue's folder."""
+    format: str = "datalist"
+    """datalist (Decathlon, MONAI, 'cmcseg prepare') or nnunet (nnU-Net v2, a dataset per role)."""
+    json: bool = False
+    """Print the folder as JSON."""
+
+    def run(self) -> None:
+        """Copy and index."""
+        from cmcseg.queue.exchange import export
+        from cmcseg.queue.ledger import Ledger
+
+        place = export(Ledger(self.queue), self.out, self.format)
+        print(json.dumps({"folder": str(place)}) if self.json else place)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """Add every labelled pair of a datalist."""
+
+    datalist: Positional[Path]
+    """A Decathlon/MONAI-style JSON file with a key per role."""
+    queue: Path
+    """The queue's folder."""
+    model: str
+    """Model whose organs and values the label maps use."""
+    who: str = ""
+    """Who drew the label maps."""
+    json: bool = False
+    """Print the new ids as JSON."""
+
+    def run(self) -> None:
+        """Read and add them one by one."""
+        from cmcseg.bundle.store import default_store
+        from cmcseg.data.cohort import read_cohort
+        from cmcseg.imaging.files import read_label_map, read_volume
+        from cmcseg.queue.draft import Draft
+        from cmcseg.queue.ledger import Ledger
+
+        card = default_store().card(self.model)
+        cohort = read_cohort(self.datalist, card)
+        ids = []
+        for pair in (*cohort.train, *cohort.validation):
+            drawn = {role: scan for role, scan in pair.scans.items() if scan.annotation}
+            if not drawn:
+                continue
+            draft = Draft(
+                scans={role: read_volume(scan.image) for role, scan in pair.scans.items()},
+                corrected={
+                    role: read_label_map(scan.annotation, card.table, cohort.unannotated)
+                    for role, scan in drawn.items()
+                },
+                table=card.table,
+                organs={role: scan.organs for role, scan in drawn.items()},
+                model=card.name,
+                version=card.version,
+                sha256=card.sha256,
+                who=self.who,
+            )
+            ids.append(Ledger(self.queue).add(draft).id)
+        if not ids:
+            raise BadInput(f"The datalist {self.datalist} holds no labelled pair.")
+        print(json.dumps({"entries": ids}) if self.json else "\n".join(ids))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """Keep corrected pairs as new labelled data."""
+
+    verb: (
+        Annotated[Add, subcommand("add")]
+        | Annotated[List, subcommand("list")]
+        | Annotated[Show, subcommand("show")]
+        | Annotated[Remove, subcommand("remove")]
+        | Annotated[Restore, subcommand("restore")]
+        | Annotated[Verify, subcommand("verify")]
+        | Annotated[Export, subcommand("export")]
+        | Annotated[Import, subcommand("import")]
+    )
+
+    def run(self) -> None:
+        """Run the chosen verb."""
+        self.verb.run()
+
+
+def _files(words: tuple[str, ...], roles: tuple[str, ...]) -> tuple[dict, dict]:
+    """Images and label maps by role."""
+    images: dict[str, Path] = {}
+    labels: dict[str, Path] = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        role, is_labels = name.removesuffix("_labels"), name.endswith("_labels")
+        if not equals or not path or role not in roles:
+            raise BadInput(
+                f"{word!r} is neither ROLE=IMAGE nor ROLE_labels=LABELMAP; "
+                f"the roles are {', '.join(roles)}."
+            )
+        place = labels if is_labels else images
+        if role in place:
+            raise BadInput(f"{name} was given twice.")
+        place[role] = Path(path)
+    if missing := sorted(set(labels) - set(images)):
+        raise BadInput(f"{missing[0]}_labels was given without {missing[0]}=IMAGE.")
+    return images, labels

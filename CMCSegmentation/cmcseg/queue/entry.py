@@ -1,0 +1,152 @@
+"""One corrected pair, as it lies in the queue."""
+
+import re
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from cmcseg.core.card import table_from_dict
+from cmcseg.core.labelmap import LabelTable
+
+FORMAT = 1
+PARTS = ("learn", "check")
+_PAIR = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_ID = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})\.r([1-9][0-9]{0,5})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntryScan:
+    """One scan of an entry; files are named within the entry's folder.
+
+    Attributes:
+        image: file of the scan, or an absolute path when it is only referred to.
+        sha256: of the scan's file when it is only referred to, else empty.
+        labels: the corrected label map, or None.
+        scribbles: marks instead of a label map, or None.
+        found: what the model had found, or None.
+        organs: those that were looked at; empty means all of the table.
+    """
+
+    image: str
+    sha256: str = ""
+    labels: str | None = None
+    scribbles: str | None = None
+    found: str | None = None
+    organs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueEntry:
+    """A corrected pair and where it came from.
+
+    Attributes:
+        pair: study-local id; nothing in it leads back to the patient.
+        revision: 1 for the first correction of this pair, one more for each later one.
+        part: ``learn``, or ``check``: never trained on, kept to compare models. Fixed when a pair
+            first comes, so that no revision can move it.
+        at: when it was accepted, ISO 8601 with the offset from UTC.
+        scans: by role.
+        table: what the label maps' values mean.
+        model, version, sha256: who had segmented it first; empty when nobody had.
+        alignment: how the scans lay to each other, as ``Alignment.to_dict`` says; or None.
+        changes: what was changed, organ by organ.
+        seconds: how long the correction took.
+        who, notes: in the user's words.
+
+    Raises:
+        ValueError: for a name, part or date that cannot be.
+    """
+
+    pair: str
+    revision: int
+    part: str
+    at: str
+    scans: dict[str, EntryScan]
+    table: LabelTable
+    model: str = ""
+    version: str = ""
+    sha256: str = ""
+    alignment: dict | None = None
+    changes: tuple[dict, ...] = ()
+    seconds: float = 0.0
+    who: str = ""
+    notes: str = ""
+    facts: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_pair(self.pair)
+        if self.part not in PARTS:
+            raise ValueError(f"The part {self.part!r} is not one of {', '.join(PARTS)}.")
+        if not 1 <= self.revision < 1_000_000:
+            raise ValueError(f"The revision {self.revision} is outside 1 to 999999.")
+        if datetime.fromisoformat(self.at).tzinfo is None:
+            raise ValueError(f"The time {self.at} lacks its offset from UTC.")
+        if not self.scans:
+            raise ValueError(f"The entry {self.id} has no scan.")
+
+    @property
+    def id(self) -> str:
+        """Name of the entry's folder."""
+        return f"{self.pair}.r{self.revision}"
+
+    def to_dict(self) -> dict:
+        """JSON-ready form."""
+        return {"format": FORMAT, "id": self.id, **asdict(self)}
+
+    @staticmethod
+    def from_dict(value: dict) -> "QueueEntry":
+        """Inverse of ``to_dict``.
+
+        Raises:
+            ValueError: when it is not one, or of a format that this version does not know.
+        """
+        try:
+            if value["format"] != FORMAT:
+                raise ValueError(f"Format {value['format']!r} is not {FORMAT}.")
+            rest = {k: v for k, v in value.items() if k not in ("format", "id")}
+            rest["scans"] = {
+                role: EntryScan(**{**scan, "organs": tuple(scan["organs"])})
+                for role, scan in value["scans"].items()
+            }
+            rest["table"] = table_from_dict(value["table"])
+            rest["changes"] = tuple(value["changes"])
+            entry = QueueEntry(**rest)
+            if entry.id != value["id"]:
+                raise ValueError(f"The id {value['id']} does not fit {entry.id}.")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"This is no entry of a queue: {error}.") from error
+        return entry
+
+
+def check_pair(name: str) -> str:
+    """The name, if it can be a pair's.
+
+    Raises:
+        ValueError: for anything that could lead out of the queue or fails on some disk.
+    """
+    if not _PAIR.fullmatch(name):
+        raise ValueError(
+            f"The pair's id {_short(name)!r} must be 1 to 64 characters of a to z, 0 to 9, "
+            "'-' and '_'."
+        )
+    return name
+
+
+def check_id(name: str) -> str:
+    """The name, if it can be an entry's (``pair.rN``).
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not _ID.fullmatch(name):
+        raise ValueError(f"{_short(name)!r} is not an entry's id, as in 'p4f01c2.r1'.")
+    return name
+
+
+def pair_of(entry_id: str) -> tuple[str, int]:
+    """Pair and revision of an entry's id."""
+    match = _ID.fullmatch(check_id(entry_id))
+    return match[1], int(match[2])
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:37] + "..."

@@ -1,0 +1,347 @@
+"""The queue's folder: entries appear whole, are never changed, and leave without being deleted.
+
+    QUEUE/entries/PAIR.rN/   one corrected pair, immutable: entry.json, its files, SHA256SUMS
+          removed/           what the user took out
+          damaged/           what ``verify`` set aside, each with a .txt that says why
+          tmp/               drafts; a draft becomes an entry by one rename, as in Maildir
+
+A rename onto an existing entry fails, so several programs may add at once, on a local disk or a
+shared folder, without locks.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import UNANNOTATED
+from cmcseg.imaging.files import write_label_map, write_volume
+from cmcseg.queue.draft import Draft
+from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
+from cmcseg.queue.sums import SUMS, read_sums, sha256_of, sums_of
+
+ENTRY = "entry.json"
+EVERY = 4  # one pair in so many is kept to compare models, beginning with the second
+STALE_SECONDS = 3600.0  # a draft that has not grown for so long was abandoned
+
+
+class Ledger:
+    """A queue of corrected pairs.
+
+    Args:
+        folder: where it lies; made when the first pair comes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def add(self, draft: Draft) -> QueueEntry:
+        """Keep a correction; a pair that is known gets a new revision.
+
+        Raises:
+            BadInput: when it cannot be written; then nothing of it is left.
+        """
+        try:
+            return self._add(draft)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        except OSError as error:
+            raise BadInput(
+                f"The queue {self.folder} cannot be written ({error.strerror or error}); "
+                "nothing was lost, make room and accept again."
+            ) from error
+
+    def entries(self) -> list[QueueEntry]:
+        """All entries that can be read, oldest first."""
+        found = []
+        for name in self._names():
+            try:
+                found.append(self._read(name))
+            except ValueError:
+                continue  # ``verify`` says what is wrong with it
+        return sorted(found, key=lambda entry: (entry.at, entry.pair, entry.revision))
+
+    def latest(self) -> list[QueueEntry]:
+        """The newest revision of every pair, oldest first."""
+        newest: dict[str, QueueEntry] = {}
+        for entry in sorted(self.entries(), key=lambda e: e.revision):
+            newest[entry.pair] = entry
+        return sorted(newest.values(), key=lambda entry: (entry.at, entry.pair))
+
+    def entry(self, entry_id: str) -> QueueEntry:
+        """One entry.
+
+        Raises:
+            BadInput: when there is none of that name, or it is damaged.
+        """
+        name = _checked(entry_id)
+        if not (self._place("entries") / name).is_dir():
+            raise BadInput(f"The queue {self.folder} has no entry {name}; see 'cmcseg queue list'.")
+        try:
+            return self._read(name)
+        except ValueError as error:
+            raise BadInput(f"The entry {name} is damaged ({error}); run verify.") from error
+
+    def path(self, entry: QueueEntry, file: str) -> Path:
+        """Where a file of an entry lies; scans that are only referred to have their own path."""
+        return self._place("entries") / entry.id / file  # an absolute path wins
+
+    def remove(self, entry_id: str) -> Path:
+        """Take an entry out of the queue; it stays under ``removed``.
+
+        Returns:
+            Where it lies now.
+
+        Raises:
+            BadInput: when there is none of that name.
+        """
+        self.entry(entry_id)
+        return self._set_aside(entry_id, "removed")
+
+    def restore(self, entry_id: str) -> QueueEntry:
+        """Bring back the entry that was removed last under that name.
+
+        Raises:
+            BadInput: when none was removed, or the name is taken again.
+        """
+        name = _checked(entry_id)
+        places = sorted(self._place("removed").glob(f"{name}.*"))
+        if not places:
+            raise BadInput(f"No entry {name} was removed from the queue {self.folder}.")
+        try:
+            places[-1].rename(self._place("entries") / name)
+        except OSError as error:
+            raise BadInput(f"The entry {name} is in the queue again already.") from error
+        return self.entry(name)
+
+    def verify(self) -> dict[str, str]:
+        """Check every byte; set aside what is damaged, edited by hand or abandoned.
+
+        Returns:
+            What was set aside, with a sentence each; empty when all is well.
+        """
+        aside = {}
+        for name in self._names(every=True):
+            if fault := self._fault(name):
+                aside[name] = fault
+                self._set_aside(name, "damaged", fault)
+        for draft in self._drafts():
+            if time.time() - draft.stat().st_mtime > STALE_SECONDS:
+                aside[draft.name] = "It was never finished; the program ended while writing it."
+                self._set_aside(draft.name, "damaged", aside[draft.name], source="tmp")
+        return aside
+
+    def _add(self, draft: Draft) -> QueueEntry:
+        pair = check_pair(draft.pair) if draft.pair else new_pair()
+        for place in ("entries", "tmp"):
+            self._place(place).mkdir(parents=True, exist_ok=True)
+        tmp = self._place("tmp") / f"{pair}-{secrets.token_hex(8)}"
+        tmp.mkdir()
+        try:
+            scans = _write_scans(draft, tmp)
+            while True:
+                entry = self._numbered(pair, draft, scans)
+                _write_entry(entry, tmp)
+                if _moved(tmp, self._place("entries") / entry.id):
+                    return entry
+        except BaseException:
+            shutil.rmtree(tmp, ignore_errors=True)
+            raise
+
+    def _numbered(self, pair: str, draft: Draft, scans: dict[str, EntryScan]) -> QueueEntry:
+        known = [pair_of(name) for name in [*self._names(), *self._past()]]
+        revisions = [number for name, number in known if name == pair]
+        return QueueEntry(
+            pair=pair,
+            revision=max(revisions, default=0) + 1,
+            part=self._part(pair) if revisions else _part({name for name, _ in known}),
+            at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            scans=scans,
+            table=draft.table,
+            model=draft.model,
+            version=draft.version,
+            sha256=draft.sha256,
+            alignment=draft.alignment,
+            changes=draft.changes,
+            seconds=draft.seconds,
+            who=draft.who,
+            notes=draft.notes,
+        )
+
+    def _part(self, pair: str) -> str:
+        """Where this pair's first revision went; a pair never changes sides."""
+        folders = [self._place("entries"), self._place("removed")]
+        for path in sorted(p for folder in folders for p in folder.glob(f"{pair}.r*")):
+            try:
+                return json.loads((path / ENTRY).read_text(encoding="utf-8"))["part"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return "learn"
+
+    def _past(self) -> list[str]:
+        """Ids that were used before, so that they are not given twice."""
+        names = [".".join(path.name.split(".")[:2]) for path in self._listed("removed")]
+        return [name for name in names if _is_id(name)]
+
+    def _names(self, *, every: bool = False) -> list[str]:
+        names = [path.name for path in self._listed("entries")]
+        return names if every else [name for name in names if _is_id(name)]
+
+    def _drafts(self) -> list[Path]:
+        return self._listed("tmp")
+
+    def _listed(self, place: str) -> list[Path]:
+        try:
+            return sorted(self._place(place).iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BadInput(f"The queue {self.folder} cannot be read: {error.strerror}.") from error
+
+    def _read(self, name: str) -> QueueEntry:
+        folder = self._place("entries") / name
+        try:
+            if folder.is_symlink():
+                raise ValueError("it is a link")
+            value = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ValueError(f"{ENTRY} cannot be read: {error.strerror}") from error
+        entry = QueueEntry.from_dict(value)
+        if entry.id != name:
+            raise ValueError(f"its folder is called {name}, it says {entry.id}")
+        return entry
+
+    def _fault(self, name: str) -> str:
+        """One sentence saying what is wrong with an entry, or empty."""
+        folder = self._place("entries") / name
+        if not _is_id(name):
+            return "Its name is not that of an entry."
+        if folder.is_symlink() or any(path.is_symlink() for path in folder.rglob("*")):
+            return "It is or holds a link, which could lead anywhere."
+        try:
+            entry = self._read(name)
+            sums = read_sums(folder / SUMS)
+        except (ValueError, OSError) as error:
+            return f"It cannot be read: {error}."
+        files = {path.name for path in folder.iterdir()} - {SUMS}
+        if files != set(sums):
+            odd = ", ".join(sorted(files ^ set(sums)))
+            return f"Its files are not those that were written ({odd})."
+        for file, wanted in sums.items():
+            if sha256_of(folder / file) != wanted:
+                return f"{file} was changed after it was written."
+        for role, scan in entry.scans.items():
+            if scan.sha256 and not _same(Path(scan.image), scan.sha256):
+                return f"The {role} scan it refers to is gone or was changed: {scan.image}."
+        return ""
+
+    def _set_aside(self, name: str, place: str, why: str = "", source: str = "entries") -> Path:
+        self._place(place).mkdir(parents=True, exist_ok=True)
+        target = self._place(place) / f"{name[:80]}.{time.time_ns()}"
+        try:
+            if why:
+                target.with_name(target.name + ".txt").write_text(why + "\n", encoding="utf-8")
+            (self._place(source) / name).rename(target)
+        except OSError as error:
+            raise BadInput(f"The entry {name} cannot be moved: {error.strerror}.") from error
+        return target
+
+    def _place(self, name: str) -> Path:
+        return self.folder / name
+
+
+def new_pair() -> str:
+    """A fresh study-local id, from the system's randomness."""
+    return "p" + secrets.token_hex(6)
+
+
+def _same(path: Path, digest: str) -> bool:
+    try:
+        return sha256_of(path) == digest
+    except OSError:
+        return False
+
+
+def _part(pairs: set[str]) -> str:
+    """Part of a pair that is new: every fourth one is kept back, beginning with the second."""
+    return "check" if len(pairs) % EVERY == 1 else "learn"
+
+
+def _checked(entry_id: str) -> str:
+    try:
+        return check_id(entry_id)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+def _is_id(name: str) -> bool:
+    try:
+        check_id(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _write_scans(draft: Draft, folder: Path) -> dict[str, EntryScan]:
+    """The voxels; headers of the files that are written hold no word about the patient."""
+    scans = {}
+    for role, volume in draft.scans.items():
+        image, digest = f"{role}.nii.gz", ""
+        if role in draft.references:
+            image = str(Path(draft.references[role]).resolve())
+            digest = sha256_of(Path(image))
+        else:
+            write_volume(volume, folder / image)
+        files = {}
+        if role in draft.corrected:
+            # Where somebody looked at parts only, the map must not be taken for a dense one.
+            partly = bool((draft.corrected[role].array == UNANNOTATED).any())
+            files["scribbles" if partly else "labels"] = draft.corrected[role]
+        if role in draft.found:
+            files["found"] = draft.found[role]
+        names = {kind: f"{role}_{kind}.nii.gz" for kind in files}
+        for kind, label_map in files.items():
+            write_label_map(label_map, folder / names[kind])
+        scans[role] = EntryScan(
+            image=image, sha256=digest, organs=tuple(draft.organs.get(role, ())), **names
+        )
+    return scans
+
+
+def _write_entry(entry: QueueEntry, folder: Path) -> None:
+    _write_text(folder / ENTRY, json.dumps(entry.to_dict(), indent=1) + "\n")
+    _write_text(folder / SUMS, sums_of(folder))
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _moved(draft: Path, target: Path) -> bool:
+    """Give a draft its name; False when somebody else has just taken it."""
+    _sync(draft)
+    try:
+        draft.rename(target)
+    except OSError:
+        if target.exists():
+            return False
+        raise
+    _sync(target.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    """Make a folder's names last through a power cut, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,91 @@
+"""``cmcseg queue`` as later work relies on it."""
+
+import json
+
+import numpy as np
+import pytest
+from cmcseg.bundle.store import task_card
+from cmcseg.cli import main
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.imaging.files import write_label_map, write_volume
+from queued import GRID, a_draft
+
+MODEL = "abdomen-ct-mr"
+
+
+@pytest.fixture
+def a_pair(tmp_path):
+    """ROLE=PATH words of a CT with a corrected liver, and an MR without labels."""
+    for role, seed in (("ct", 1), ("mr", 2)):
+        write_volume(a_draft(seed).scans["ct"], tmp_path / f"{role}.nii.gz")
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[2:4] = 1
+    liver = LabelMap(array=labels, grid=GRID, table=task_card("abdomen").table)
+    write_label_map(liver, tmp_path / "liver.nii.gz")
+    return [
+        f"ct={tmp_path / 'ct.nii.gz'}",
+        f"ct_labels={tmp_path / 'liver.nii.gz'}",
+        f"mr={tmp_path / 'mr.nii.gz'}",
+    ]
+
+
+def queue(capsys, tmp_path, *words):
+    main(["queue", words[0], "--queue", str(tmp_path / "q"), *map(str, words[1:])])
+    return capsys.readouterr().out
+
+
+def add(capsys, tmp_path, a_pair, subject="Jane Doe"):
+    return queue(capsys, tmp_path, "add", "--id", subject, "--model", MODEL, *a_pair).strip()
+
+
+def test_a_corrected_pair_is_added_listed_and_verified(capsys, tmp_path, a_pair):
+    entry = add(capsys, tmp_path, a_pair)
+    rows = json.loads(queue(capsys, tmp_path, "list", "--json"))
+    assert [row["id"] for row in rows] == [entry]
+    assert set(rows[0]["scans"]) == {"ct", "mr"}
+    checked = json.loads(queue(capsys, tmp_path, "verify", "--json"))
+    assert checked == {"entries": 1, "set_aside": {}}
+
+
+def test_the_patient_is_nowhere_in_the_queue(capsys, tmp_path, a_pair):
+    first = add(capsys, tmp_path, a_pair)
+    second = add(capsys, tmp_path, a_pair)
+    assert second == first.replace(".r1", ".r2")  # the key knows her again
+    for path in (tmp_path / "q").rglob("*"):
+        assert "Jane" not in path.name
+        assert path.is_dir() or b"Jane" not in path.read_bytes()
+    assert "Jane" in next((tmp_path / "q-key").iterdir()).read_text()
+
+
+def test_an_entry_is_removed_and_restored(capsys, tmp_path, a_pair):
+    entry = add(capsys, tmp_path, a_pair)
+    queue(capsys, tmp_path, "remove", entry)
+    assert json.loads(queue(capsys, tmp_path, "list", "--json")) == []
+    assert queue(capsys, tmp_path, "restore", entry).strip() == entry
+    assert json.loads(queue(capsys, tmp_path, "show", entry))["pair"] == entry.split(".")[0]
+
+
+def test_an_exported_queue_is_imported_again(capsys, tmp_path, a_pair):
+    add(capsys, tmp_path, a_pair)
+    queue(capsys, tmp_path, "export", tmp_path / "out")
+    words = ["--queue", str(tmp_path / "other"), "--model", MODEL, "--json"]
+    main(["queue", "import", str(tmp_path / "out" / "datalist.json"), *words])
+    assert len(json.loads(capsys.readouterr().out)["entries"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda files: [files[0]], "No label map was given; an entry needs a corrected scan."),
+        (lambda files: [files[1]], "ct_labels was given without ct=IMAGE."),
+        (lambda files: [*files, "pet=x"], "'pet=x' is neither ROLE=IMAGE nor ROLE_labels"),
+        (lambda files: [*files, files[0]], "ct was given twice."),
+        (lambda files: [*files[:2], "mr=none.nii"], "There is no file none.nii"),
+    ],
+)
+def test_what_cannot_be_queued_is_told_and_leaves_nothing(capsys, tmp_path, a_pair, change, words):
+    with pytest.raises(SystemExit) as stop:
+        add(capsys, tmp_path, change(a_pair))
+    assert stop.value.code == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "q").exists()

@@ -1,0 +1,69 @@
+import json
+
+import numpy as np
+import pytest
+from cmcseg.bundle.store import task_card
+from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.data.cohort import read_cohort
+from cmcseg.queue.cohort import as_cohort
+from cmcseg.queue.draft import Draft
+from cmcseg.queue.exchange import export
+from cmcseg.queue.ledger import Ledger
+from queued import GRID, a_draft
+
+CARD = task_card("abdomen")
+
+
+@pytest.fixture
+def a_queue(tmp_path):
+    """Three pairs for the abdomen, one of them corrected twice, and a stranger."""
+    ledger = Ledger(tmp_path / "queue")
+    for seed, pair in enumerate(["a", "b", "c", "a"]):
+        image = a_draft(seed).scans["ct"]
+        labels = np.zeros(GRID.shape, np.uint8)
+        labels[1:3] = 1 + seed
+        corrected = {"ct": LabelMap(array=labels, grid=GRID, table=CARD.table)}
+        ledger.add(Draft(scans={"ct": image}, corrected=corrected, table=CARD.table, pair=pair))
+    other = a_draft(9)
+    scans, corrected = {"pet": other.scans["ct"]}, {"pet": other.corrected["ct"]}
+    ledger.add(a_draft(9, pair="stranger", scans=scans, corrected=corrected))
+    return ledger
+
+
+def test_the_newest_revision_of_each_fitting_pair_is_learned_from(a_queue):
+    cohort = as_cohort(a_queue, CARD)
+    train = {pair.id: pair for pair in cohort.train}
+    assert set(train) == {"a", "c"}
+    assert [pair.id for pair in cohort.validation] == ["b"]
+    assert train["a"].scans["ct"].labels.parent.name == "a.r2"
+
+
+def test_an_exported_datalist_is_a_cohort(a_queue, tmp_path):
+    a_queue.remove("stranger.r1")
+    folder = export(a_queue, tmp_path / "out")
+    cohort = read_cohort(folder / "datalist.json", CARD)
+    assert {pair.id for pair in cohort.train} == {"a", "c"}
+    assert {pair.id for pair in cohort.validation} == {"b"}
+
+
+def test_an_exported_nnunet_dataset_has_what_it_promises(a_queue, tmp_path):
+    folder = export(a_queue, tmp_path / "out", "nnunet")
+    place = folder / "Dataset501_ct"
+    content = json.loads((place / "dataset.json").read_text())
+    assert content["numTraining"] == len(list((place / "labelsTr").iterdir())) == 3
+    assert {p.name for p in (place / "imagesTr").iterdir()} == {
+        f"{pair}_0000.nii.gz" for pair in "abc"
+    }
+    assert content["labels"]["background"] == 0
+
+
+def test_an_existing_folder_is_not_written_into(a_queue, tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(BadInput, match="exists; give a new one"):
+        export(a_queue, tmp_path / "out")
+
+
+def test_an_empty_queue_has_nothing_to_export(tmp_path):
+    with pytest.raises(BadInput, match="is empty; there is nothing to export"):
+        export(Ledger(tmp_path / "none"), tmp_path / "out")
