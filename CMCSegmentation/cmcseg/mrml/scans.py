@@ -1,0 +1,89 @@
+"""The volumes of a scene, as a selector lists them."""
+
+import numpy as np
+import slicer
+from vtk.util import numpy_support
+
+from cmcseg.mrml.tree import modality_of, series_of
+from cmcseg.session.ports import ScanInfo
+
+OURS = "CMCSeg.kind"  # attribute of every node that we made
+SAMPLE = 40_000  # voxels whose 5th percentile tells CT from MR
+FAT_HU, AIR_HU = -60.0, -1000.0
+
+
+def scan_info(node: slicer.vtkMRMLVolumeNode) -> ScanInfo:
+    """What a list shows of a volume."""
+    refusal = refusal_of(node)
+    return ScanInfo(
+        key=node.GetID(),
+        name=node.GetName() or node.GetID(),
+        modality=modality_of(node),
+        series=series_of(node),
+        refusal=refusal,
+        dark=0.0 if refusal else dark_end(node),
+    )
+
+
+def is_scan(node: slicer.vtkMRMLNode) -> bool:
+    """Whether a node is a volume of the user's, wherever it can be segmented or not."""
+    return (
+        node.IsA("vtkMRMLVolumeNode")
+        and not node.IsA("vtkMRMLLabelMapVolumeNode")
+        and not node.GetHideFromEditors()
+        and not node.GetAttribute(OURS)
+    )
+
+
+def refusal_of(node: slicer.vtkMRMLNode) -> str:
+    """One sentence saying why a volume cannot be segmented, or empty."""
+    name = node.GetName()
+    if node.IsA("vtkMRMLSequenceNode"):
+        return f"{name} is a sequence of volumes; choose a single volume."
+    image = node.GetImageData()
+    if image is None or image.GetPointData().GetScalars() is None:
+        return f"{name} holds no image; load it again."
+    components = image.GetNumberOfScalarComponents()
+    if components != 1:
+        return (
+            f"{name} holds {components} numbers per voxel (colour, or a vector); choose a scan "
+            "with one."
+        )
+    if min(image.GetDimensions()) < 2:
+        return f"{name} is a single slice; choose a scan with several."
+    if is_frame(node):
+        return (
+            f"{name} is the frame of a sequence that is shown just now; copy the frame into a "
+            "volume of its own first."
+        )
+    low, high = image.GetScalarRange()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return f"{name} holds NaN or infinity; replace them, for example by the value of air."
+    if low == high:
+        return (
+            f"{name} holds the same number ({low:g}) in every voxel, so there is nothing to see; "
+            "load the scan again."
+        )
+    return ""
+
+
+def is_frame(node: slicer.vtkMRMLVolumeNode) -> bool:
+    """Whether a sequence browser changes this volume's content."""
+    scene = node.GetScene()
+    count = scene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode")
+    browsers = [scene.GetNthNodeByClass(n, "vtkMRMLSequenceBrowserNode") for n in range(count)]
+    return any(browser.IsProxyNodeID(node.GetID()) for browser in browsers)
+
+
+def dark_end(node: slicer.vtkMRMLVolumeNode) -> float:
+    """The 5th percentile of a sample of the voxels."""
+    numbers = numpy_support.vtk_to_numpy(node.GetImageData().GetPointData().GetScalars())
+    return float(np.percentile(numbers[:: max(1, len(numbers) // SAMPLE)], 5))
+
+
+def outside_value(node: slicer.vtkMRMLVolumeNode) -> float:
+    """What lies beyond the scan: air for a CT, the darkest value for anything else."""
+    modality = modality_of(node)
+    if modality == "CT" or (not modality and dark_end(node) < FAT_HU):
+        return AIR_HU
+    return node.GetImageData().GetScalarRange()[0]

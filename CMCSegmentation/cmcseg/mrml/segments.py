@@ -1,0 +1,187 @@
+"""Label maps and segmentation nodes: names, colours, terminology and voxels."""
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util import numpy_support
+
+from cmcseg.core.errors import CMCSegError
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import Code, Label, LabelTable
+from cmcseg.mrml.geometry import to_numpy, to_vtk
+from cmcseg.mrml.warp import image_of
+
+BINARY, SURFACE = "Binary labelmap", "Closed surface"  # Slicer's names of representations
+TYPES = "Segmentation category and type - DICOM master list"
+REGIONS = "Anatomic codes - DICOM master list"
+
+
+def terminology(label: Label) -> str:
+    """Slicer's terminology entry: context, category, type, side, and no region."""
+    if label.code is None:
+        return ""
+    parts = [TYPES, *map(_code, (label.category, label.code, label.side))]
+    return "~".join([*parts, REGIONS, _code(None), _code(None)])
+
+
+def put_labels(
+    node: slicer.vtkMRMLSegmentationNode, array: np.ndarray, grid: Grid, table: LabelTable
+) -> None:
+    """Make the table's organs in a segmentation node be exactly those of an array.
+
+    Segments that are not the table's are left as they are; all organs share one label map, so
+    the cost does not grow with their number.
+
+    Args:
+        node: in the scene; its parent transform must be the scan's.
+        array: ``(I, J, K)`` uint8.
+        grid: the scan's own grid, without parent transforms.
+        table: what the values mean.
+
+    Raises:
+        CMCSegError: when Slicer does not take the segments.
+    """
+    segmentation = node.GetSegmentation()
+    segmentation.SetSourceRepresentationName(BINARY)
+    had_surface = segmentation.ContainsRepresentation(SURFACE)
+    ours = {label.value: _segment_id(segmentation, label) for label in table}
+    _leave_shared_layers(segmentation, {key for key in ours.values() if key})
+    image = _oriented(array, grid)
+    for label in table:
+        key = ours[label.value]
+        segment = segmentation.GetSegment(key) if key else slicer.vtkSegment()
+        segment.SetLabelValue(label.value)
+        segment.AddRepresentation(BINARY, image)
+        if key:
+            continue
+        segment.SetName(label.name)
+        segment.SetColor(*label.rgb)
+        if entry := terminology(label):
+            segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), entry)
+        if not segmentation.AddSegment(segment, label.name):
+            raise CMCSegError(f"Slicer did not take the segment {label.name}; restart it.")
+    segmentation.InvalidateNonSourceRepresentations()
+    if had_surface and not segmentation.CreateRepresentation(SURFACE):
+        raise CMCSegError("Slicer could not make the organs' surfaces anew; restart it.")
+    node.Modified()
+
+
+def get_labels(node: slicer.vtkMRMLSegmentationNode, grid: Grid, table: LabelTable) -> np.ndarray:
+    """``grid.shape`` uint8: the table's organs as they are drawn now; later segments lie on top.
+
+    Args:
+        node: the segmentation.
+        grid: the scan's own grid, without parent transforms.
+        table: the organs wanted; other segments are left out.
+    """
+    segmentation = node.GetSegmentation()
+    out = np.zeros(grid.shape, dtype=np.uint8, order="F")
+    layers: dict[str, tuple[vtk.vtkImageData, np.ndarray]] = {}
+    for label in table:
+        segment = segmentation.GetSegment(_segment_id(segmentation, label))
+        image = segment.GetRepresentation(BINARY) if segment else None
+        if image is None or image.GetPointData().GetScalars() is None or _is_empty(image):
+            continue
+        _, values = layers.setdefault(image.GetAddressAsString(""), (image, np.zeros(256, int)))
+        values[segment.GetLabelValue()] = label.value
+    for image, values in layers.values():
+        drawn, low = _on_grid(image, grid)
+        _paste(out, values.astype(np.uint8)[drawn], low)
+    return out
+
+
+def _segment_id(segmentation: slicer.vtkSegmentation, label: Label) -> str:
+    """Id of the organ's segment, also when the user renamed it; empty when there is none."""
+    if segmentation.GetSegment(label.name) is not None:
+        return label.name
+    return segmentation.GetSegmentIdBySegmentName(label.name)
+
+
+def _leave_shared_layers(segmentation: slicer.vtkSegmentation, ours: set[str]) -> None:
+    """Take our voxels out of label maps that segments of the user's own live in as well."""
+    keys = [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]
+    foreign = {}
+    for key in set(keys) - ours:
+        if image := segmentation.GetSegment(key).GetRepresentation(BINARY):
+            foreign[image.GetAddressAsString("")] = image
+    for key in ours:
+        segment = segmentation.GetSegment(key)
+        image = segment.GetRepresentation(BINARY)
+        if image is not None and image.GetAddressAsString("") in foreign and not _is_empty(image):
+            numbers = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+            numbers[numbers == segment.GetLabelValue()] = 0
+            image.Modified()
+
+
+def _oriented(array: np.ndarray, grid: Grid) -> slicer.vtkOrientedImageData:
+    """A label map of the box that is not empty, as Slicer itself keeps them."""
+    low, high = _filled_box(array)
+    part = array[tuple(map(slice, low, high))]
+    image = slicer.vtkOrientedImageData()
+    image.SetExtent(*np.stack([low, high - 1], axis=1).ravel().tolist())
+    image.GetPointData().SetScalars(image_of(part).GetPointData().GetScalars())
+    image.SetGeometryFromImageToWorldMatrix(to_vtk(grid.affine))
+    return image
+
+
+def _filled_box(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last-plus-one index of the voxels above 0; a single voxel when there is none."""
+    planes = np.array([array[:, :, k].any() for k in range(array.shape[2])])
+    if not planes.any():
+        return np.zeros(3, dtype=int), np.ones(3, dtype=int)
+    flat = np.zeros(array.shape[:2], dtype=bool)
+    for k in np.flatnonzero(planes):
+        flat |= array[:, :, k] > 0
+    ends = [np.flatnonzero(hit) for hit in (flat.any(axis=1), flat.any(axis=0), planes)]
+    return np.array([end[0] for end in ends]), np.array([end[-1] + 1 for end in ends])
+
+
+def _on_grid(image: slicer.vtkOrientedImageData, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """A layer's numbers ``(I, J, K)`` and their first index on the grid."""
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    shift = grid.index(to_numpy(matrix)[:3, 3])
+    same_axes = np.allclose(to_numpy(matrix)[:3, :3], grid.affine[:3, :3], atol=1e-4)
+    if not same_axes or np.abs(shift - np.round(shift)).max() > 1e-3:
+        image = _regridded(image, grid)
+        shift = np.zeros(3)
+    extent = np.array(image.GetExtent()).reshape(3, 2)
+    shape = extent[:, 1] - extent[:, 0] + 1
+    numbers = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    return numbers.reshape(shape[::-1]).transpose(2, 1, 0), extent[:, 0] + np.round(shift).astype(
+        int
+    )
+
+
+def _regridded(image: slicer.vtkOrientedImageData, grid: Grid) -> slicer.vtkOrientedImageData:
+    """The user edited in another geometry (finer voxels, say): back to the scan's, by nearest."""
+    reference, result = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+    reference.SetExtent(*np.stack([np.zeros(3, int), np.array(grid.shape) - 1], 1).ravel().tolist())
+    reference.SetGeometryFromImageToWorldMatrix(to_vtk(grid.affine))
+    reference.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    done = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        image, reference, result
+    )
+    if not done:
+        raise CMCSegError("Slicer could not resample the segmentation to the scan's voxels.")
+    return result
+
+
+def _paste(out: np.ndarray, part: np.ndarray, low: np.ndarray) -> None:
+    """Put what is above 0 in its place; what sticks out of the scan is cut off."""
+    first = np.clip(low, 0, out.shape)
+    last = np.clip(low + part.shape, 0, out.shape)
+    if (first >= last).any():
+        return
+    target = out[tuple(map(slice, first, last))]
+    inside = part[tuple(map(slice, first - low, last - low))]
+    np.copyto(target, inside, where=inside > 0)
+
+
+def _is_empty(image: vtk.vtkImageData) -> bool:
+    extent = image.GetExtent()
+    return any(extent[axis] > extent[axis + 1] for axis in (0, 2, 4))
+
+
+def _code(code: Code | None) -> str:
+    return f"{code.scheme}^{code.value}^{code.meaning}" if code else "^^"
