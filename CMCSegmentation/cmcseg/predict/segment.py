@@ -2,7 +2,7 @@
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from cmcseg.imaging.resample import classify, field_of_view, resample, working_g
 from cmcseg.nets.device import pick_device
 from cmcseg.predict.doubt import combine, disagreement
 from cmcseg.predict.ladder import probabilities
+
+# Below it, what a partner adds (it is scaled by the trust) is less than what a working grid laid
+# over both scans changes.
+LEAST_TRUST = 0.1
 
 
 def segment(
@@ -52,23 +56,26 @@ def segment(
     with clock.stage("align"):
         alignment = _align(volumes, card, settings, report)
     trust = alignment.confidence if alignment else 0.0
-    matrices = _to_working_world(volumes, alignment)
-    with clock.stage("resample"):
-        grid, images, seen = _on_working_grid(volumes, matrices, card)
-    with clock.stage("network"):
-        ran = probabilities(bundle, images, seen, trust, device, settings.overlap, report)
-        scores = ran.scores
-    with clock.stage("write back"):
-        labels, doubt, contradiction = {}, {}, {}
-        gap = _gap(scores, seen)
-        for number, (role, volume) in enumerate(volumes.items()):
-            stage = f"finishing the {card.input(role).title}"
-            report(Progress(stage=stage, done=number, total=len(volumes)))
-            labels[role], doubt[role], apart = _on_own_grid(
-                scores[role], grid, volume, matrices[role], gap, trust, card
-            )
-            if apart is not None:
-                contradiction[role] = apart
+    labels, doubt, contradiction = {}, {}, {}
+    notes = [*warnings, *_apart(alignment)]
+    for group in _groups(volumes, trust):
+        matrices = _to_working_world(group, alignment)
+        with clock.stage("resample"):
+            grid, images, seen = _on_working_grid(group, matrices, card)
+        with clock.stage("network"):
+            told = _naming(report, group, volumes, card)
+            ran = probabilities(bundle, images, seen, trust, device, settings.overlap, told)
+            notes += ran.notes
+        with clock.stage("write back"):
+            gap = _gap(ran.scores, seen)
+            for role, volume in group.items():
+                stage = f"finishing the {card.input(role).title}"
+                report(Progress(stage=stage, done=len(labels), total=len(volumes)))
+                labels[role], doubt[role], apart = _on_own_grid(
+                    ran.scores[role], grid, volume, matrices[role], gap, trust, card
+                )
+                if apart is not None:
+                    contradiction[role] = apart
     return Prediction(
         labels=labels,
         doubt=doubt,
@@ -79,7 +86,7 @@ def segment(
         seconds=clock.seconds,
         device=str(ran.device),
         peak_mb=_peak_mb(ran.device),
-        warnings=(*warnings, *ran.notes, *_absent(labels)),
+        warnings=(*dict.fromkeys(notes), *_absent(labels)),
         disagreement=contradiction,
     )
 
@@ -131,12 +138,44 @@ def _align(
     )
 
 
+def _groups(volumes: dict[str, Volume], trust: float) -> list[dict[str, Volume]]:
+    """Which scans are looked at together.
+
+    Below ``LEAST_TRUST`` each scan is looked at as if it were alone, on its own working grid, so
+    that its result is that of the single scan to the bit: a partner who can add next to nothing
+    shall not move the grid either.
+    """
+    if trust >= LEAST_TRUST:
+        return [volumes]
+    return [{role: volume} for role, volume in volumes.items()]
+
+
+def _apart(alignment: Alignment | None) -> list[str]:
+    """A sentence when two scans were given and are not looked at together."""
+    if alignment is None or alignment.confidence >= LEAST_TRUST:
+        return []
+    return [
+        f"The alignment of the scans cannot be trusted (confidence {alignment.confidence:.0%}), so "
+        "each was segmented by itself."
+    ]
+
+
+def _naming(
+    report: Report, group: dict[str, Volume], volumes: dict[str, Volume], card: ModelCard
+) -> Report:
+    """Says which scan it is when scans are looked at one after the other."""
+    if len(group) == len(volumes):
+        return report
+    titles = " and ".join(card.input(role).title for role in group)
+    return lambda p: report(replace(p, stage=f"{p.stage} the {titles}"))
+
+
 def _to_working_world(
-    volumes: dict[str, Volume], alignment: Alignment | None
+    group: dict[str, Volume], alignment: Alignment | None
 ) -> dict[str, np.ndarray]:
-    """4 x 4 RAS per role, from the scan's world to the first scan's."""
-    matrices = {role: np.eye(4) for role in volumes}
-    if alignment:
+    """4 x 4 RAS per role, from the scan's world to the first scan's of its group."""
+    matrices = {role: np.eye(4) for role in group}
+    if alignment and len(group) > 1:
         matrices[alignment.moving] = alignment.matrix
     return matrices
 
