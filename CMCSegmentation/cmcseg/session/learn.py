@@ -54,8 +54,12 @@ class LearnSession:
         self._model = ""
         self._job = 0
 
-    def load_queue(self) -> None:
-        """Ask for the queue's table; ``changed`` follows."""
+    def load_queue(self, model: str = "") -> None:
+        """Ask for the queue's table; ``changed`` follows.
+
+        Args:
+            model: whose unlearned pairs are counted in ``new``; of no model, all are.
+        """
         if self.queue is None:
             self.rows, self.new = (), 0
             self.changed.emit()
@@ -66,7 +70,7 @@ class LearnSession:
             self.new = int(answer.values["new"])
             self.changed.emit()
 
-        self.queue.list(Listener(finished=finished, failed=self.failed.emit))
+        self.queue.list(model, Listener(finished=finished, failed=self.failed.emit))
 
     def load_history(self, model: str) -> None:
         """Ask for a model's versions; ``changed`` follows."""

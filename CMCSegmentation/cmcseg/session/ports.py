@@ -226,5 +226,9 @@ class Queue(Protocol):
     def add(self, correction: Correction, listener: Listener) -> None:
         """Keep a correction; the answer's values hold ``id``."""
 
-    def list(self, listener: Listener) -> None:
-        """The answer's values hold ``entries``, newest last, and ``new`` (since the last model)."""
+    def list(self, model: str, listener: Listener) -> None:
+        """Ask for the table.
+
+        The answer's values hold ``entries``, each the fields of a ``QueueRow``, newest last, and
+        ``new``: how many of them ``model`` has not learned from.
+        """

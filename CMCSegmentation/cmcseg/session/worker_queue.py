@@ -48,6 +48,7 @@ class WorkerQueue:
         )
         self._runner.start(request, listener)
 
-    def list(self, listener: Listener) -> None:
+    def list(self, model: str, listener: Listener) -> None:
         """The answer's values hold ``entries``, newest last, and ``new``."""
-        self._runner.start(Message(verb="queue-list", values=self.place), listener)
+        values = {**self.place, "model": model}
+        self._runner.start(Message(verb="queue-list", values=values), listener)

@@ -11,6 +11,7 @@ from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.wire import Message, prediction_from_message, prediction_to_message
 from cmcseg.work.pace import Pace
+from cmcseg.work.queue_verbs import queue_add, queue_list
 from cmcseg.work.warm import Warm
 
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
@@ -106,4 +107,6 @@ VERBS: dict[str, Verb] = {
     "describe": describe,
     "segment": segment,
     "report": report_page,
+    "queue-add": queue_add,
+    "queue-list": queue_list,
 }

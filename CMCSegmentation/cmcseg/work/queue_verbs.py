@@ -1,0 +1,72 @@
+"""The queue, as a worker serves it: accepted pairs come in, the table goes out."""
+
+from pathlib import Path
+
+from cmcseg.core.progress import Progress, Report
+from cmcseg.core.wire import Message
+from cmcseg.queue.draft import Draft
+from cmcseg.queue.entry import QueueEntry
+from cmcseg.queue.ledger import Ledger
+from cmcseg.work.warm import Warm
+
+
+def queue_add(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+    """Keep a corrected pair; answers with its ``id``."""
+    report(Progress(stage="keeping the pair", done=0, total=1))
+    values = request.values
+    corrected = _named(request, "corrected")
+    facts = ("pair", "model", "version", "sha256", "alignment", "seconds", "who", "notes")
+    entry = Ledger(Path(values["queue"])).add(
+        Draft(
+            scans=request.volumes,
+            corrected=corrected,
+            table=next(iter(corrected.values())).table,
+            found=_named(request, "found"),
+            changes=tuple(values["changes"]),
+            **{name: values[name] for name in facts},
+        )
+    )
+    return Message(verb="queue-add", values={"id": entry.id})
+
+
+def queue_list(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+    """The newest revision of every pair, oldest first, and how many a model has not learned."""
+    entries = Ledger(Path(request.values["queue"])).latest()
+    learned: set[str] = set()
+    if name := request.values.get("model"):
+        for record in warm.store.card(name).history:
+            learned.update(record.get("entries", ()))
+    return Message(
+        verb="queue-list",
+        values={
+            "entries": [_row(entry) for entry in entries],
+            "new": sum(entry.id not in learned for entry in entries),
+        },
+    )
+
+
+def _named(request: Message, kind: str) -> dict:
+    return {
+        name.removeprefix(f"{kind} "): labels
+        for name, labels in request.label_maps.items()
+        if name.startswith(f"{kind} ")
+    }
+
+
+def _row(entry: QueueEntry) -> dict:
+    organs = dict.fromkeys(change["organ"] for change in entry.changes)
+    return {
+        "id": entry.id,
+        "pair": entry.pair,
+        "at": entry.at,
+        "who": entry.who,
+        "status": {"learn": "to learn from", "check": "to compare models"}[entry.part],
+        "summary": ", ".join(organs) or "accepted as found",
+        "facts": {
+            "model": f"{entry.model} {entry.version}".strip(),
+            "seconds": entry.seconds,
+            "notes": entry.notes,
+            "roles": list(entry.scans),
+            "changes": [dict(change) for change in entry.changes],
+        },
+    }
