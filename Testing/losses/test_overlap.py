@@ -1,7 +1,11 @@
-"""The supervised loss and what it must not learn from."""
+"""The supervised loss: its formula, and what it must not learn from."""
 
+import math
+
+import pytest
 import torch
 from cmcseg.losses.overlap import overlap_loss
+from counting import numbers_made
 
 KNOWN = torch.ones(1, 3, dtype=torch.bool)
 
@@ -42,3 +46,74 @@ def test_nothing_annotated_is_zero_and_moves_nothing():
     loss.backward()
     assert loss == 0
     assert logits.grad.abs().max() == 0
+
+
+def slow_overlap_loss(logits, labels, known):
+    """Voxel by voxel; 255 is nobody's, and background of a partial map may be an undrawn organ."""
+    p = logits.double().softmax(1)
+    voxels = torch.nonzero(labels != 255).tolist()
+    entropies = []
+    for case, *place in voxels:
+        value = int(labels[(case, *place)])
+        undrawn = [k for k in range(1, p.shape[1]) if not known[case, k]]
+        meant = [0, *undrawn] if value == 0 else [value]
+        entropies.append(-math.log(sum(float(p[(case, k, *place)]) for k in meant)))
+    dices = []
+    for k in range(1, p.shape[1]):
+        counted = [v for v in voxels if known[v[0], k]]
+        if not counted:
+            continue
+        shared = predicted = drawn = 0.0
+        for case, *place in counted:
+            here = float(p[(case, k, *place)])
+            truth = float(labels[(case, *place)] == k)
+            shared, predicted, drawn = shared + here * truth, predicted + here, drawn + truth
+        dices.append(1 - (2 * shared + 1) / (predicted + drawn + 1))
+    return sum(entropies) / len(entropies) + (sum(dices) / len(dices) if dices else 0.0)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        [[True, True, True, True], [True, True, True, True]],
+        [[True, True, False, True], [True, True, True, True]],
+        [[True, False, False, True], [True, True, False, False]],
+        [[True, False, False, False], [True, False, False, False]],
+    ],
+)
+@pytest.mark.parametrize("scribbled", [False, True])
+def test_it_is_the_formula(known, scribbled):
+    chance = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(2, 4, 5, 4, 3, generator=chance)
+    labels = torch.randint(0, 4, (2, 5, 4, 3), generator=chance)
+    known = torch.tensor(known)
+    for case in range(2):
+        for k in range(1, 4):
+            if not known[case, k]:
+                labels[case][labels[case] == k] = 0
+    if scribbled:
+        labels[torch.rand(labels.shape, generator=chance) < 0.7] = 255
+    found = overlap_loss(logits, labels.to(torch.uint8), known)
+    assert abs(float(found) - slow_overlap_loss(logits, labels, known)) < 1e-5
+
+
+def test_following_its_gradient_makes_the_answer_better():
+    logits, labels = a_case()
+    before = overlap_loss(logits, labels, KNOWN)
+    before.backward()
+    with torch.no_grad():
+        assert overlap_loss(logits - logits.grad, labels, KNOWN) < before
+
+
+@pytest.mark.parametrize("known", [[True, True, True], [True, False, True]])
+def test_memory_grows_with_the_voxels_and_no_faster(known):
+    known = torch.tensor([known])
+
+    def numbers(depth):
+        chance = torch.Generator().manual_seed(0)
+        logits = torch.randn(1, 3, depth, 8, 8, generator=chance, requires_grad=True)
+        labels = torch.randint(0, 3, (1, depth, 8, 8), generator=chance)
+        return numbers_made(lambda: overlap_loss(logits, labels, known))
+
+    once, twice, fourfold = numbers(8), numbers(16), numbers(32)
+    assert (fourfold - twice) / (twice - once) == pytest.approx(2, rel=0.01)
