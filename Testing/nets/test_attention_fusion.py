@@ -146,3 +146,13 @@ def test_everything_in_it_learns():
     fusion = a_fusion()
     sum((x**2).sum() for x in fusion(maps(), torch.ones(2)).values()).backward()
     assert [name for name, p in fusion.named_parameters() if not p.grad.abs().max() > 0] == []
+
+
+def test_half_precision_around_it_keeps_the_promise_to_the_bit():
+    features = {m: x.bfloat16() for m, x in maps().items()}
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        untrusted = a_fusion()(features, torch.zeros(2))
+        trusted = a_fusion()(features, torch.ones(2))
+    assert all(torch.equal(untrusted[m], features[m]) for m in features)
+    assert trusted[0].dtype == torch.bfloat16
+    assert torch.isfinite(trusted[0]).all()

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from cmcseg.nets.encoders.vit3d import VIT_B_ORI, Vit3d, VitSize
+from cmcseg.nets.encoders.vit3d import VIT_B_ORI, Vit3d, VitSize, _resized
 
 TINY = VitSize(patch=2, grid=4, width=6, depth=2, heads=2, window=3, everywhere=(1,), out=4)
 
@@ -144,8 +144,6 @@ def test_a_finer_grid_sees_the_same_positions_in_between():
     vit = a_vit()
     with torch.no_grad():
         vit.pos_embed.copy_(torch.linspace(-1, 1, 4).view(1, 4, 1, 1, 1).expand(1, 4, 4, 4, 6))
-    from cmcseg.nets.encoders.vit3d import _resized
-
     fine = _resized(vit.pos_embed, (8, 4, 4))[0, :, 0, 0, 0]
     torch.testing.assert_close(fine[1:-1].diff(), torch.full((5,), 1 / 3))
 
@@ -162,3 +160,12 @@ def test_a_side_path_is_added_to_its_block():
         assert torch.equal(vit(image, nothing), vit(image))
         assert not torch.equal(vit(image, lambda _, tokens: 0.1 * tokens), vit(image))
     assert seen == [0, 1]
+
+
+def test_half_precision_around_it_gives_nearly_the_same():
+    vit, image = a_vit(), an_image(8, 8, 8)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = vit(image)
+    with torch.inference_mode():
+        exact = vit(image)
+    assert torch.nn.functional.cosine_similarity(rough.flatten(), exact.flatten(), dim=0) > 0.98
