@@ -45,6 +45,8 @@ class TrainSettings:
         labelled: share of the training pairs whose labels may be used, 0 to 1.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         workers: processes that prepare batches.
+        minutes: time to train for; the learning rate decays with the larger of the shares of
+            steps and of time, and the run ends when either is used up. None: steps alone.
     """
 
     steps: int = 2000
@@ -59,8 +61,11 @@ class TrainSettings:
     labelled: float = 1.0
     device: str = "auto"
     workers: int = 0
+    minutes: float | None = None
 
     def __post_init__(self) -> None:
+        if self.minutes is not None and not self.minutes > 0:
+            raise ValueError(f"A budget of {self.minutes} minutes is not a positive number.")
         if self.steps < 1 or self.batch < 1 or self.check_every < 1:
             raise ValueError("Steps, batch and check_every must be at least 1.")
         if not 0 < self.labelled <= 1:

@@ -28,6 +28,7 @@ class TrainState:
         average: their exponential moving average, by name; this is what ships.
         optimizer: AdamW over the network's parameters, in their order.
         step: updates done.
+        spent: seconds trained so far, over all parts of an interrupted run.
         facts: what must be equal for a resume to make sense (settings, card).
     """
 
@@ -36,6 +37,7 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     step: int
     facts: dict
+    spent: float = 0.0
 
 
 def save_checkpoint(state: TrainState, folder: Path) -> None:
@@ -50,7 +52,8 @@ def save_checkpoint(state: TrainState, folder: Path) -> None:
         for key, value in state.optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    header = {"step": str(state.step), "facts": json.dumps(state.facts, sort_keys=True)}
+    header = {"step": str(state.step), "spent": repr(state.spent)}
+    header |= {"facts": json.dumps(state.facts, sort_keys=True)}
     draft = folder / f".{FILE}.part"
     try:
         save_file(tensors, draft, metadata=header)
@@ -87,7 +90,7 @@ def load_checkpoint(state: TrainState, folder: Path) -> bool:
             state.optimizer.state[parameter] = {
                 key: value if key == "step" else value.to(device) for key, value in moments.items()
             }
-    state.step = int(header["step"])
+    state.step, state.spent = int(header["step"]), float(header.get("spent", 0.0))
     return True
 
 

@@ -38,7 +38,7 @@ def fit(
     report: Report = ignore,
     checked: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
 ) -> TrainState:
-    """Train, or go on training, until ``settings.steps`` updates are done.
+    """Train, or go on training, until the steps are done or the time is used up.
 
     ``folder`` receives the checkpoint, ``losses.csv`` (one row a step) and ``scores.csv``
     (validation Dice of the averaged weights).
@@ -48,7 +48,7 @@ def fit(
         settings: how to train.
         folder: of this run; a checkpoint in it is continued.
         initial: weights to start from instead of random ones.
-        validate_every: steps between two looks at the validation cases.
+        validate_every: steps between two looks at the validation cases; 0 looks at the end only.
         report: told after every step.
         checked: told after every checkpoint, to draw a plot, say.
 
@@ -63,19 +63,25 @@ def fit(
     _forget_rows_after(folder / LOSSES, state.step)
     _forget_rows_after(folder / SCORES, state.step)
     batches = LabelledBatches(cache, settings)
-    started, first = time.monotonic(), state.step
+    started, first, before = time.monotonic(), state.step, state.spent
+    if _share(state, settings) >= 1:
+        return state
     for batch in _from_step(batches, state.step, settings.workers):
         losses = _update(state, batch, settings, cache.card.roles, device)
         state.step += 1
+        state.spent = before + time.monotonic() - started
+        done = _share(state, settings) >= 1
         _write_row(folder / LOSSES, {"step": state.step, **losses})
-        pace = (time.monotonic() - started) / (state.step - first)
-        report(_progress(state.step, settings.steps, losses, pace))
-        if state.step % validate_every == 0 or state.step == settings.steps:
+        pace = (state.spent - before) / (state.step - first)
+        report(_progress(state, settings, losses, pace))
+        if done or (validate_every and state.step % validate_every == 0):
             scores = validate(averaged(state, cache), cache, device)
             _write_row(folder / SCORES, {"step": state.step, **scores})
-        if state.step % settings.check_every == 0 or state.step == settings.steps:
+        if done or state.step % settings.check_every == 0:
             save_checkpoint(state, folder)
             checked(folder)
+        if done:
+            break
     return state
 
 
@@ -119,7 +125,7 @@ def _update(
     device: torch.device,
 ) -> dict[str, float]:
     for group in state.optimizer.param_groups:
-        group["lr"] = _rate(state.step, settings)
+        group["lr"] = _rate(state, settings)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
         losses = supervised_step(state.network, batch.to(device), roles)
     total = torch.stack(list(losses.values())).sum()
@@ -137,10 +143,16 @@ def _update(
     return {**values, "gradient": float(norm)}
 
 
-def _rate(step: int, settings: TrainSettings) -> float:
+def _share(state: TrainState, settings: TrainSettings) -> float:
+    """How much of the run is done: of its steps or of its time, whichever is more."""
+    steps = state.step / settings.steps
+    return steps if settings.minutes is None else max(steps, state.spent / (60 * settings.minutes))
+
+
+def _rate(state: TrainState, settings: TrainSettings) -> float:
     """Linear rise, then the polynomial decay (1 - t)^0.9 of Chen et al., DeepLab, 2017."""
-    rise = min(1.0, (step + 1) / max(settings.warmup, 1))
-    return settings.rate * rise * (1 - step / settings.steps) ** 0.9
+    rise = min(1.0, (state.step + 1) / max(settings.warmup, 1))
+    return settings.rate * rise * max(0.0, 1 - _share(state, settings)) ** 0.9
 
 
 def _average(state: TrainState, decay: float) -> None:
@@ -151,9 +163,17 @@ def _average(state: TrainState, decay: float) -> None:
             state.average[key].lerp_(value, 1 - keep)
 
 
-def _progress(step: int, steps: int, losses: dict[str, float], pace: float) -> Progress:
+def _progress(
+    state: TrainState, settings: TrainSettings, losses: dict[str, float], pace: float
+) -> Progress:
     shown = ", ".join(f"{k} {v:.3f}" for k, v in losses.items() if k != "gradient")
-    return Progress(stage=f"step {step}: {shown}, {pace:.2f} s a step", done=step, total=steps)
+    share = min(1.0, _share(state, settings))
+    return Progress(
+        stage=f"step {state.step}: {shown}, {pace:.2f} s a step",
+        done=share,
+        total=1.0,
+        measures={k: v for k, v in losses.items() if k != "gradient"},
+    )
 
 
 def _write_row(path: Path, row: dict[str, float]) -> None:

@@ -25,7 +25,8 @@ from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair
 from cmcseg.queue.sums import SUMS, read_sums, sha256_of, sums_of
 
 ENTRY = "entry.json"
-EVERY = 4  # one pair in so many is kept to compare models, beginning with the second
+# Every second pair is kept back until there are six to compare models on, then every fourth.
+FEW, EVERY_OF_FEW, EVERY = 12, 2, 4
 STALE_SECONDS = 3600.0  # a draft that has not grown for so long was abandoned
 
 
@@ -267,8 +268,9 @@ def _same(path: Path, digest: str) -> bool:
 
 
 def _part(pairs: set[str]) -> str:
-    """Part of a pair that is new: every fourth one is kept back, beginning with the second."""
-    return "check" if len(pairs) % EVERY == 1 else "learn"
+    """Part of a pair that is new; the first one is learned from."""
+    every = EVERY_OF_FEW if len(pairs) < FEW else EVERY
+    return "check" if len(pairs) % every == 1 else "learn"
 
 
 def _checked(entry_id: str) -> str:

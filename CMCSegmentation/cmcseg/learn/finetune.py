@@ -1,0 +1,284 @@
+"""Learning from corrected pairs, from the model in use to a verdict on its successor."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from cmcseg.bundle.load import Bundle, load_bundle
+from cmcseg.bundle.pack import save_bundle
+from cmcseg.core.card import ModelCard
+from cmcseg.core.case import Cohort
+from cmcseg.core.errors import BadInput
+from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.core.settings import TrainSettings
+from cmcseg.data.cache import Cache, CachedScan, open_cache
+from cmcseg.data.prepare import prepare
+from cmcseg.learn.answers import Answer, answer
+from cmcseg.learn.checkpoint import FILE
+from cmcseg.learn.gate import Score, Verdict, judge
+from cmcseg.learn.loop import fit
+from cmcseg.learn.plausible import implausible
+from cmcseg.learn.rehearsal import own_answers, write_phantoms
+from cmcseg.learn.scores import dice
+from cmcseg.nets.device import pick_device
+
+CANDIDATE, VERDICT, PLAN = "candidate", "verdict.json", "plan.json"
+PHANTOM = "phantom-"
+# Far more steps than any budget allows: the time decides.
+STEPS = 1_000_000
+RATE = 5e-4  # a quarter of what training from nothing uses
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneSettings:
+    """How to fine-tune.
+
+    Attributes:
+        minutes: time to learn for; making ready and comparing come on top.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        seed: decides crops and augmentation.
+        rehearse: phantoms that the model learns again from.
+        compare: phantoms that old and new model are compared on.
+        steps: updates at most.
+    """
+
+    minutes: float = 10.0
+    device: str = "auto"
+    seed: int = 0
+    rehearse: int = 2
+    compare: int = 3
+    steps: int = STEPS
+
+    def __post_init__(self) -> None:
+        if not self.minutes > 0:
+            raise ValueError(f"{self.minutes} minutes are no time to learn; give more than 0.")
+
+
+def fine_tune(
+    bundle: Bundle,
+    cohort: Cohort,
+    folder: Path,
+    settings: FineTuneSettings | None = None,
+    report: Report = ignore,
+) -> dict:
+    """Learn from a cohort and compare the result with the model it came from.
+
+    A run that was interrupted goes on where it stopped when it is started again with the same
+    model, pairs and settings. ``folder`` receives ``candidate/`` (the new model), ``verdict.json``
+    and, under ``run/``, ``losses.csv``.
+
+    Args:
+        bundle: the model in use.
+        cohort: ``train`` is learned from, ``validation`` compared on.
+        folder: of this run.
+        settings: how.
+        report: told what is done; ``measures`` holds the losses.
+
+    Returns:
+        The content of ``verdict.json``: the verdict, and which pairs were left out and why.
+
+    Raises:
+        BadInput: when there is nothing to learn from, or the folder holds another run.
+    """
+    settings = settings or FineTuneSettings()
+    card = bundle.card
+    if not any(scan.annotation for pair in cohort.train for scan in pair.scans.values()):
+        raise BadInput("There is no corrected pair to learn from; accept one first.")
+    _plan(bundle, cohort, folder, settings)
+    if (folder / VERDICT).exists():
+        return json.loads((folder / VERDICT).read_text(encoding="utf-8"))
+    device = pick_device(settings.device)
+    cache = _cache(cohort, card, folder, settings, report)
+    before = _answers(bundle, cache, device, report, "asking the model in use")
+    left_out = _left_out(cache, before)
+    cache = _without(cache, left_out, before, folder)
+    if not any(not scan.pair.startswith(PHANTOM) for scan in _labelled(cache, "train")):
+        verdict = _refusal(left_out)
+    else:
+        fit(
+            cache,
+            TrainSettings(
+                steps=settings.steps,
+                minutes=settings.minutes,
+                rate=RATE,
+                seed=settings.seed,
+                device=settings.device,
+                average=0.99,
+            ),
+            folder / "run",
+            initial=bundle.network.state_dict(),
+            validate_every=0,
+            report=report,
+        )
+        candidate = _candidate(bundle, folder)
+        after = _answers(candidate, cache, device, report, "asking the new model", ("validation",))
+        verdict = judge(_scores(cache, before, after))
+    return _write(verdict, bundle, cohort, left_out, folder)
+
+
+def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettings) -> None:
+    """Write what this run is about, or make sure that it is the same run going on."""
+    plan = {
+        "model": bundle.card.name,
+        "sha256": bundle.card.sha256,
+        "learn": sorted(pair.id for pair in cohort.train),
+        "check": sorted(pair.id for pair in cohort.validation),
+        "files": sorted(
+            str(scan.annotation)
+            for pair in (*cohort.train, *cohort.validation)
+            for scan in pair.scans.values()
+        ),
+        "minutes": settings.minutes,
+        "seed": settings.seed,
+    }
+    path = folder / PLAN
+    if not path.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
+    elif json.loads(path.read_text(encoding="utf-8")) != plan:
+        raise BadInput(
+            f"{folder} holds a fine-tuning of another model, other pairs or settings; give another "
+            "folder."
+        )
+
+
+def _cache(
+    cohort: Cohort, card: ModelCard, folder: Path, settings: FineTuneSettings, report: Report
+) -> Cache:
+    """All scans on the working grid: corrected pairs and phantoms, to learn and to compare."""
+    place = folder / "cache"
+    if place.exists():
+        return open_cache(place)
+    files = folder / "phantoms"
+    shutil.rmtree(files, ignore_errors=True)
+    compare = write_phantoms(card, files, 0, settings.compare, report)
+    learn = write_phantoms(card, files, 100, settings.rehearse, report)
+    both = replace(cohort, train=(*cohort.train, *learn), validation=(*cohort.validation, *compare))
+    cache = prepare(both, card, place, report)
+    shutil.rmtree(files, ignore_errors=True)
+    return cache
+
+
+def _answers(
+    bundle: Bundle,
+    cache: Cache,
+    device: torch.device,
+    report: Report,
+    stage: str,
+    splits: tuple[str, ...] = ("train", "validation"),
+) -> dict[tuple[str, str], Answer]:
+    scans = [scan for scan in cache.scans if scan.split in splits]
+    network = bundle.network.to(device).eval()
+    answers = {}
+    for number, scan in enumerate(scans):
+        report(Progress(stage=stage, done=number, total=len(scans)))
+        answers[scan.pair, scan.role] = answer(network, cache.card, scan, device)
+    return answers
+
+
+def _left_out(cache: Cache, before: dict[tuple[str, str], Answer]) -> dict[str, str]:
+    """Pairs whose labels contradict the model too much, with the reason."""
+    reasons: dict[str, str] = {}
+    for scan in cache.scans:
+        if scan.labels is None or not scan.dense or scan.pair.startswith(PHANTOM):
+            continue
+        said = before[scan.pair, scan.role].labels
+        why = implausible(np.load(scan.labels), said, scan.grid, cache.card.table, scan.known)
+        if why:
+            reasons[scan.pair] = f"In the {scan.role} {why}."
+    return reasons
+
+
+def _without(
+    cache: Cache, left_out: dict[str, str], before: dict[tuple[str, str], Answer], folder: Path
+) -> Cache:
+    kept = tuple(scan for scan in cache.scans if scan.pair not in left_out)
+    labelled = tuple(scan for scan in kept if scan.labels is not None)
+    return replace(cache, scans=(*labelled, *own_answers(kept, before, folder / "own")))
+
+
+def _labelled(cache: Cache, split: str) -> list[CachedScan]:
+    return [s for s in cache.scans if s.split == split and s.labels is not None]
+
+
+def _candidate(bundle: Bundle, folder: Path) -> Bundle:
+    """The averaged weights as a model of its own."""
+    with safe_open(folder / "run" / FILE, framework="pt") as handle:
+        names = [key for key in handle.keys() if key.startswith("average.")]  # noqa: SIM118
+        state = {name.removeprefix("average."): handle.get_tensor(name) for name in names}
+    card = replace(bundle.card, parent=bundle.card.sha256, measured={})
+    save_bundle(state, card, folder / CANDIDATE, replace=True)
+    return load_bundle(folder / CANDIDATE)
+
+
+def _scores(
+    cache: Cache,
+    before: dict[tuple[str, str], Answer],
+    after: dict[tuple[str, str], Answer],
+) -> list[Score]:
+    """Both models against the truth of what neither has learned from."""
+    scores = []
+    for scan in _labelled(cache, "validation"):
+        truth = np.load(scan.labels)
+        for label in cache.card.table:
+            old, new = (
+                dice(said[scan.pair, scan.role].labels, truth, label.value)
+                for said in (before, after)
+            )
+            if not scan.known[label.value] or np.isnan(old) or np.isnan(new):
+                continue
+            scores.append(
+                Score(
+                    case=scan.pair,
+                    role=scan.role,
+                    organ=label.name,
+                    old=old,
+                    new=new,
+                    real=not scan.pair.startswith(PHANTOM),
+                )
+            )
+    return scores
+
+
+def _refusal(left_out: dict[str, str]) -> Verdict:
+    return Verdict(
+        verdict="keep",
+        reason="Every corrected pair contradicts the model too much to learn from: "
+        + " ".join(f"{pair}: {why}" for pair, why in sorted(left_out.items())),
+        organs={},
+        real_cases=0,
+        mean_change=float("nan"),
+    )
+
+
+def _write(
+    verdict: Verdict, bundle: Bundle, cohort: Cohort, left_out: dict[str, str], folder: Path
+) -> dict:
+    reason = verdict.reason
+    if left_out and verdict.organs:
+        names = ", ".join(sorted(left_out))
+        reason += f" Left out, as their labels contradict the model: {names}."
+    candidate = folder / CANDIDATE / "card.json"
+    made = json.loads(candidate.read_text(encoding="utf-8")) if candidate.exists() else {}
+    content = {
+        **verdict.to_dict(),
+        "reason": reason,
+        "left_out": left_out,
+        "model": bundle.card.name,
+        "parent": bundle.card.sha256,
+        "sha256": made.get("sha256", ""),
+        "learned_from": sorted(p.id for p in cohort.train if p.id not in left_out),
+        "compared_on": sorted(p.id for p in cohort.validation if p.id not in left_out),
+    }
+    draft = folder / f".{VERDICT}.part"
+    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    draft.replace(folder / VERDICT)
+    return content

@@ -1,0 +1,165 @@
+"""Whether a fine-tuned model may replace the one in use.
+
+Both are scored on the same cases, none of which either has learned from here: pairs of the queue
+that are kept back, and phantoms that never change. Differences are taken case by case. *Not
+worse* is a non-inferiority question: the lower end of the one-sided 95 % interval of the mean
+difference (Student's t) must lie above minus the margin, for every organ of every scan. *Better*
+is asked of real cases only, as a model may always learn to please phantoms.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+ADOPT, KEEP, INSUFFICIENT = "adopt", "keep", "insufficient"
+MARGIN = 0.03  # Dice that an organ may lose at most
+FEWEST = 3  # real cases without which nothing can be said
+# One-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; the normal's beyond.
+T95 = (
+    6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812,
+    1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740, 1.734, 1.729, 1.725,
+    1.721, 1.717, 1.714, 1.711, 1.708, 1.706, 1.703, 1.701, 1.699, 1.697,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Dice of one organ in one scan by the old and by the new model.
+
+    Attributes:
+        case, role, organ: of what.
+        old, new: Dice, 0 to 1.
+        real: whether it is a scan of a patient, not a phantom.
+    """
+
+    case: str
+    role: str
+    organ: str
+    old: float
+    new: float
+    real: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganVerdict:
+    """One organ of one scan.
+
+    Attributes:
+        old, new: mean Dice.
+        change: mean difference.
+        at_worst: lower end of its one-sided 95 % interval.
+        cases: how many.
+        worse: whether it may be worse by more than the margin.
+    """
+
+    old: float
+    new: float
+    change: float
+    at_worst: float
+    cases: int
+    worse: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the comparison says.
+
+    Attributes:
+        verdict: ``adopt``, ``keep`` or ``insufficient``.
+        reason: one sentence.
+        organs: by "ROLE ORGAN".
+        real_cases: how many patients were compared on.
+        mean_change: mean difference on real cases; NaN without any.
+        margin: Dice that an organ may lose at most.
+    """
+
+    verdict: str
+    reason: str
+    organs: dict[str, OrganVerdict]
+    real_cases: int
+    mean_change: float
+    margin: float = MARGIN
+
+    def to_dict(self) -> dict:
+        """JSON-ready form."""
+        value = asdict(self)
+        value["mean_change"] = None if math.isnan(self.mean_change) else self.mean_change
+        return value
+
+
+def judge(scores: list[Score], margin: float = MARGIN) -> Verdict:
+    """Compare two models on the same cases.
+
+    Args:
+        scores: one per organ and scan; organs that neither shows are left out before.
+        margin: Dice that an organ may lose at most.
+    """
+    keys = dict.fromkeys((s.role, s.organ) for s in scores)
+    organs = {
+        f"{role} {organ}": _organ([s for s in scores if (s.role, s.organ) == (role, organ)], margin)
+        for role, organ in keys
+    }
+    real = [s for s in scores if s.real]
+    cases = sorted({s.case for s in real})
+    by_case = [np.mean([s.new - s.old for s in real if s.case == case]) for case in cases]
+    mean = float(np.mean(by_case)) if cases else float("nan")
+    verdict, reason = _words(organs, len(cases), mean, margin)
+    return Verdict(
+        verdict=verdict,
+        reason=reason,
+        organs=organs,
+        real_cases=len(cases),
+        mean_change=mean,
+        margin=margin,
+    )
+
+
+def lower_bound(differences: np.ndarray) -> float:
+    """Lower end of the one-sided 95 % interval of a mean (Student, Biometrika 1908).
+
+    Returns:
+        Minus infinity for fewer than two values.
+    """
+    n = len(differences)
+    if n < 2:
+        return -math.inf
+    t = T95[n - 2] if n - 2 < len(T95) else 1.645
+    return float(np.mean(differences) - t * np.std(differences, ddof=1) / math.sqrt(n))
+
+
+def _organ(scores: list[Score], margin: float) -> OrganVerdict:
+    differences = np.array([s.new - s.old for s in scores])
+    at_worst = lower_bound(differences)
+    return OrganVerdict(
+        old=float(np.mean([s.old for s in scores])),
+        new=float(np.mean([s.new for s in scores])),
+        change=float(differences.mean()),
+        at_worst=at_worst if math.isfinite(at_worst) else -1.0,
+        cases=len(scores),
+        worse=at_worst < -margin,
+    )
+
+
+def _words(
+    organs: dict[str, OrganVerdict], cases: int, mean: float, margin: float
+) -> tuple[str, str]:
+    lost = [name for name, organ in organs.items() if organ.change < -margin]
+    if lost:
+        return KEEP, f"The new model is worse in {', '.join(lost)}."
+    if cases < FEWEST:
+        return INSUFFICIENT, (
+            f"Not enough evidence: {cases} corrected pairs are kept back to compare on, "
+            f"{FEWEST} are needed."
+        )
+    unsure = [name for name, organ in organs.items() if organ.worse]
+    if unsure:
+        return INSUFFICIENT, (
+            f"Not enough evidence that the new model is not worse in {', '.join(unsure)}."
+        )
+    if mean <= 0:
+        return KEEP, f"The new model is not better on the {cases} pairs kept back."
+    return ADOPT, (
+        f"Better by {mean:.3f} Dice on the {cases} pairs kept back, and no organ is worse by more "
+        f"than {margin}."
+    )

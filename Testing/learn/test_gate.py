@@ -1,0 +1,91 @@
+"""The gate: adopt only what is better, and says so when it cannot know."""
+
+import math
+
+import numpy as np
+import pytest
+from cmcseg.learn.gate import Score, judge, lower_bound
+
+
+def scores(change, *, real=4, phantoms=3, organs=("liver", "left kidney"), seed=0):
+    """Old and new scores; ``change`` maps an organ to its mean difference."""
+    rng = np.random.default_rng(seed)
+    cases = [(f"p{k}", True) for k in range(real)] + [
+        (f"phantom-{k}", False) for k in range(phantoms)
+    ]
+    return [
+        Score(
+            case=case,
+            role="ct",
+            organ=organ,
+            old=0.8,
+            new=0.8 + (change(organ) if callable(change) else change) + rng.normal(0, 0.004),
+            real=is_real,
+        )
+        for case, is_real in cases
+        for organ in organs
+    ]
+
+
+def test_better_everywhere_is_adopted():
+    verdict = judge(scores(0.05))
+    assert verdict.verdict == "adopt"
+    assert verdict.reason.startswith("Better by 0.05")
+
+
+def test_one_organ_that_is_worse_is_enough_to_keep_the_old_one():
+    verdict = judge(scores(lambda organ: -0.06 if organ == "left kidney" else 0.2))
+    assert verdict.verdict == "keep"
+    assert verdict.reason == "The new model is worse in ct left kidney."
+    assert verdict.organs["ct left kidney"].worse
+    assert not verdict.organs["ct liver"].worse
+
+
+def test_the_same_is_kept():
+    verdict = judge(scores(-0.01))
+    assert verdict.verdict == "keep"
+    assert verdict.reason == "The new model is not better on the 4 pairs kept back."
+
+
+@pytest.mark.parametrize("real", [0, 1, 2])
+def test_too_few_patients_are_not_enough_evidence_however_many_phantoms(real):
+    verdict = judge(scores(0.1, real=real, phantoms=20))
+    assert verdict.verdict == "insufficient"
+    assert verdict.reason.startswith(f"Not enough evidence: {real} corrected pairs are kept back")
+
+
+def test_a_model_that_only_pleases_phantoms_is_not_adopted():
+    rows = [
+        Score(case=s.case, role=s.role, organ=s.organ, old=s.old, real=s.real,
+              new=s.old - 0.005 if s.real else s.old + 0.1)
+        for s in scores(0.0)
+    ]  # fmt: skip
+    assert judge(rows).verdict == "keep"
+
+
+def test_scattered_scores_are_not_enough_evidence():
+    rng = np.random.default_rng(1)
+    rows = [
+        Score(case=f"p{k}", role="ct", organ="liver", old=0.6, new=0.62 + d, real=True)
+        for k, d in enumerate(rng.normal(0, 0.15, 4))
+    ]
+    verdict = judge(rows)
+    assert verdict.verdict in ("insufficient", "keep")
+    assert verdict.verdict != "adopt"
+
+
+def test_a_harmless_model_is_seldom_called_worse_and_a_harmful_one_seldom_adopted():
+    """The bound keeps its promise: at a true loss of the margin, at most one in twenty passes."""
+    rng = np.random.default_rng(0)
+    passed = [lower_bound(rng.normal(-0.03, 0.02, 6)) > -0.03 for _ in range(4000)]
+    assert 0.03 < np.mean(passed) < 0.07
+
+
+def test_one_case_bounds_nothing():
+    assert lower_bound(np.array([0.5])) == -math.inf
+
+
+def test_a_verdict_can_be_written_as_json():
+    import json
+
+    json.dumps(judge(scores(0.1, real=0)).to_dict(), allow_nan=False)
