@@ -51,6 +51,13 @@ class Host:
             logic.SetMRMLApplicationLogic(application)
         self.logics = [application, segmentations, volumes]
 
+    def close(self):
+        """Take everything apart in order; left to chance, VTK may fall over its own feet."""
+        self.scene.Clear(1)
+        for logic in reversed(self.logics):
+            logic.SetMRMLScene(None)
+        self.logics.clear()
+
 
 def add_volume(scene, array, affine, name="scan", parent=None, modality=""):
     """A scalar volume node of ``(I, J, K)`` numbers."""

@@ -1,6 +1,7 @@
 """The scene of 3D Slicer, as the sessions see it."""
 
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
@@ -51,12 +52,14 @@ class MrmlScene:
         self._histories: dict[str, slicer.vtkSegmentationHistory] = {}
         self._infos: dict[str, tuple[int, ScanInfo]] = {}
         events = {
-            slicer.vtkMRMLScene.NodeAddedEvent: self._on_added,
-            slicer.vtkMRMLScene.NodeRemovedEvent: self._on_removed,
-            slicer.vtkMRMLScene.EndBatchProcessEvent: self._on_quiet,
-            slicer.vtkMRMLScene.EndCloseEvent: self._on_closed,
+            slicer.vtkMRMLScene.NodeAddedEvent: MrmlScene._on_added,
+            slicer.vtkMRMLScene.NodeRemovedEvent: MrmlScene._on_removed,
+            slicer.vtkMRMLScene.EndBatchProcessEvent: MrmlScene._on_quiet,
+            slicer.vtkMRMLScene.EndCloseEvent: MrmlScene._on_closed,
         }
-        self._observers = [scene.AddObserver(event, call) for event, call in events.items()]
+        self._observers = [
+            scene.AddObserver(event, _loosely(self, call)) for event, call in events.items()
+        ]
 
     def close(self) -> None:
         """Let go of the scene."""
@@ -319,13 +322,11 @@ class MrmlScene:
             history.SetSegmentation(node.GetSegmentation())
         history.SaveState()
 
-    @vtk.calldata_type(vtk.VTK_OBJECT)
-    def _on_added(self, caller: object, event: str, node: slicer.vtkMRMLNode) -> None:  # noqa: ARG002
+    def _on_added(self, node: slicer.vtkMRMLNode) -> None:
         if node.IsA("vtkMRMLVolumeNode"):
             self._on_quiet()
 
-    @vtk.calldata_type(vtk.VTK_OBJECT)
-    def _on_removed(self, caller: object, event: str, node: slicer.vtkMRMLNode) -> None:  # noqa: ARG002
+    def _on_removed(self, node: slicer.vtkMRMLNode) -> None:
         key = node.GetID()
         self._infos.pop(key, None)
         self._histories.pop(key, None)
@@ -335,15 +336,28 @@ class MrmlScene:
             self.removed.emit(key)
             self._on_quiet()
 
-    def _on_quiet(self, *_: object) -> None:
+    def _on_quiet(self, _: object = None) -> None:
         """Tell once after a batch of changes, not at every one of them."""
         if not self._scene.IsBatchProcessing():
             self.changed.emit()
 
-    def _on_closed(self, *_: object) -> None:
+    def _on_closed(self, _: object) -> None:
         self._infos.clear()
         self._histories.clear()
         self.closed.emit()
+
+
+def _loosely(owner: MrmlScene, method: Callable) -> Callable:
+    """An observer that keeps nobody alive: VTK cannot be collected out of a ring of references."""
+    there = weakref.ref(owner)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def call(caller: object, event: str, data: object = None) -> None:  # noqa: ARG001
+        scene = there()
+        if scene is not None:
+            method(scene, data)
+
+    return call
 
 
 def _voxels(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:

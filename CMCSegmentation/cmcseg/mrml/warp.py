@@ -112,6 +112,7 @@ def _sampled(
     reslice.SetInputData(image)
     reslice.SetResliceTransform(_index_to_index(grid, target, back))
     reslice.SetInterpolator(interpolator)
+    reslice.SetInterpolationModeToLinear()  # else a plain interpolator takes the nearest voxel
     reslice.SetBackgroundColor(fill, fill, fill, fill)
     reslice.SetOutputOrigin(0, 0, 0)
     reslice.SetOutputSpacing(1, 1, 1)
@@ -133,9 +134,7 @@ def _sampled(
 
 
 def _linear() -> vtk.vtkAbstractImageInterpolator:
-    interpolator = vtk.vtkImageInterpolator()
-    interpolator.SetInterpolationModeToLinear()
-    return interpolator
+    return vtk.vtkImageInterpolator()
 
 
 def _smooth() -> vtk.vtkAbstractImageInterpolator:
