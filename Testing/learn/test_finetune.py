@@ -1,0 +1,105 @@
+"""From corrected pairs to a verdict, on a network of a few thousand weights."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from cmcseg.bundle.load import load_bundle
+from cmcseg.bundle.pack import save_bundle
+from cmcseg.core.errors import BadInput
+from cmcseg.data.cohort import read_cohort
+from cmcseg.learn import finetune
+from cmcseg.learn.finetune import FineTuneSettings, fine_tune
+from tiny import tiny_card, tiny_pairs, tiny_state
+
+SETTINGS = FineTuneSettings(minutes=5, device="cpu", steps=3, rehearse=0, compare=0)
+
+
+@pytest.fixture(scope="module")
+def a_bundle(tmp_path_factory):
+    torch.set_num_threads(1)
+    card = tiny_card()
+    card = replace(card, grid=replace(card.grid, spacing=(6.0, 6.0, 6.0)))
+    folder = tmp_path_factory.mktemp("models") / "model"
+    save_bundle(tiny_state(card), card, folder)
+    return load_bundle(folder)
+
+
+@pytest.fixture(scope="module")
+def a_cohort(a_bundle, tmp_path_factory):
+    """Two pairs to learn from, three to compare on; one scan has no labels."""
+    folder = tmp_path_factory.mktemp("pairs")
+    cases = tiny_pairs(folder, 5)
+    del cases[1]["mr_labels"]
+    path = folder / "cohort.json"
+    path.write_text(json.dumps({"training": cases[:2], "validation": cases[2:]}))
+    return read_cohort(path, a_bundle.card)
+
+
+@pytest.fixture
+def trusting(monkeypatch):
+    """An untrained network contradicts every label; here it is not asked."""
+    monkeypatch.setattr(finetune, "implausible", lambda *_: "")
+
+
+@pytest.mark.usefixtures("trusting")
+def test_a_run_ends_with_a_candidate_and_a_verdict_about_it(a_bundle, a_cohort, tmp_path):
+    found = fine_tune(a_bundle, a_cohort, tmp_path / "run", SETTINGS)
+    assert found == json.loads((tmp_path / "run" / "verdict.json").read_text())
+    assert found["verdict"] in ("adopt", "keep", "insufficient")
+    assert found["learned_from"] == ["case0", "case1"]
+    assert found["compared_on"] == ["case2", "case3", "case4"]
+    assert found["real_cases"] == 3
+    candidate = load_bundle(tmp_path / "run" / "candidate").card
+    assert candidate.sha256 == found["sha256"] != a_bundle.card.sha256
+    assert candidate.parent == found["parent"] == a_bundle.card.sha256
+
+
+@pytest.mark.usefixtures("trusting")
+def test_started_again_it_says_the_same(a_bundle, a_cohort, tmp_path):
+    first = fine_tune(a_bundle, a_cohort, tmp_path / "run", SETTINGS)
+    assert fine_tune(a_bundle, a_cohort, tmp_path / "run", SETTINGS) == first
+
+
+@pytest.mark.usefixtures("trusting")
+def test_an_interrupted_run_ends_as_an_unbroken_one(a_bundle, a_cohort, tmp_path):
+    unbroken = fine_tune(a_bundle, a_cohort, tmp_path / "one", SETTINGS)
+
+    class PlugPulledError(Exception):
+        pass
+
+    for words in ("preparing case2", "asking the model in use", "step 2", "asking the new model"):
+
+        def report(progress, words=words):
+            if progress.stage.startswith(words):
+                raise PlugPulledError
+
+        with pytest.raises(PlugPulledError):
+            fine_tune(a_bundle, a_cohort, tmp_path / "two", SETTINGS, report)
+    assert fine_tune(a_bundle, a_cohort, tmp_path / "two", SETTINGS) == unbroken
+
+
+def test_labels_that_contradict_the_model_are_named_and_not_learned(a_bundle, a_cohort, tmp_path):
+    found = fine_tune(a_bundle, a_cohort, tmp_path / "run", SETTINGS)
+    assert found["verdict"] == "keep"
+    assert found["reason"].startswith("Every corrected pair contradicts the model too much")
+    assert set(found["left_out"]) >= {"case0", "case1"}
+    assert not (tmp_path / "run" / "candidate").exists()
+
+
+def test_a_folder_with_another_run_is_refused(a_bundle, a_cohort, tmp_path):
+    fine_tune(a_bundle, a_cohort, tmp_path / "run", SETTINGS)
+    with pytest.raises(BadInput, match="holds a fine-tuning of another model, other pairs or"):
+        fine_tune(a_bundle, a_cohort, tmp_path / "run", replace(SETTINGS, minutes=7))
+
+
+def test_without_a_corrected_pair_there_is_nothing_to_learn(a_bundle, a_cohort, tmp_path):
+    with pytest.raises(BadInput, match="There is no corrected pair to learn from"):
+        fine_tune(a_bundle, replace(a_cohort, train=()), tmp_path / "run", SETTINGS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_time_is_refused():
+    with pytest.raises(ValueError, match="0 minutes are no time to learn"):
+        FineTuneSettings(minutes=0)
