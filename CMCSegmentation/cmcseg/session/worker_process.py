@@ -44,12 +44,12 @@ class WorkerProcess:
     def __init__(self, command: list[str], environment: dict[str, str] | None, log: Path) -> None:
         self.news: queue.SimpleQueue = queue.SimpleQueue()
         self.log = log
-        self.folder = Path(tempfile.mkdtemp(prefix="cmcseg-"))  # readable by this user only
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._wanted: queue.SimpleQueue = queue.SimpleQueue()
         self._killing = threading.Lock()
+        self._log = log.open("ab")
+        self.folder = Path(tempfile.mkdtemp(prefix="cmcseg-"))  # readable by this user only
         try:
-            self._log = log.open("ab")
             self._process = subprocess.Popen(
                 [*command, "--folder", str(self.folder)],
                 stdin=subprocess.PIPE,
@@ -59,10 +59,15 @@ class WorkerProcess:
                 **_OWN_GROUP,
             )
         except OSError:
+            self._log.close()
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        for work in (self._write, self._read, self._listen, self._wait):
-            threading.Thread(target=work, name=f"cmcseg-{work.__name__}", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=work, name=f"cmcseg-{work.__name__}", daemon=True)
+            for work in (self._write, self._read, self._listen, self._wait)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def pid(self) -> int:
@@ -87,8 +92,8 @@ class WorkerProcess:
         """As ``end``, but returns when nothing is left."""
         self._wanted.put(None)
         self._kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(QUIET)
+        for thread in self._threads:
+            thread.join(QUIET)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def last_words(self) -> str:
@@ -107,12 +112,14 @@ class WorkerProcess:
                 self._process.stdin.write(json.dumps(line).encode("utf-8") + b"\n")
                 self._process.stdin.flush()
             except BrokenPipeError:
-                return  # it is gone; the reader tells
+                break  # it is gone; the reader tells
             except OSError as error:
                 path.unlink(missing_ok=True)
                 self.news.put(("refused", number, _no_room(self.folder, error)))
             except Exception as error:
                 self.news.put(("refused", number, sentence_of(error)))
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
 
     def _read(self) -> None:
         for raw in self._process.stdout:
@@ -128,8 +135,10 @@ class WorkerProcess:
                     event = {"id": event.get("id"), "event": "failed", "text": sentence_of(error)}
                 Path(path).unlink(missing_ok=True)
             self.news.put(("event", event, answer))
+        self._process.stdout.close()
         code = self._process.wait()
         self._wanted.put(None)
+        self._threads[2].join(QUIET)  # its last words belong to the news
         shutil.rmtree(self.folder, ignore_errors=True)
         self.news.put(("gone", code))
 
@@ -139,6 +148,7 @@ class WorkerProcess:
                 self._log.write(raw)
                 self._log.flush()
             self._tail.append(raw.decode("utf-8", errors="replace").rstrip())
+        self._process.stderr.close()
         self._log.close()
 
     def _wait(self) -> None:
