@@ -5,6 +5,7 @@ import pytest
 import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.core.volume import Volume
+from cmcseg.mrml.geometry import to_vtk
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.ports import Finding
 from mrml_scene import (
@@ -290,7 +291,7 @@ def test_comings_and_goings_are_told(a_scene, a_host):
     node = add_volume(a_host.scene, np.zeros((3, 3, 3)), np.eye(4))
     key = node.GetID()
     a_host.scene.RemoveNode(node)
-    assert heard == ["changed", key, "changed"]
+    assert (heard[0], heard[-2:]) == ("changed", [key, "changed"])
     a_host.scene.Clear(0)
     assert "closed" in heard
     a_scene.close()
@@ -306,3 +307,15 @@ def test_jumping_centres_the_slice_views(a_scene, a_host):
     a_scene.jump(np.array([12.0, -7.0, 31.0]))
     matrix = view.GetSliceToRAS()
     assert [matrix.GetElement(row, 3) for row in range(3)] == [12.0, -7.0, 31.0]
+
+
+def test_a_new_name_and_a_new_place_are_told(a_scene, a_host, a_scan):
+    heard = []
+    a_scene.changed.connect(lambda: heard.append(1))
+    a_scan.SetName("CT arterial")
+    assert heard
+    turned = add_rotation(a_host.scene)
+    a_scan.SetAndObserveTransformNodeID(turned.GetID())
+    heard.clear()
+    turned.SetMatrixTransformToParent(to_vtk(np.eye(4)))
+    assert heard

@@ -58,13 +58,16 @@ class MrmlScene:
             slicer.vtkMRMLScene.EndCloseEvent: MrmlScene._on_closed,
         }
         self._observers = [
-            scene.AddObserver(event, _loosely(self, call)) for event, call in events.items()
+            (scene, scene.AddObserver(event, _loosely(self, call)))
+            for event, call in events.items()
         ]
+        for node in self._volumes():
+            self._watch(node)
 
     def close(self) -> None:
         """Let go of the scene."""
-        for tag in self._observers:
-            self._scene.RemoveObserver(tag)
+        for watched, tag in self._observers:
+            watched.RemoveObserver(tag)
         self._observers.clear()
         self._histories.clear()
 
@@ -72,9 +75,7 @@ class MrmlScene:
 
     def scans(self) -> tuple[ScanInfo, ...]:
         """All volumes of the user's, those that cannot be segmented with their reason."""
-        count = self._scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode")
-        nodes = [self._scene.GetNthNodeByClass(n, "vtkMRMLVolumeNode") for n in range(count)]
-        return tuple(self._info(node) for node in nodes if is_scan(node))
+        return tuple(self._info(node) for node in self._volumes() if is_scan(node))
 
     def grid(self, key: str) -> Grid:
         """Where a scan's voxels lie in the world, its parent transforms applied."""
@@ -228,6 +229,20 @@ class MrmlScene:
 
     # Private
 
+    def _volumes(self) -> list[slicer.vtkMRMLVolumeNode]:
+        count = self._scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode")
+        return [self._scene.GetNthNodeByClass(n, "vtkMRMLVolumeNode") for n in range(count)]
+
+    def _watch(self, node: slicer.vtkMRMLVolumeNode) -> None:
+        """Hear of a new name, new voxels and a new place."""
+        for event in (
+            vtk.vtkCommand.ModifiedEvent,
+            slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
+            slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+        ):
+            call = _loosely(self, MrmlScene._on_quiet)
+            self._observers.append((node, node.AddObserver(event, call)))
+
     def _scan(self, key: str) -> slicer.vtkMRMLVolumeNode:
         node = self._scene.GetNodeByID(key) if key else None
         if node is None:
@@ -324,12 +339,17 @@ class MrmlScene:
 
     def _on_added(self, node: slicer.vtkMRMLNode) -> None:
         if node.IsA("vtkMRMLVolumeNode"):
+            self._watch(node)
             self._on_quiet()
 
     def _on_removed(self, node: slicer.vtkMRMLNode) -> None:
         key = node.GetID()
         self._infos.pop(key, None)
         self._histories.pop(key, None)
+        gone = [pair for pair in self._observers if pair[0] is node]
+        self._observers = [pair for pair in self._observers if pair[0] is not node]
+        for watched, tag in gone:
+            watched.RemoveObserver(tag)
         if self._scene.IsClosing():
             return
         if node.IsA("vtkMRMLVolumeNode") or node.IsA("vtkMRMLSegmentationNode"):

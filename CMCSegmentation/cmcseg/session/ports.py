@@ -64,7 +64,7 @@ class Scene(Protocol):
     still: every ``next`` works for some 20 ms and yields ``None``; the last one yields the value.
     """
 
-    changed: Signal  # (): volumes came, went or were renamed
+    changed: Signal  # (): volumes came, went, were moved or renamed; may come in bursts
     removed: Signal  # (key): a volume or a segmentation was deleted
     closed: Signal  # (): everything was deleted at once
 

@@ -66,7 +66,10 @@ class SegmentSession:
         self._attempt: Attempt | None = None
         self._models_trouble = ""
         self._apart = ""
-        self._asked: tuple = ()
+        self._asked: tuple = ()  # the pair that the alignment line is about
+        self._asking = False
+        self._by_hand = False
+        self._stale = False
         scene.changed.connect(self._on_scene_changed)
         scene.removed.connect(self._on_removed)
         scene.closed.connect(self._on_closed)
@@ -129,7 +132,7 @@ class SegmentSession:
             raise BadInput(f"There is no model {name!r}; there are: {known}.")
         self.card = card
         self.chosen = {role: key for role, key in self.chosen.items() if role in card.roles}
-        if not self.chosen:
+        if not self._by_hand or not self.chosen:
             self.chosen = guess_roles(self.scene.scans(), card)
         self._describe()
         self.changed.emit()
@@ -165,6 +168,7 @@ class SegmentSession:
         self.card.input(role)
         if key == self.chosen.get(role, ""):
             return
+        self._by_hand = True
         chosen = {**self.chosen, role: key}
         self.chosen = {r: chosen[r] for r in self.card.roles if chosen.get(r)}
         self._describe()
@@ -173,6 +177,7 @@ class SegmentSession:
     def guess(self) -> None:
         """Choose the scans that suit the model's roles best."""
         if self.card:
+            self._by_hand = False
             self.chosen = guess_roles(self.scene.scans(), self.card)
             self._describe()
             self.changed.emit()
@@ -180,6 +185,7 @@ class SegmentSession:
     def swap(self) -> None:
         """Exchange the scans of the model's two roles."""
         if self.card and len(self.card.roles) == 2:
+            self._by_hand = True
             first, second = self.card.roles
             chosen = {first: self.chosen.get(second, ""), second: self.chosen.get(first, "")}
             self.chosen = {role: key for role, key in chosen.items() if key}
@@ -292,7 +298,14 @@ class SegmentSession:
         self.changed.emit()
 
     def _on_scene_changed(self) -> None:
-        if self.card and not self.chosen and not self._attempt:
+        """Loading a study changes the scene many times; look at it once, at the next pump."""
+        if not self._stale:
+            self._stale = True
+            self.runner.aside(lambda: None, self._look_again, self.failed.emit)
+
+    def _look_again(self, _: object) -> None:
+        self._stale = False
+        if self.card and not self._by_hand and not self._attempt:
             self.chosen = guess_roles(self.scene.scans(), self.card)
         self._describe()
         self.changed.emit()
@@ -301,6 +314,7 @@ class SegmentSession:
         if self._attempt:
             self._attempt.lost(key)
         self.chosen = {role: other for role, other in self.chosen.items() if other != key}
+        self._by_hand = self._by_hand and bool(self.chosen)
         if self.result and key in (
             *self.result.scans.values(),
             *self.result.segmentations.values(),
@@ -312,7 +326,7 @@ class SegmentSession:
     def _on_closed(self) -> None:
         if self._attempt:
             self._attempt.closed()
-        self.chosen, self.result = {}, None
+        self.chosen, self.result, self._by_hand = {}, None, False
         self._describe()
         self.changed.emit()
 
@@ -329,19 +343,25 @@ class SegmentSession:
         if asked == self._asked:
             return
         self._asked, self.placement, self._apart = asked, "", ""
+        if self._asking:  # a transform that is dragged changes faster than anybody answers
+            return
+        self._asking = True
         titles = [self.card.input(role).title for role, _ in pair]
 
         def finished(answer: Message) -> None:
+            self._asking = False
             if self._asked == asked:
                 self.placement = answer.values["sentence"]
                 self._apart = answer.values["refusal"]
                 self.changed.emit()
+            elif self._asked:
+                self._asked = ()
+                self._describe()
 
         def failed(sentence: str, log: str) -> None:  # noqa: ARG001
-            if self._asked == asked:  # the line stays empty; Segment tells what is wrong
-                self._asked = ()
+            self._asking = False  # the line stays empty; Segment tells what is wrong
 
         self.runner.start(
             Message(verb="describe", values={"grids": grids, "titles": titles}),
-            Listener(finished=finished, failed=failed),
+            Listener(finished=finished, failed=failed, cancelled=lambda: failed("", "")),
         )
