@@ -1,0 +1,111 @@
+import pytest
+from cmcseg.core.errors import BadInput
+from cmcseg.session.inline_runner import InlineRunner
+from cmcseg.session.learn import LearnSession
+from cmcseg.session.stage import LearnStage
+from cmcseg.session.worker_queue import WorkerQueue
+from session_parts import Worker
+
+
+@pytest.fixture
+def a_session(tmp_path):
+    worker = Worker()
+    runner = InlineRunner(worker)
+    session = LearnSession(runner, WorkerQueue(runner, tmp_path))
+    session.worker = worker
+    session.load_queue("tiny")
+    runner.finish()
+    return session
+
+
+def test_the_table_is_read(a_session):
+    assert [row.id for row in a_session.rows] == ["pair-1.r1"]
+    assert a_session.new == 1
+
+
+def test_from_fine_tuning_to_a_verdict_to_a_new_model(a_session, tmp_path):
+    switched = []
+    a_session.switched.connect(switched.append)
+    a_session.fine_tune("tiny", minutes=1)
+    assert a_session.stage is LearnStage.FINE_TUNING
+    a_session.runner.finish()
+    assert a_session.stage is LearnStage.VERDICT
+    assert a_session.curve == [(0.5, {"loss": 1.0}), (1.0, {"loss": 0.5})]
+    assert a_session.verdict["reason"] == "better"
+    assert a_session.worker.asked[-1].values["queue"] == str(tmp_path)
+    a_session.adopt()
+    a_session.runner.finish()
+    assert a_session.stage is LearnStage.ADOPTED
+    assert a_session.worker.asked[-1].values == {
+        "model": "tiny", "run": "/runs/1", "overrule": ""
+    }  # fmt: skip
+    assert switched == ["tiny"]
+
+
+def test_a_verdict_against_it_needs_a_reason(a_session):
+    a_session.fine_tune("tiny", minutes=1)
+    a_session.runner.finish()
+    a_session.verdict = {**a_session.verdict, "verdict": "insufficient"}
+    with pytest.raises(BadInput, match=r"^The comparison does not speak for the new model; give"):
+        a_session.adopt()
+    a_session.adopt("seen by two readers")
+    a_session.runner.finish()
+    assert a_session.worker.asked[-1].values["overrule"] == "seen by two readers"
+
+
+def test_keeping_the_old_one_asks_nobody(a_session):
+    a_session.fine_tune("tiny", minutes=1)
+    a_session.runner.finish()
+    asked = len(a_session.worker.asked)
+    a_session.keep()
+    assert a_session.stage is LearnStage.KEPT
+    assert len(a_session.worker.asked) == asked
+
+
+def test_rolling_back_tells_who_shows_models(a_session):
+    switched = []
+    a_session.switched.connect(switched.append)
+    a_session.roll_back("tiny")
+    a_session.runner.finish()
+    assert switched == ["tiny"]
+
+
+def test_cancel_returns_to_idle(a_session):
+    a_session.progressed.connect(lambda _: a_session.cancel())
+    heard = []
+    a_session.cancelled.connect(lambda: heard.append("cancelled"))
+    a_session.fine_tune("tiny", minutes=1)
+    a_session.runner.finish()
+    assert heard == ["cancelled"]
+    assert a_session.stage is LearnStage.IDLE
+
+
+@pytest.mark.parametrize(
+    ("prepare", "sentence"),
+    [
+        (lambda s: setattr(s, "queue", None), "No folder for the queue is chosen; choose one."),
+        (
+            lambda s: setattr(s, "rows", ()),
+            "The queue is empty; accept a corrected pair first.",
+        ),
+        (
+            lambda s: s.fine_tune("tiny"),
+            "A fine-tuning is running; wait for it, or cancel it.",
+        ),
+    ],
+)
+def test_why_it_cannot_start(a_session, prepare, sentence):
+    prepare(a_session)
+    with pytest.raises(BadInput) as refusal:
+        a_session.fine_tune("tiny")
+    assert str(refusal.value) == sentence
+
+
+def test_no_time_is_refused(a_session):
+    with pytest.raises(BadInput, match=r"^0 minutes are no time to learn; give a positive number"):
+        a_session.fine_tune("tiny", minutes=0)
+
+
+def test_nothing_to_adopt_is_refused(a_session):
+    with pytest.raises(BadInput, match=r"^There is no fine-tuned model to adopt; press Fine-tune"):
+        a_session.adopt()

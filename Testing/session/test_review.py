@@ -1,0 +1,196 @@
+import numpy as np
+import pytest
+from cmcseg.core.errors import BadInput
+from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.inline_runner import InlineRunner
+from cmcseg.session.review import ReviewSession
+from cmcseg.session.segment import SegmentSession
+from cmcseg.session.stage import Stage
+from cmcseg.session.worker_queue import WorkerQueue
+from mrml_scene import Host, add_volume, ball_scan, box, by_value, dice, last
+from session_parts import Worker
+
+TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])  # 90 degrees about the patient's axis
+
+
+@pytest.fixture
+def a_review(tmp_path):
+    """The MR lies a quarter turn and 10 mm off; the alignment knows it."""
+    host, worker = Host(), Worker()
+    worker.matrix = np.eye(4)
+    worker.matrix[:3, :3], worker.matrix[:3, 3] = TURN, (10, 0, 0)
+    scene, runner = MrmlScene(host.scene), InlineRunner(worker)
+    ct = add_volume(host.scene, ball_scan(box()), box().affine, "CT venous", modality="CT")
+    placed = box((52, 50, 44)).moved(np.linalg.inv(worker.matrix))
+    # In the fixed scan's world the anatomy is the same; in its own it is turned back.
+    mr = add_volume(
+        host.scene,
+        ball_scan(placed.moved(worker.matrix)) + 5000,
+        placed.affine,
+        "T2",
+        modality="MR",
+    )
+    session = SegmentSession(scene, runner)
+    session.load_models()
+    runner.finish()
+    session.set_scan("ct", ct.GetID())
+    session.set_scan("mr", mr.GetID())
+    session.segment()
+    runner.finish()
+    review = ReviewSession(scene, runner, WorkerQueue(runner, tmp_path / "queue"))
+    review.host, review.worker, review.session = host, worker, session
+    review.heard = []
+    review.failed.connect(lambda sentence, _: review.heard.append(sentence))
+    review.accepted.connect(review.heard.append)
+    review.open(session.result)
+    yield review
+    review.close()
+    session.close()
+    scene.close()
+    host.close()
+
+
+def drawn(review, role):
+    return last(review.scene.reading_labels(review.result.scans[role])).array
+
+
+def test_the_line_walks_from_doubt_to_doubt_and_round(a_review):
+    count = len(a_review.places)
+    assert count >= 1
+    assert a_review.sentence() == f"{count} places to look at."
+    a_review.next()
+    assert a_review.sentence() == f"1 of {count}: liver, upper part, model unsure"
+    a_review.previous()
+    assert a_review.index == count - 1
+    a_review.next()
+    assert a_review.index == 0
+
+
+def test_a_jump_tells_the_place_in_both_worlds(a_review):
+    seen = []
+    a_review.jumped.connect(seen.append)
+    a_review.next()
+    (place,) = seen
+    ct, mr = np.array(place.points["ct"]), np.array(place.points["mr"])
+    matrix = a_review.worker.matrix
+    assert np.allclose(matrix[:3, :3] @ mr + matrix[:3, 3], ct)
+
+
+def test_the_model_found_nothing_in_the_mr_so_the_ct_s_organ_is_copied(a_review):
+    assert not (drawn(a_review, "mr") == 2).any()
+    a_review.copy_organ("left kidney", "ct", "mr")
+    a_review.runner.finish()
+    grid = a_review.result.prediction.labels["mr"].grid
+    truth = by_value(ball_scan(grid.moved(a_review.worker.matrix)))
+    assert dice(drawn(a_review, "mr"), truth, 2) > 0.97
+    assert a_review.stage is Stage.CORRECTING
+    (change,) = [c for c in a_review.changes if c.organ == "left kidney"]
+    assert change.role == "mr"
+    assert change.removed_ml == 0
+    assert change.added_ml == pytest.approx(4 / 3 * np.pi * 1.6**3, rel=0.05)
+
+
+def test_copying_can_be_undone(a_review):
+    before = drawn(a_review, "mr")
+    a_review.copy_organ("left kidney", "ct", "mr")
+    a_review.runner.finish()
+    assert a_review.scene.undo(a_review.result.scans["mr"])
+    assert (drawn(a_review, "mr") == before).all()
+
+
+def test_back_to_the_models_result_organ_by_organ_and_whole(a_review):
+    found = drawn(a_review, "ct")
+    nothing = np.zeros(found.shape, bool)
+    key = a_review.result.scans["ct"]
+    last(a_review.scene.writing_organs(key, {"liver": nothing, "left kidney": nothing}))
+    a_review.restore("ct", "liver")
+    a_review.runner.finish()
+    assert ((drawn(a_review, "ct") == 1) == (found == 1)).all()
+    assert not (drawn(a_review, "ct") == 2).any()
+    assert [change.organ for change in a_review.changes] == ["left kidney"]
+    a_review.restore("ct")
+    a_review.runner.finish()
+    assert (drawn(a_review, "ct") == found).all()
+    assert a_review.changes == ()
+
+
+def test_accept_hands_the_corrected_pair_to_the_queue(a_review):
+    a_review.copy_organ("left kidney", "ct", "mr")
+    a_review.runner.finish()
+    a_review.accept(who="AB", notes="clear")
+    a_review.runner.finish()
+    assert a_review.heard == ["pair-1.r1"]
+    assert a_review.stage is Stage.ACCEPTED
+    sent = a_review.worker.asked[-1]
+    assert sent.verb == "queue-add"
+    assert set(sent.volumes) == {"ct", "mr"}
+    assert (sent.label_maps["corrected mr"].array == 2).any()
+    assert not (sent.label_maps["found mr"].array == 2).any()
+    assert sent.values["model"] == "tiny"
+    assert sent.values["who"] == "AB"
+    assert sent.values["alignment"]["moving"] == "mr"
+    changed = [change["organ"] for change in sent.values["changes"]]
+    assert changed == ["liver", "left kidney"]  # the model had called all of the MR liver
+
+
+def test_editing_after_accepting_opens_the_correction_again(a_review):
+    a_review.accept()
+    a_review.runner.finish()
+    a_review.edited()
+    assert a_review.stage is Stage.CORRECTING
+
+
+def test_a_scan_deleted_during_the_review_ends_it(a_review):
+    node = a_review.host.scene.GetNodeByID(a_review.result.scans["mr"])
+    a_review.host.scene.RemoveNode(node)
+    assert a_review.result is None
+    assert a_review.why_not() == "Segment a scan first; what you correct can then be accepted."
+
+
+def test_the_segmentation_of_a_closed_scene_is_let_go(a_review):
+    a_review.copy_organ("left kidney", "ct", "mr")
+    a_review.host.scene.Clear(0)
+    a_review.runner.finish()
+    assert a_review.result is None
+    assert not a_review.busy
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda r: r.copy_organ("liver", "ct", "pet"),
+            "There is no other scan to copy the organ to.",
+        ),
+        (
+            lambda r: r.copy_organ("spleen", "ct", "mr"),
+            "The model knows no 'spleen'; it knows liver, left kidney.",
+        ),
+        (lambda r: r.restore("pet"), "There is no result for 'pet'."),
+    ],
+)
+def test_what_cannot_be_done_is_refused(a_review, call, sentence):
+    with pytest.raises(BadInput) as refusal:
+        call(a_review)
+    assert str(refusal.value) == sentence
+
+
+def test_an_organ_that_is_not_there_cannot_be_copied(a_review):
+    a_review.copy_organ("left kidney", "mr", "ct")
+    a_review.runner.finish()
+    assert a_review.heard == [
+        "The left kidney of the MR lies outside the CT, or is empty; nothing was copied."
+    ]
+    assert not a_review.busy
+
+
+def test_two_steps_at_once_are_refused(a_review):
+    a_review.compare()
+    with pytest.raises(BadInput, match=r"^The last step is still being finished; try again in a"):
+        a_review.restore("ct")
+
+
+def test_without_a_queue_nothing_can_be_accepted(a_review):
+    a_review.queue = None
+    with pytest.raises(BadInput, match=r"^No folder for the queue is chosen; choose one\.$"):
+        a_review.accept()
