@@ -76,20 +76,32 @@ class Store:
         return tuple(sorted({*_models(self.shipped), *_models(self.user)}))
 
     def find(self, name_or_path: str | Path) -> Path:
-        """The folder of a model; the model itself is not checked.
+        """The folder of a model, in the version that is in use; the model itself is not checked.
 
         Raises:
             BadInput: when there is none, listing those there are.
         """
+        from cmcseg.bundle.versions import version_folder  # versions know the store
+
         name = str(name_or_path)
-        for home in (self.user, self.shipped):
-            if name in _models(home):
-                return home / name
+        if name in self.names():
+            return version_folder(self, name) or self.base(name)
         path = Path(name_or_path).expanduser()
         if (path / CARD).is_file():
             return path
         if path.is_dir():
             raise BadInput(f"{path} is no model: it has no {CARD}.")
+        raise BadInput(_unknown("model", name, self.names()))
+
+    def base(self, name: str) -> Path:
+        """The folder of a model as it was shipped or imported.
+
+        Raises:
+            BadInput: when there is none, listing those there are.
+        """
+        for home in (self.user, self.shipped):
+            if name in _models(home):
+                return home / name
         raise BadInput(_unknown("model", name, self.names()))
 
     def card(self, name_or_path: str | Path) -> ModelCard:

@@ -10,6 +10,7 @@ from cmcseg import __version__
 from cmcseg.cli.demo import Demo
 from cmcseg.cli.doctor import Doctor
 from cmcseg.cli.evaluate import Evaluate
+from cmcseg.cli.finetune import FineTune
 from cmcseg.cli.models import Models
 from cmcseg.cli.prepare import Prepare
 from cmcseg.cli.queue import Queue
@@ -26,6 +27,7 @@ Command = (
     | Annotated[Prepare, subcommand("prepare")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[FineTune, subcommand("finetune")]
     | Annotated[Models, subcommand("models")]
     | Annotated[Queue, subcommand("queue")]
     | Annotated[Doctor, subcommand("doctor")]

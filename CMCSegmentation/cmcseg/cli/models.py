@@ -9,6 +9,7 @@ from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.convert import ConvertModel
 from cmcseg.cli.screen import SCREEN
+from cmcseg.cli.versions import Adopt, History, Rollback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class RemoveModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """List, import, export, remove or convert models."""
+    """List, import, export, remove or convert models; switch between their versions."""
 
     verb: (
         Annotated[ListModels, subcommand("list")]
@@ -87,6 +88,9 @@ class Models:
         | Annotated[ExportModel, subcommand("export")]
         | Annotated[RemoveModel, subcommand("remove")]
         | Annotated[ConvertModel, subcommand("convert")]
+        | Annotated[History, subcommand("history")]
+        | Annotated[Adopt, subcommand("adopt")]
+        | Annotated[Rollback, subcommand("rollback")]
     )
 
     def run(self) -> None:

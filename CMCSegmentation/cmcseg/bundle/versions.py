@@ -1,0 +1,200 @@
+"""Versions of a model: adopting is one switch, going back is another, nothing is lost.
+
+    USER/.versions/NAME/line.json    which versions there are, in order, and which one is in use
+    USER/.versions/NAME/SHA16/       an adopted version, a whole model of its own
+
+The first version is ``base``: the model that was shipped or imported; it is never touched.
+``line.json`` is replaced in one step, so at every moment it names a version that is whole.
+"""
+
+import json
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from cmcseg.bundle.store import Store
+from cmcseg.bundle.verify import check_name, read_card
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+
+FOLDER, LINE, BASE = ".versions", "line.json", "base"
+CANDIDATE, VERDICT = "candidate", "verdict.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One version of a model.
+
+    Attributes:
+        name: ``base``, or the first 16 characters of its weights' SHA-256.
+        card: what it promises; ``history`` says how it came about.
+        in_use: whether ``Store.find`` gives this one.
+    """
+
+    name: str
+    card: ModelCard
+    in_use: bool
+
+    def to_dict(self) -> dict:
+        """JSON-ready: the last change record, and what tells versions apart."""
+        record = self.card.history[-1] if self.card.history else {}
+        return {
+            "name": self.name,
+            "version": self.card.version,
+            "sha256": self.card.sha256,
+            "parent": self.card.parent,
+            "in_use": self.in_use,
+            "change": record,
+        }
+
+
+def history(store: Store, model: str) -> list[Version]:
+    """All versions of a model, oldest first.
+
+    Raises:
+        BadInput: when there is no such model, or a version was altered.
+    """
+    names, at = _line(store, model)
+    return [
+        Version(name=name, card=read_card(_folder(store, model, name)), in_use=number == at)
+        for number, name in enumerate(names)
+    ]
+
+
+def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version:
+    """Use the candidate of a fine-tuning from now on.
+
+    Args:
+        store: where the model is known.
+        model: its name.
+        run: folder of the fine-tuning.
+        overrule: why to adopt it although the verdict is not ``adopt``; kept for ever.
+
+    Raises:
+        BadInput: when the verdict is against it and no reason is given, when it does not belong to
+            these weights, or when the candidate came from another version than the one in use.
+    """
+    from cmcseg.bundle.load import load_bundle  # torch is needed from here on
+    from cmcseg.bundle.pack import save_bundle
+
+    verdict = _verdict(run)
+    candidate = load_bundle(run / CANDIDATE)
+    used = store.card(model)
+    if verdict.get("sha256") != candidate.card.sha256 or verdict.get("model") != model:
+        raise BadInput(f"The verdict in {run} does not belong to its candidate; fine-tune again.")
+    if candidate.card.parent != used.sha256:
+        raise BadInput(
+            f"The candidate in {run} was made from another version of {model} than the one in use; "
+            "fine-tune again."
+        )
+    if verdict["verdict"] != "adopt" and not overrule.strip():
+        raise BadInput(
+            f"The comparison does not speak for the new model ({verdict['reason']}) Give a reason "
+            "with --overrule, or keep the old one."
+        )
+    record = {
+        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "changed": f"Fine-tuned on {len(verdict['learned_from'])} corrected pairs.",
+        "learned_from": verdict["learned_from"],
+        "tested": f"{verdict['verdict']}: {verdict['reason']}",
+        "compared_on": verdict["compared_on"],
+        "organs": verdict["organs"],
+        "may_affect": "All organs of all scans; look at the first results with care.",
+        "overruled_because": overrule.strip(),
+    }
+    card = replace(
+        used,
+        version=_next(used.version),
+        parent=used.sha256,
+        measured={},
+        history=(*used.history, record),
+    )
+    name = candidate.card.sha256[:16]
+    # Weights that were half precision once are so again without a change of a bit.
+    save_bundle(candidate.network.state_dict(), card, _home(store, model) / name, replace=True)
+    names, _ = _line(store, model)
+    kept = [other for other in names if other != name]
+    _switch(store, model, [*kept, name], len(kept))
+    return history(store, model)[-1]
+
+
+def rollback(store: Store, model: str) -> Version:
+    """Use the version before the one in use.
+
+    Raises:
+        BadInput: when the one in use is the first.
+    """
+    versions = history(store, model)
+    used = next(v for v in versions if v.in_use)
+    before = [v for v in versions if v.card.sha256 == used.card.parent]
+    if used.name == BASE or not before:
+        raise BadInput(f"There is no version of {model} before the one in use.")
+    names, _ = _line(store, model)
+    _switch(store, model, names, names.index(before[0].name))
+    return next(v for v in history(store, model) if v.in_use)
+
+
+def version_folder(store: Store, model: str) -> Path | None:
+    """Where the adopted version in use lies; None when the base is in use."""
+    names, at = _read_line(_home(store, model) / LINE)
+    return None if names[at] == BASE else _home(store, model) / names[at]
+
+
+def _verdict(run: Path) -> dict:
+    try:
+        return json.loads((run / VERDICT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{run} holds no finished fine-tuning; see 'cmcseg finetune'.") from error
+
+
+def _line(store: Store, model: str) -> tuple[list[str], int]:
+    store.find(model)
+    return _read_line(_home(store, model) / LINE)
+
+
+def _read_line(path: Path) -> tuple[list[str], int]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        names, at = [str(name) for name in value["versions"]], int(value["in_use"])
+        if names[0] != BASE or not 0 <= at < len(names):
+            raise ValueError("it names no version")
+        for name in names[1:]:
+            if len(name) != 16 or not set(name) <= set("0123456789abcdef"):
+                raise ValueError(f"{name!r} is no version")
+    except FileNotFoundError:
+        return [BASE], 0
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise BadInput(
+            f"{path} is damaged ({error}); remove it to use the first version."
+        ) from error
+    return names, at
+
+
+def _switch(store: Store, model: str, names: list[str], at: int) -> None:
+    """Replace the line in one step."""
+    path = _home(store, model) / LINE
+    draft = path.with_name(f".{LINE}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump({"versions": names, "in_use": at}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _home(store: Store, model: str) -> Path:
+    return store.user / FOLDER / check_name(model)
+
+
+def _folder(store: Store, model: str, name: str) -> Path:
+    return store.base(model) if name == BASE else _home(store, model) / name
+
+
+def _next(version: str) -> str:
+    """0.1.0 to 0.1.1."""
+    head, _, last = version.rpartition(".")
+    return f"{head}.{int(last) + 1}" if head and last.isdigit() else f"{version}.1"

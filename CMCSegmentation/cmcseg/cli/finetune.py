@@ -1,0 +1,58 @@
+"""``cmcseg finetune``: learn from the queue, and compare with the model in use."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from cmcseg.cli.screen import SCREEN, bar, checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTune:
+    """Learn from corrected pairs; the model in use stays until 'cmcseg models adopt'.
+
+    The same command goes on after an interruption.
+    """
+
+    model: str
+    """Name of the model to start from."""
+    queue: Path
+    """The queue's folder."""
+    out: Path
+    """Folder of the run: candidate/, verdict.json, run/losses.csv."""
+    minutes: float = 10.0
+    """Time to learn; making ready and comparing come on top."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    seed: int = 0
+    """Decides crops and augmentation."""
+    json: bool = False
+    """Print the verdict as JSON and nothing else."""
+
+    def run(self) -> None:
+        """Learn, compare, say."""
+        from cmcseg.bundle.load import load_bundle
+        from cmcseg.bundle.store import default_store
+        from cmcseg.learn.finetune import FineTuneSettings, fine_tune
+        from cmcseg.queue.cohort import as_cohort
+        from cmcseg.queue.ledger import Ledger
+
+        settings = checked(
+            FineTuneSettings, minutes=self.minutes, device=self.device, seed=self.seed
+        )
+        bundle = load_bundle(default_store().find(self.model))
+        cohort = as_cohort(Ledger(self.queue), bundle.card)
+        with bar(quiet=self.json) as report:
+            verdict = fine_tune(bundle, cohort, self.out, settings, report)
+        if self.json:
+            print(json.dumps(verdict, indent=1))
+            return
+        show = Table("scan and organ", "old Dice", "new Dice", "change", "at worst", "cases")
+        for name, organ in verdict["organs"].items():
+            numbers = (f"{organ[k]:.3f}" for k in ("old", "new", "change", "at_worst"))
+            show.add_row(name, *numbers, str(organ["cases"]))
+        SCREEN.print(show)
+        SCREEN.print(f"{verdict['verdict']}: {verdict['reason']}", soft_wrap=True, markup=False)
+        SCREEN.print(f"cmcseg models adopt {self.model} {self.out}", soft_wrap=True)

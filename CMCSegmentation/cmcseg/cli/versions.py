@@ -1,0 +1,82 @@
+"""``cmcseg models adopt``, ``history`` and ``rollback``."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from tyro.conf import Positional
+
+from cmcseg.cli.screen import SCREEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopt:
+    """Use a fine-tuned model from now on; the version before stays."""
+
+    name: Positional[str]
+    """Which model."""
+    folder: Positional[Path]
+    """Folder of the fine-tuning."""
+    overrule: str = ""
+    """Why to adopt it although the comparison does not say so; it is kept with the model."""
+    json: bool = False
+    """Print the new version as JSON."""
+
+    def run(self) -> None:
+        """Check the verdict, then switch."""
+        from cmcseg.bundle.store import default_store
+        from cmcseg.bundle.versions import adopt
+
+        _tell(adopt(default_store(), self.name, self.folder, overrule=self.overrule), self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """Use the version before the one in use; nothing is deleted."""
+
+    name: Positional[str]
+    """Which model."""
+    json: bool = False
+    """Print the version now in use as JSON."""
+
+    def run(self) -> None:
+        """Switch back."""
+        from cmcseg.bundle.store import default_store
+        from cmcseg.bundle.versions import rollback
+
+        _tell(rollback(default_store(), self.name), self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """List the versions of a model, oldest first."""
+
+    name: Positional[str]
+    """Which model."""
+    json: bool = False
+    """Print them as JSON."""
+
+    def run(self) -> None:
+        """Print a line per version."""
+        from cmcseg.bundle.store import default_store
+        from cmcseg.bundle.versions import history
+
+        versions = [version.to_dict() for version in history(default_store(), self.name)]
+        if self.json:
+            print(json.dumps(versions, indent=1))
+            return
+        show = Table("in use", "version", "weights", "what changed", "how it was tested")
+        for v in versions:
+            change = v["change"]
+            mark = "*" if v["in_use"] else ""
+            told = change.get("changed", "as it came"), change.get("tested", "see its card")
+            show.add_row(mark, v["version"], v["sha256"][:12], *told)
+        SCREEN.print(show)
+
+
+def _tell(version, as_json: bool) -> None:  # noqa: ANN001
+    if as_json:
+        print(json.dumps(version.to_dict(), indent=1))
+    else:
+        SCREEN.print(f"In use: {version.card.name} {version.card.version}")

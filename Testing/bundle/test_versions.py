@@ -1,0 +1,154 @@
+"""Versions: one switch forward, one back, and a model that always loads."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from cmcseg.bundle.load import load_bundle
+from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.store import Store
+from cmcseg.bundle.versions import adopt, history, rollback
+from cmcseg.core.errors import BadInput
+from tiny import tiny_card, tiny_state
+
+NAME = "abdomen-ct-mr"
+
+
+@pytest.fixture
+def a_store(tmp_path):
+    save_bundle(tiny_state(tiny_card()), tiny_card(), tmp_path / "shipped" / NAME)
+    return Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
+
+
+def a_run(store, folder, seed=1, **changes):
+    """A finished fine-tuning of the version in use, with a verdict in its favour."""
+    used = store.card(NAME)
+    card = replace(used, parent=used.sha256)
+    made = save_bundle(tiny_state(tiny_card(), seed), card, folder / "candidate", replace=True)
+    verdict = {
+        "verdict": "adopt",
+        "reason": "Better by 0.020 Dice.",
+        "organs": {},
+        "model": NAME,
+        "parent": used.sha256,
+        "sha256": made.sha256,
+        "learned_from": ["a", "b"],
+        "compared_on": ["c"],
+        **changes,
+    }
+    (folder / "verdict.json").write_text(json.dumps(verdict))
+    return folder
+
+
+def weights(store):
+    return (store.find(NAME) / "model.safetensors").read_bytes()
+
+
+def test_adopting_switches_and_rolling_back_is_identical_to_the_bit(a_store, tmp_path):
+    before = weights(a_store)
+    run = a_run(a_store, tmp_path / "run")
+    version = adopt(a_store, NAME, run)
+    assert weights(a_store) == (run / "candidate" / "model.safetensors").read_bytes() != before
+    assert version.card.version == "0.1.1"
+    assert load_bundle(a_store.find(NAME)).card.history[-1]["learned_from"] == ["a", "b"]
+    rollback(a_store, NAME)
+    assert weights(a_store) == before
+    assert [v.in_use for v in history(a_store, NAME)] == [True, False]
+
+
+def test_every_version_stays_and_each_knows_its_parent(a_store, tmp_path):
+    for seed in (1, 2, 3):
+        adopt(a_store, NAME, a_run(a_store, tmp_path / f"run{seed}", seed))
+    versions = history(a_store, NAME)
+    assert [v.card.version for v in versions] == ["0.1.0", "0.1.1", "0.1.2", "0.1.3"]
+    for older, newer in pairwise(versions):
+        assert newer.card.parent == older.card.sha256
+    for wanted in ("0.1.2", "0.1.1", "0.1.0"):
+        assert rollback(a_store, NAME).card.version == wanted
+    with pytest.raises(BadInput, match="There is no version of abdomen-ct-mr before the one"):
+        rollback(a_store, NAME)
+
+
+def test_after_a_rollback_another_line_may_begin(a_store, tmp_path):
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "one", 1))
+    rollback(a_store, NAME)
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "two", 2))
+    assert len(history(a_store, NAME)) == 3
+    assert rollback(a_store, NAME).name == "base"
+
+
+@pytest.mark.parametrize("verdict", ["keep", "insufficient"])
+def test_a_verdict_against_it_needs_a_reason_that_is_kept(a_store, tmp_path, verdict):
+    run = a_run(a_store, tmp_path / "run", verdict=verdict, reason="The new model is worse.")
+    with pytest.raises(BadInput, match=r"does not speak for the new model \(The new model is wor"):
+        adopt(a_store, NAME, run)
+    with pytest.raises(BadInput, match="Give a reason"):
+        adopt(a_store, NAME, run, overrule="   ")
+    version = adopt(a_store, NAME, run, overrule="only the liver matters here")
+    assert version.card.history[-1]["overruled_because"] == "only the liver matters here"
+
+
+def test_a_verdict_about_other_weights_is_refused(a_store, tmp_path):
+    run = a_run(a_store, tmp_path / "run")
+    made = save_bundle(tiny_state(tiny_card(), 9), tiny_card(), run / "candidate", replace=True)
+    assert made.sha256
+    with pytest.raises(BadInput, match="does not belong to its candidate"):
+        adopt(a_store, NAME, run)
+
+
+def test_a_candidate_of_an_older_version_is_refused(a_store, tmp_path):
+    old = a_run(a_store, tmp_path / "old", 1)
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "new", 2))
+    with pytest.raises(BadInput, match="was made from another version of abdomen-ct-mr than the"):
+        adopt(a_store, NAME, old)
+
+
+def test_a_folder_without_a_verdict_is_refused(a_store, tmp_path):
+    with pytest.raises(BadInput, match="holds no finished fine-tuning"):
+        adopt(a_store, NAME, tmp_path)
+
+
+def test_a_line_that_leads_elsewhere_is_refused(a_store, tmp_path):
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "run"))
+    line = a_store.user / ".versions" / NAME / "line.json"
+    line.write_text(json.dumps({"versions": ["base", "../../../etc"], "in_use": 1}))
+    with pytest.raises(BadInput, match="is damaged"):
+        a_store.find(NAME)
+
+
+SWITCHING = """
+import sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+sys.path.insert(0, sys.argv[2])
+from test_versions import NAME, Store, a_run, adopt, rollback
+root = Path(sys.argv[1])
+store = Store(shipped=root / "shipped", user=root / "user")
+print("ready", flush=True)
+for k in range(10_000):
+    adopt(store, NAME, a_run(store, root / "run", seed=k % 5 + 1))
+    if k % 2:
+        rollback(store, NAME)
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_any_moment_a_model_still_loads(a_store, tmp_path, seed):
+    words = [sys.executable, "-c", SWITCHING, str(tmp_path), str(Path(__file__).parent)]
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    program = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=path)
+    assert program.stdout.readline() == "ready\n"
+    chance = torch.rand(1, generator=torch.Generator().manual_seed(seed)).item()
+    time.sleep(0.05 + 0.5 * chance)
+    program.send_signal(signal.SIGKILL)
+    program.communicate()
+    assert load_bundle(a_store.find(NAME)).card.name == NAME
+    assert sum(version.in_use for version in history(a_store, NAME)) == 1

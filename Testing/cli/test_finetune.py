@@ -1,0 +1,78 @@
+"""From the queue to an adopted model and back, by the commands alone."""
+
+import json
+
+import pytest
+import torch
+from cmcseg.bundle import store as stores
+from cmcseg.bundle.store import Store
+from cmcseg.cli import main
+from cmcseg.learn import finetune, rehearsal
+from tiny import tiny_bundle, tiny_pairs
+
+NAME = "abdomen-ct-mr"
+
+
+@pytest.fixture
+def a_clinic(tmp_path, monkeypatch):
+    """A tiny shipped model, an empty user folder, and a queue of two corrected pairs."""
+    torch.set_num_threads(1)
+    tiny_bundle(tmp_path / "shipped" / NAME)
+    store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
+    monkeypatch.setattr(stores, "default_store", lambda: store)
+    monkeypatch.setattr(rehearsal, "phantom_task", lambda card: "")  # noqa: ARG005
+    monkeypatch.setattr(finetune, "implausible", lambda *_: "")
+    for case in tiny_pairs(tmp_path, 2):
+        files = [f"{key}={tmp_path / case[key]}" for key in case if key != "id"]
+        place = ["--queue", str(tmp_path / "queue"), "--id", case["id"], "--model", NAME]
+        main(["queue", "add", *place, *files])
+    return store
+
+
+def run(capsys, *words):
+    capsys.readouterr()
+    main([*map(str, words)])
+    return capsys.readouterr().out
+
+
+def fine_tune(capsys, tmp_path):
+    words = ["--model", NAME, "--queue", tmp_path / "queue", "--out", tmp_path / "run"]
+    return json.loads(run(capsys, "finetune", *words, "--minutes", "0.01", "--json"))
+
+
+def test_a_fine_tuned_model_is_adopted_only_with_a_reason_and_rolls_back(
+    a_clinic, capsys, tmp_path
+):
+    before = (a_clinic.find(NAME) / "model.safetensors").read_bytes()
+    verdict = fine_tune(capsys, tmp_path)
+    assert verdict["verdict"] in ("keep", "insufficient")  # one pair is no evidence
+    with pytest.raises(SystemExit) as stop:
+        main(["models", "adopt", NAME, str(tmp_path / "run")])
+    assert stop.value.code == 2
+    assert "Give a reason with --overrule" in capsys.readouterr().err
+    adopted = run(
+        capsys, "models", "adopt", NAME, tmp_path / "run", "--overrule", "a trial", "--json"
+    )
+    assert json.loads(adopted)["change"]["overruled_because"] == "a trial"
+    versions = json.loads(run(capsys, "models", "history", NAME, "--json"))
+    assert [v["in_use"] for v in versions] == [False, True]
+    run(capsys, "models", "rollback", NAME)
+    assert (a_clinic.find(NAME) / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.usefixtures("a_clinic")
+def test_an_empty_queue_has_nothing_to_teach(capsys, tmp_path):
+    words = ["--model", NAME, "--queue", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as stop:
+        main(["finetune", *words])
+    assert stop.value.code == 2
+    assert "There is no corrected pair to learn from; accept one first." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("a_clinic")
+def test_no_time_is_refused(capsys, tmp_path):
+    words = ["--model", NAME, "--queue", str(tmp_path / "queue"), "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as stop:
+        main(["finetune", *words, "--minutes", "0"])
+    assert stop.value.code == 2
+    assert "0.0 minutes are no time to learn" in capsys.readouterr().err
