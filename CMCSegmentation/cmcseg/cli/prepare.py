@@ -1,11 +1,14 @@
 """``cmcseg prepare``: a cohort's files into a cache."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from tyro.conf import Positional
 
 from cmcseg.cli.screen import SCREEN, bar
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,17 +16,40 @@ class Prepare:
     """Read a cohort once into a cache that training starts from."""
 
     cohort: Positional[Path]
-    """A JSON datalist with a key per role; 'task' names the task."""
+    """A JSON datalist with a key per role; 'task' names the task, or the file of a card."""
     out: Path
     """The cache's folder; it must not exist."""
 
     def run(self) -> None:
         """Read, normalise, resample, write."""
-        from cmcseg.bundle.store import task_card
         from cmcseg.data.cohort import read_cohort, read_datalist
         from cmcseg.data.prepare import prepare
 
-        card = task_card(str(read_datalist(self.cohort).get("task", "")))
+        cohort, out = self.cohort.expanduser(), self.out.expanduser()
+        card = _card(read_datalist(cohort), cohort)
         with bar() as report:
-            cache = prepare(read_cohort(self.cohort, card), card, self.out, report)
-        SCREEN.print(f"{len(cache.scans)} scans in {self.out}", soft_wrap=True)
+            cache = prepare(read_cohort(cohort, card), card, out, report)
+        SCREEN.print(f"{len(cache.scans)} scans in {out}", soft_wrap=True)
+
+
+def _card(content: dict, cohort: Path) -> ModelCard:
+    """The card that ``task`` names; a path to one is relative to the cohort's file."""
+    from cmcseg.bundle.store import task_card, task_names
+
+    task = content.get("task", "")
+    if not task or not isinstance(task, str):
+        names = ", ".join(task_names())
+        raise BadInput(
+            f"The cohort {cohort} does not name its task; add "
+            f'"task": one of {names}, or the file of a card.'
+        )
+    if not task.endswith(".json"):
+        return task_card(task)
+    path = cohort.parent / task
+    try:
+        return ModelCard.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise BadInput(f"The card {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, AttributeError, BadInput) as error:
+        reason = str(error).rstrip(".")
+        raise BadInput(f"The card {path} cannot be used: {reason}.") from error

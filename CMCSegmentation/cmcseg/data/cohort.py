@@ -11,6 +11,7 @@ Paths are relative to the file. A role without ``_labels`` or ``_scribbles`` is 
 """
 
 import json
+import re
 from pathlib import Path
 
 from cmcseg.core.card import ModelCard
@@ -36,9 +37,9 @@ def read_cohort(path: Path, card: ModelCard) -> Cohort:
             name=str(content.get("name", path.stem)),
             roles=card.roles,
             table=card.table,
-            train=_pairs(content.get("training", []), path.parent, card),
-            validation=_pairs(content.get("validation", []), path.parent, card),
-            unannotated=int(content.get("unannotated", 255)),
+            train=_pairs(content, "training", path, card),
+            validation=_pairs(content, "validation", path, card),
+            unannotated=_unannotated(content, path),
         )
     except ValueError as error:
         raise BadInput(f"{path.name}: {error}") from error
@@ -59,12 +60,27 @@ def read_datalist(path: Path) -> dict:
     return content
 
 
-def _pairs(entries: list[dict], root: Path, card: ModelCard) -> tuple[Pair, ...]:
-    return tuple(_pair(entry, number, root, card) for number, entry in enumerate(entries))
+def _pairs(content: dict, key: str, path: Path, card: ModelCard) -> tuple[Pair, ...]:
+    entries = content.get(key, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadInput(f"{path.name}: {key!r} must be a list of objects, one per case.")
+    return tuple(
+        _pair(entry, f"{key}_{number:03d}", path.parent, card)
+        for number, entry in enumerate(entries)
+    )
 
 
-def _pair(entry: dict, number: int, root: Path, card: ModelCard) -> Pair:
-    name = str(entry.get("id", f"case_{number:03d}"))
+def _unannotated(content: dict, path: Path) -> int:
+    value = content.get("unannotated", 255)
+    if not isinstance(value, int) or not 0 <= value <= 255:
+        raise BadInput(f"{path.name}: 'unannotated' is {value!r}, not a number from 0 to 255.")
+    return value
+
+
+def _pair(entry: dict, default: str, root: Path, card: ModelCard) -> Pair:
+    name = str(entry.get("id", default))
+    if not re.fullmatch(r"[^/\\:\x00]+", name) or name.startswith("."):
+        raise BadInput(f"The case id {name!r} cannot be part of a file's name; rename the case.")
     known = {"id", *card.roles, *(f"{r}_{s}" for r in card.roles for s in _SUFFIXES)}
     if strange := sorted(set(entry) - known):
         raise BadInput(
@@ -76,6 +92,8 @@ def _pair(entry: dict, number: int, root: Path, card: ModelCard) -> Pair:
     scans = {}
     for role in card.roles:
         if role not in entry:
+            if lost := sorted(key for key in entry if key.startswith(f"{role}_")):
+                raise BadInput(f"Case {name} has {lost[0]!r} but no {role!r} to go with it.")
             continue
         organs = tuple(entry.get(f"{role}_organs", ()))
         if strange := set(organs) - names:
@@ -90,10 +108,12 @@ def _pair(entry: dict, number: int, root: Path, card: ModelCard) -> Pair:
     return Pair(id=name, scans=scans)
 
 
-def _existing(root: Path, value: str | None, case: str) -> Path | None:
+def _existing(root: Path, value: object, case: str) -> Path | None:
     if value is None:
         return None
-    path = root / value
+    if not isinstance(value, str) or not value:
+        raise BadInput(f"Case {case} gives {value!r} where the path of a file was wanted.")
+    path = root / Path(value).expanduser()
     if not path.exists():
         raise BadInput(f"Case {case} points to {path}, which does not exist.")
     return path

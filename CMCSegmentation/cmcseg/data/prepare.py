@@ -31,12 +31,16 @@ def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = igno
     The folder appears only when all is done.
 
     Raises:
-        BadInput: when a scan cannot be used (the case is named) or the folder exists.
+        BadInput: when a scan cannot be used (the case is named), the folder exists or cannot be
+            written.
     """
     if folder.exists():
         raise BadInput(f"The cache {folder} exists already; give another folder or remove it.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise BadInput(f"The cache {folder} cannot be written: {error.strerror}.") from error
     try:
         rows = []
         total = len(cohort.train) + len(cohort.validation)
@@ -47,6 +51,8 @@ def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = igno
         index = {"format": 1, "cohort": cohort.name, "card": card.to_dict(), "scans": rows}
         (draft / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
         draft.rename(folder)
+    except OSError as error:
+        raise BadInput(f"The cache {folder} cannot be written: {error.strerror}.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     report(Progress(stage="prepared", done=total, total=total))
