@@ -18,13 +18,17 @@ class Train:
     cache: Path
     """Made by 'cmcseg prepare'."""
     out: Path
-    """Folder of the run: checkpoint, losses.csv, scores.csv, and model/ at the end."""
+    """Folder of the run: checkpoint, losses.csv, scores.csv, curves.png, and model/ at the end."""
     steps: int = 2000
     """Weight updates in all."""
     seed: int = 0
     """Decides initial weights, crops and augmentation."""
     labelled: float = 1.0
     """Share of the training scans whose labels are used."""
+    minutes: float | None = None
+    """Time to train for; the learning rate then falls with the time."""
+    init: str | None = None
+    """Name or folder of a model to start from; random weights when left out."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 
@@ -34,6 +38,7 @@ class Train:
         from cmcseg.core.settings import TrainSettings
         from cmcseg.data.cache import open_cache
         from cmcseg.learn.loop import fit
+        from cmcseg.report.training_plot import draw_curves
 
         if self.recipe != "supervised":
             raise BadInput(f"The recipe {self.recipe!r} is not known; there is supervised.")
@@ -42,10 +47,25 @@ class Train:
             steps=self.steps,
             seed=self.seed,
             labelled=self.labelled,
+            minutes=self.minutes,
             device=self.device,
         )
         cache = open_cache(self.cache)
         with bar() as report:
-            state = fit(cache, settings, self.out, report=report)
+            state = fit(
+                cache,
+                settings,
+                self.out,
+                initial=_weights(self.init),
+                report=report,
+                checked=draw_curves,
+            )
         save_bundle(state.average, cache.card, self.out / "model", replace=True)
         SCREEN.print(f"Model: {self.out / 'model'}", soft_wrap=True)
+
+
+def _weights(model: str | None) -> dict | None:
+    from cmcseg.bundle.load import load_bundle
+    from cmcseg.bundle.store import default_store
+
+    return None if model is None else load_bundle(default_store().find(model)).network.state_dict()

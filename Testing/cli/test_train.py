@@ -1,0 +1,77 @@
+"""``cmcseg train``: a cache into a model."""
+
+import json
+
+import pytest
+import torch
+from cmcseg.bundle.load import load_bundle
+from cmcseg.cli import main
+from tiny import tiny_bundle, tiny_card, tiny_pairs
+
+
+@pytest.fixture
+def a_cohort(tmp_path):
+    """Three cases for a tiny network of the user's own; one scan without labels, one with marks."""
+    torch.set_num_threads(1)
+    cases = tiny_pairs(tmp_path, 3)
+    del cases[0]["mr_labels"]
+    cases[1]["mr_scribbles"] = cases[1].pop("mr_labels")
+    (tmp_path / "own.json").write_text(json.dumps(tiny_card().to_dict()))
+    path = tmp_path / "cohort.json"
+    content = {"task": "own.json", "training": cases[:2], "validation": cases[2:]}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def refused(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        main([*map(str, words)])
+    assert stop.value.code == 2
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_cohort_becomes_a_cache_and_a_cache_a_model(a_cohort, tmp_path, capsys):
+    main(["prepare", str(a_cohort), "--out", str(tmp_path / "cache")])
+    assert "6 scans" in capsys.readouterr().out
+    run = tmp_path / "run"
+    words = ["--cache", str(tmp_path / "cache"), "--out", str(run), "--steps", "3"]
+    main(["train", "supervised", *words])
+    assert load_bundle(run / "model").card.table == tiny_card().table
+    assert {p.name for p in run.iterdir()} >= {"losses.csv", "scores.csv", "curves.png"}
+    assert len((run / "losses.csv").read_text().splitlines()) == 4
+
+
+def test_a_model_can_be_where_training_starts(a_cohort, tmp_path, capsys):
+    main(["prepare", str(a_cohort), "--out", str(tmp_path / "cache")])
+    start = tiny_bundle(tmp_path / "start")
+    words = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "run"), "--steps", "1"]
+    main(["train", "supervised", *words, "--init", str(start)])
+    capsys.readouterr()
+    before, after = (load_bundle(p).network for p in (start, tmp_path / "run" / "model"))
+    gaps = [
+        float((a - b).detach().abs().max())
+        for a, b in zip(before.parameters(), after.parameters(), strict=True)
+    ]
+    assert max(gaps) < 0.01  # one step away from where it started
+
+
+def test_a_cohort_of_one_modality_is_refused_in_words(a_cohort, tmp_path, capsys):
+    cases = json.loads(a_cohort.read_text())
+    for case in cases["training"]:
+        for key in [key for key in case if key.startswith("mr")]:
+            del case[key]
+    a_cohort.write_text(json.dumps(cases))
+    main(["prepare", str(a_cohort), "--out", str(tmp_path / "cache")])
+    words = ["--cache", tmp_path / "cache", "--out", tmp_path / "run", "--steps", "2"]
+    told = refused(capsys, "train", "supervised", *words)
+    assert "has no labelled mr scan to train on; add some to 'training'" in told
+
+
+def test_a_folder_that_is_no_cache_is_refused(tmp_path, capsys):
+    told = refused(capsys, "train", "supervised", "--cache", tmp_path, "--out", tmp_path / "run")
+    assert told.endswith("is not a prepared cache; make one with 'cmcseg prepare'.")
+
+
+def test_an_unknown_recipe_is_refused(tmp_path, capsys):
+    told = refused(capsys, "train", "magic", "--cache", tmp_path, "--out", tmp_path / "run")
+    assert told.startswith("The recipe 'magic' is not known")
