@@ -35,12 +35,12 @@ def queue_list(request: Message, warm: Warm, report: Report) -> Message:  # noqa
     learned: set[str] = set()
     if name := request.values.get("model"):
         for record in warm.store.card(name).history:
-            learned.update(record.get("entries", ()))
+            learned.update(record.get("learned_from", ()))
     return Message(
         verb="queue-list",
         values={
             "entries": [_row(entry) for entry in entries],
-            "new": sum(entry.id not in learned for entry in entries),
+            "new": sum(learned.isdisjoint((entry.id, entry.pair)) for entry in entries),
         },
     )
 

@@ -10,6 +10,7 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.wire import Message, prediction_from_message, prediction_to_message
+from cmcseg.work.learn_verbs import adopt_run, finetune, roll_back, versions
 from cmcseg.work.pace import Pace
 from cmcseg.work.queue_verbs import queue_add, queue_list
 from cmcseg.work.warm import Warm
@@ -109,4 +110,8 @@ VERBS: dict[str, Verb] = {
     "report": report_page,
     "queue-add": queue_add,
     "queue-list": queue_list,
+    "finetune": finetune,
+    "adopt": adopt_run,
+    "rollback": roll_back,
+    "history": versions,
 }
