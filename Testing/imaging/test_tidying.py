@@ -1,0 +1,145 @@
+"""Intensities, pieces and holes, and scans that do not look like their role."""
+
+import numpy as np
+import pytest
+from cmcseg.bundle.store import task_card
+from cmcseg.core.card import CleaningRule, InputSpec
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.volume import Volume
+from cmcseg.imaging.components import clean, filled, largest_piece
+from cmcseg.imaging.intensity import CLIP, normalise
+from cmcseg.imaging.plausible import role_warnings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+GRID = Grid(shape=(10, 10, 10), affine=np.eye(4))
+ABDOMEN = task_card("abdomen")
+MASKS = arrays(np.bool_, st.tuples(*[st.integers(1, 6)] * 3))
+FACES = [v for v in np.ndindex(3, 3, 3) if sum(abs(x - 1) for x in v) == 1]
+
+
+def volume(array, **facts):
+    return Volume(
+        array=np.asarray(array), grid=Grid(shape=array.shape, affine=np.eye(4)), facts=facts
+    )
+
+
+def slow_piece(mask, seed):
+    """All voxels that a walk over faces reaches."""
+    reached, edge = {seed}, [seed]
+    while edge:
+        place = edge.pop()
+        for step in FACES:
+            other = tuple(p + s - 1 for p, s in zip(place, step, strict=True))
+            inside = all(0 <= o < n for o, n in zip(other, mask.shape, strict=True))
+            if inside and mask[other] and other not in reached:
+                reached.add(other)
+                edge.append(other)
+    return reached
+
+
+@given(MASKS)
+@settings(max_examples=60, deadline=None)
+def test_the_largest_piece_is_what_a_walk_over_faces_reaches(mask):
+    found = largest_piece(mask)
+    pieces = [slow_piece(mask, tuple(place)) for place in np.argwhere(mask).tolist()]
+    places = set(map(tuple, np.argwhere(found).tolist()))
+    assert len(places) == max(map(len, pieces), default=0)
+    assert not places or places in pieces
+
+
+@given(MASKS)
+@settings(max_examples=60, deadline=None)
+def test_what_is_filled_cannot_be_reached_from_outside(mask):
+    air = np.pad(~mask, 1, constant_values=True)
+    outside = np.zeros_like(air)
+    outside[tuple(np.array(sorted(slow_piece(air, (0, 0, 0)))).T)] = True
+    assert np.array_equal(filled(mask), ~outside[1:-1, 1:-1, 1:-1])
+
+
+def test_cleaning_touches_only_what_the_card_names():
+    array = np.zeros(GRID.shape, np.uint8)
+    array[0:5, 0:5, 0:5] = 1
+    array[2, 2, 2] = 0  # a hole in the liver
+    array[9, 9, 9] = 1  # a stray piece of it
+    array[7:9, 0:2, 0:2] = 4
+    array[7:9, 8:10, 0:2] = 4  # a second piece of spleen, of which the rule says nothing
+    there = LabelMap(array=array, grid=GRID, table=ABDOMEN.table)
+    found = clean(there, CleaningRule(largest=("liver",), fill_holes=("liver",))).array
+    assert found[2, 2, 2] == 1
+    assert found[9, 9, 9] == 0
+    assert np.array_equal(found == 4, array == 4)
+    assert there.array[9, 9, 9] == 1  # the given map is as it was
+
+
+def test_a_filled_hole_takes_nothing_from_another_organ():
+    array = np.zeros(GRID.shape, np.uint8)
+    array[2:8, 2:8, 2:8] = 1
+    array[4:6, 4:6, 4:6] = 2
+    rule = CleaningRule(largest=(), fill_holes=("liver",))
+    there = LabelMap(array=array, grid=GRID, table=ABDOMEN.table)
+    assert np.array_equal(clean(there, rule).array, array)
+
+
+CT = InputSpec(role="ct", title="CT", modality="CT", intensity="window", window=(-160.0, 240.0))
+MR = InputSpec(role="mr", title="MR", modality="MR", intensity="standardise")
+
+
+def test_a_window_maps_its_ends_to_minus_one_and_one():
+    array = np.array([-1000, -160, 40, 240, 3000], np.int16).reshape(5, 1, 1)
+    found = normalise(volume(array), CT).ravel()
+    np.testing.assert_allclose(found, [-1, -1, 0, 1, 1], atol=1e-6)
+    assert found.dtype == np.float32
+
+
+@given(st.floats(0.01, 50), st.floats(-200, 900), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_a_standardised_scan_forgets_its_scale_and_offset(gain, offset, seed):
+    array = np.random.default_rng(seed).gamma(2.0, 50.0, (12, 12, 6))
+    first = normalise(volume(array.astype(np.float32)), MR)
+    again = normalise(volume((gain * array + offset).astype(np.float32)), MR)
+    np.testing.assert_allclose(first, again, atol=0.02)
+    assert CLIP[0] <= first.min()
+    assert first.max() <= CLIP[1]
+
+
+@pytest.mark.parametrize("margin", [2, 12])
+def test_the_share_of_air_in_the_view_changes_little(margin):
+    body = np.random.default_rng(0).normal(400, 60, (20, 20, 20)).astype(np.float32)
+
+    def seen(air):
+        noise = np.random.default_rng(1).normal(0, 2, [20 + 2 * air] * 3).astype(np.float32)
+        inner = (slice(air, air + 20),) * 3
+        return normalise(volume(np.pad(body, air) + noise), MR)[inner]
+
+    found, expected = seen(margin), seen(5)
+    assert found.mean() == pytest.approx(expected.mean(), abs=0.02)
+    assert found.std() == pytest.approx(expected.std(), abs=0.02)
+
+
+def a_ct(**facts):
+    return volume(np.random.default_rng(0).integers(-1000, 300, (8, 8, 8)), **facts)
+
+
+def an_mr(**facts):
+    return volume(np.random.default_rng(0).integers(0, 900, (8, 8, 8)), **facts)
+
+
+def test_scans_that_look_like_their_roles_raise_no_doubt():
+    assert role_warnings({"ct": a_ct(modality="CT"), "mr": an_mr(modality="MR")}, ABDOMEN) == []
+
+
+@pytest.mark.parametrize(
+    ("scans", "words"),
+    [
+        ({"ct": an_mr()}, "The scan given as CT has hardly any negative values, as CT has for fat"),
+        ({"mr": a_ct()}, "The scan given as MR has many strongly negative values, as CT has"),
+        ({"ct": a_ct(modality="MR")}, "The scan given as CT says it is MR."),
+    ],
+)
+def test_scans_that_do_not_look_like_their_roles_are_doubted(scans, words):
+    (sentence,) = role_warnings(scans, ABDOMEN)
+    assert sentence.startswith(words)
+    assert sentence.endswith("Are the roles swapped?")
