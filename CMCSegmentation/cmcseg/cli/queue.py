@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from rich.table import Table
+from rich.table import Column, Table
 from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.screen import SCREEN
@@ -84,10 +84,12 @@ class List:
         if self.json:
             print(json.dumps([entry.to_dict() for entry in entries], indent=1))
             return
-        show = Table("entry", "part", "when", "who", "scans", "model")
+        # An id is there to be copied: it is folded rather than cut.
+        entry = Column("entry", overflow="fold", min_width=19)
+        show = Table(entry, "part", "when", "who", "scans", "model")
         for e in entries:
             model = f"{e.model} {e.version}".strip()
-            show.add_row(e.id, e.part, e.at[:16], e.who, ", ".join(e.scans), model)
+            show.add_row(e.id, e.part, e.at[:10], e.who, ", ".join(e.scans), model)
         SCREEN.print(show)
 
 
