@@ -92,6 +92,25 @@ def test_specks_are_left_out():
     assert find_places(prediction(spot(at("liver", (0, 0, 0)), 2.2))) == ()
 
 
+def test_a_region_too_large_for_one_stop_is_cut_down_to_its_peaks():
+    wide = spot(at("liver", (0, 0, 0)), 24, 0.45)
+    doubt = np.maximum(wide, spot(at("liver", (0, 0, 0.6)), 7, 0.9))
+    doubt = np.maximum(doubt, spot(at("liver", (0, 0, -0.6)), 7, 0.8))
+    places = find_places(prediction(doubt))
+    assert [place.position for place in places] == ["upper part", "lower part"]
+    assert max(place.ml for place in places) < 5
+
+
+def test_a_region_that_is_equally_doubtful_everywhere_stays_whole():
+    (place,) = find_places(prediction(spot(at("liver", (0, 0, 0)), 24, 0.45)))
+    assert place.ml > 40
+
+
+def test_doubt_outside_the_organs_comes_after_that_inside():
+    doubt = np.maximum(spot((-5, -48, -55), 9), spot(at("left kidney", (0, 0, 0)), 7))
+    assert [place.organ for place in find_places(prediction(doubt))] == ["left kidney", ""]
+
+
 def test_pooling_agrees_with_the_obvious_way():
     array = np.random.default_rng(0).random((7, 5, 6)).astype(np.float32)
     steps = (3, 2, 4)

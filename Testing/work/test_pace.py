@@ -58,5 +58,15 @@ def test_a_stage_that_starts_again_does_not_take_the_bar_back():
     assert fractions[-1] == fractions[-2]
 
 
+def test_scans_looked_at_one_after_the_other_are_counted_together():
+    run = [
+        ("segmenting the CT", 1, 2, 3),
+        ("finishing the CT", 0, 2, 3),
+        ("segmenting the MR", 2, 2, 6),
+        ("finishing the MR", 1, 2, 6),
+    ]
+    assert [p.fraction for p in told(run)] == pytest.approx([0.6, 0.6, 0.9, 0.95])
+
+
 def test_the_guess_is_of_a_whole():
     assert sum(FIRST_GUESS.values()) == pytest.approx(1)

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -163,11 +163,18 @@ def _apart(alignment: Alignment | None) -> list[str]:
 def _naming(
     report: Report, group: dict[str, Volume], volumes: dict[str, Volume], card: ModelCard
 ) -> Report:
-    """Says which scan it is when scans are looked at one after the other."""
+    """Says which scan it is, and counts all of them, when they are looked at one by one."""
     if len(group) == len(volumes):
         return report
     titles = " and ".join(card.input(role).title for role in group)
-    return lambda p: report(replace(p, stage=f"{p.stage} the {titles}"))
+    before = list(volumes).index(next(iter(group)))
+    return lambda p: report(
+        Progress(
+            stage=f"{p.stage} the {titles}",
+            done=before + len(group) * p.fraction,
+            total=len(volumes),
+        )
+    )
 
 
 def _to_working_world(

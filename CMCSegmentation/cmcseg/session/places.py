@@ -16,7 +16,9 @@ from cmcseg.core.prediction import Prediction
 
 BLOCK_MM = 6.0  # edge of a block; about what a person sees as one spot
 DOUBTFUL = 0.3  # of 1; two equally likely organs out of four and background reach 0.43
-LEAST_ML = 0.5  # smaller regions are not worth a stop
+STEP = 0.1  # by which the limit rises inside a region that is too large to be one stop
+LEAST_ML, LARGEST_ML = 0.5, 40.0  # of one stop; what is smaller is not worth one
+OUTSIDE = 0.25  # weight of doubt far from every organ, which seldom matters
 MOST = 20  # stops of one review
 SAME_MM = 15.0  # two stops nearer than this, one in each scan, are one
 NEAR_MM = 25.0  # background no further than this from an organ is told as that organ's
@@ -54,7 +56,7 @@ class Place:
 def find_places(prediction: Prediction) -> tuple[Place, ...]:
     """The regions worth a look in every scan of a prediction, the largest sum of doubt first."""
     found = [place for role in prediction.labels for place in _of_scan(prediction, role)]
-    found.sort(key=lambda place: -place.ml * place.doubt)
+    found.sort(key=lambda place: -place.ml * place.doubt * (1 if place.organ else OUTSIDE))
     kept: list[Place] = []
     for place in found:
         if not any(_is_same(place, other) for other in kept):
@@ -74,7 +76,7 @@ def _of_scan(prediction: Prediction, role: str) -> Iterator[Place]:
         if (labels.array == label.value).any()
     }
     block_ml = labels.grid.voxel_ml * float(np.prod(steps))
-    for region in regions(blocks > DOUBTFUL):
+    for region in stops(blocks, LARGEST_ML / block_ml):
         cells = tuple(region.T)
         ml = len(region) * block_ml
         if ml < LEAST_ML:
@@ -106,6 +108,21 @@ def pooled(array: np.ndarray, steps: tuple[int, int, int]) -> np.ndarray:
         plane = np.add.reduceat(array[i].astype(np.float32), edges[1], axis=0)
         out[i // steps[0]] += np.add.reduceat(plane, edges[2], axis=1)
     return out / (counts[0][:, None, None] * counts[1][None, :, None] * counts[2][None, None, :])
+
+
+def stops(blocks: np.ndarray, largest: float, limit: float = DOUBTFUL) -> list[np.ndarray]:
+    """Regions above a limit; one of more than ``largest`` blocks is cut down to its peaks.
+
+    Inside it the limit rises step by step until the parts are small enough, or all of it is equally
+    doubtful. Each is ``(n, 3)`` indices.
+    """
+    found = []
+    for region in regions(blocks > limit):
+        within = np.zeros_like(blocks)
+        within[tuple(region.T)] = blocks[tuple(region.T)]
+        peaks = stops(within, largest, limit + STEP) if len(region) > largest else []
+        found += peaks or [region]
+    return found
 
 
 def regions(mask: np.ndarray) -> list[np.ndarray]:

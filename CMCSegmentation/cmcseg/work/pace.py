@@ -30,22 +30,23 @@ class Pace:
         total = sum(shares.values())
         self._shares = {name: share / total for name, share in shares.items()}
         self._report, self._clock = report, clock
-        self._began, self._fraction = clock(), 0.0
+        self._began = clock()
+        self._done = dict.fromkeys(FIRST_GUESS, 0.0)  # a bar never goes back
 
     def __call__(self, progress: Progress) -> None:
         """Take a stage's progress."""
         stage = _stage(progress.stage)
-        names = list(FIRST_GUESS)
-        before = sum(self._shares[name] for name in names[: names.index(stage)])
-        done = before + self._shares[stage] * progress.fraction
-        self._fraction = min(1.0, max(self._fraction, done))  # a bar never goes back
+        if stage != "align":
+            self._done["align"] = self._done["resample"] = 1.0
+        self._done[stage] = max(self._done[stage], progress.fraction)
+        fraction = min(1.0, sum(self._shares[name] * done for name, done in self._done.items()))
         left = None
-        if self._fraction >= TELLING:
-            left = (self._clock() - self._began) * (1 / self._fraction - 1)
+        if fraction >= TELLING:
+            left = (self._clock() - self._began) * (1 / fraction - 1)
         self._report(
             Progress(
                 stage=progress.stage,
-                done=self._fraction,
+                done=fraction,
                 total=1.0,
                 seconds_left=left,
                 measures=progress.measures,
