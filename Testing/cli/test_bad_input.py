@@ -12,6 +12,8 @@ import nibabel
 import numpy as np
 import pytest
 from cmcseg.cli import main
+from cmcseg.cli.screen import new_folder
+from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
 from cmcseg.imaging import files
@@ -217,14 +219,62 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, a_model, capsys, monke
 
 
 def test_results_are_renewed_and_foreign_files_stay(tmp_path, a_model, capsys):
-    ct, out = a_scan(tmp_path / "ct.nii.gz"), tmp_path / "out"
-    out.mkdir()
+    ct, mr = a_scan(tmp_path / "ct.nii.gz"), a_scan(tmp_path / "mr.nii.gz", 3.0, low=0)
+    out = tmp_path / "out"
+    segment(a_model, f"ct={ct}", f"mr={mr}", "--out", out)
     (out / "notes.txt").write_text("mine")
-    (out / "prediction.json").write_text("old")
     segment(a_model, f"ct={ct}", "--out", out)
     capsys.readouterr()
-    assert (out / "notes.txt").read_text() == "mine"
-    assert json.loads((out / "prediction.json").read_text())["model"] == "abdomen-ct-mr"
+    assert list(json.loads((out / "prediction.json").read_text())["scans"]) == ["ct"]
+    # The MR's results went with the run they belonged to.
+    assert {p.name for p in out.iterdir()} == {
+        "ct_labels.nii.gz",
+        "ct.seg.nrrd",
+        "ct_doubt.nii.gz",
+        "prediction.json",
+        "report.html",
+        "notes.txt",
+    }
+    assert {p.name for p in tmp_path.iterdir()} == {"model", "ct.nii.gz", "mr.nii.gz", "out"}
+
+
+def test_a_label_map_of_ones_own_is_never_overwritten(tmp_path, a_model, capsys):
+    ct, own = a_scan(tmp_path / "ct.nii.gz"), tmp_path / "ct_labels.nii.gz"
+    own.write_text("drawn by hand")
+    told = refused(capsys, lambda: segment(a_model, f"ct={ct}", "--out", tmp_path))
+    assert told.endswith(
+        "holds ct_labels.nii.gz, which is not from an earlier run; give another folder."
+    )
+    assert own.read_text() == "drawn by hand"
+
+
+def test_results_are_exchanged_whole_or_not_at_all(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("a", "b", "foreign"):
+        (out / name).write_text("old")
+    rename, calls = Path.rename, []
+
+    def failing(path, target):
+        calls.append(path)
+        if len(calls) == 4:  # after both old files and the first new one were moved
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, target)
+
+    def renewed():
+        with new_folder(out, ("a", "b")) as draft:
+            (draft / "a").write_text("new")
+            (draft / "c").write_text("new")
+            monkeypatch.setattr(Path, "rename", failing)
+
+    with pytest.raises(BadInput, match="cannot be written: Input/output error"):
+        renewed()
+    assert {p.name: p.read_text() for p in out.iterdir()} == {
+        "a": "old",
+        "b": "old",
+        "foreign": "old",
+    }
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 # Models

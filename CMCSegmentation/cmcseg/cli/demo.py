@@ -25,7 +25,8 @@ class Demo:
         from cmcseg.learn.scores import dice
 
         table = task_card("abdomen").table
-        pair, result = self.folder / "pair", self.folder / "result"
+        folder = self.folder.expanduser()
+        pair, result = folder / "pair", folder / "result"
         Sample(folder=pair, seed=1, shift=8.0).run()
         scans = (f"ct={pair / 'ct.nii.gz'}", f"mr={pair / 'mr.nii.gz'}")
         Segment(scans=scans, model="abdomen-ct-mr", out=result).run()

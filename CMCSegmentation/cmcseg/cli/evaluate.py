@@ -44,7 +44,7 @@ class Evaluate:
 
         settings = checked(SegmentSettings, align=self.align, device=self.device)
         bundle = load_bundle(default_store().find(self.model))
-        cohort = read_cohort(self.cohort, bundle.card)
+        cohort = read_cohort(self.cohort.expanduser(), bundle.card)
         pairs = [p for p in cohort.validation if any(s.labels for s in p.scans.values())]
         if not pairs:
             raise BadInput(f"The cohort {self.cohort} has no labelled validation case.")

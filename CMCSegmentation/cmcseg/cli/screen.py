@@ -34,22 +34,52 @@ def checked(settings: type[T], **values: object) -> T:
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A draft whose files move into ``folder`` when all went well; else nothing is left."""
+def new_folder(folder: Path, former: tuple[str, ...] = ()) -> Iterator[Path]:
+    """A draft whose files move into ``folder`` when all went well; else all is as it was.
+
+    Args:
+        folder: made if it is missing; files in it that are neither in the draft nor ``former``
+            stay.
+        former: names that an earlier run may have left; they go when the new files come, so that
+            results of two runs never stand side by side.
+
+    Raises:
+        BadInput: when the folder cannot be made or written.
+    """
+    folder = folder.expanduser()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
         raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
     try:
-        yield draft
-        folder.mkdir(exist_ok=True)
-        for path in draft.iterdir():
-            path.replace(folder / path.name)
+        (draft / "new").mkdir()
+        (draft / "old").mkdir()
+        yield draft / "new"
+        _exchange(draft / "new", draft / "old", folder, former)
     except OSError as error:
         raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _exchange(new: Path, old: Path, folder: Path, former: tuple[str, ...]) -> None:
+    """Move what is in the way to ``old`` and the new files in; on an error move all back."""
+    folder.mkdir(exist_ok=True)
+    names = sorted(path.name for path in new.iterdir())
+    done: list[tuple[Path, Path]] = []
+    try:
+        for name in sorted({*names, *former}):
+            if (folder / name).is_dir():
+                raise IsADirectoryError(0, f"there is a folder called {name} in it")
+            if (folder / name).exists():
+                done.append(((folder / name).rename(old / name), folder / name))
+        for name in names:
+            done.append(((new / name).rename(folder / name), new / name))
+    except OSError:
+        for now, before in reversed(done):
+            now.rename(before)
+        raise
 
 
 @contextmanager

@@ -35,20 +35,22 @@ class Segment:
         from cmcseg.core.settings import SegmentSettings
         from cmcseg.imaging.files import read_volume
         from cmcseg.predict.segment import segment
-        from cmcseg.predict.write import write_prediction
+        from cmcseg.predict.write import REPORT, former_files, write_prediction
         from cmcseg.report.page import write_report
 
         settings = checked(SegmentSettings, align=self.align, device=self.device)
         bundle = load_bundle(default_store().find(self.model))
         paths = _paths_by_role(self.scans, bundle.card.roles)
+        out = self.out.expanduser()
+        former = former_files(out, tuple(paths))
         volumes = {role: read_volume(path) for role, path in paths.items()}
         with bar(quiet=self.json) as report:
             prediction = segment(volumes, bundle, settings, report)
-        with new_folder(self.out) as draft:
+        with new_folder(out, former) as draft:
             summary = write_prediction(prediction, volumes, paths, draft)
             names = {role: path.name for role, path in paths.items()}
             write_report(
-                draft / "report.html",
+                draft / REPORT,
                 card=bundle.card,
                 volumes=volumes,
                 prediction=prediction,
@@ -58,7 +60,7 @@ class Segment:
             print(json.dumps(summary, indent=1))
             return
         _show_volumes(summary)
-        SCREEN.print(f"Report: {self.out / 'report.html'}", soft_wrap=True)
+        SCREEN.print(f"Report: {out / REPORT}", soft_wrap=True)
 
 
 def _paths_by_role(scans: tuple[str, ...], roles: tuple[str, ...]) -> dict[str, Path]:
@@ -71,9 +73,11 @@ def _paths_by_role(scans: tuple[str, ...], roles: tuple[str, ...]) -> dict[str, 
             raise BadInput(f"There is no role {role!r}; the roles are {', '.join(roles)}.")
         if role in paths:
             raise BadInput(f"The role {role} was given twice.")
-        if any(Path(path).resolve() == other.resolve() for other in paths.values()):
+        # The shell expands ~ at the start of a word only, not after ROLE=.
+        place = Path(path).expanduser()
+        if any(place.resolve() == other.resolve() for other in paths.values()):
             raise BadInput(f"{path} was given for two roles; give two scans, or one.")
-        paths[role] = Path(path)
+        paths[role] = place
     return paths
 
 

@@ -3,12 +3,44 @@
 import json
 from pathlib import Path
 
+from cmcseg.core.errors import BadInput
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.dicom import is_dicom, series_files
 from cmcseg.imaging.dicom_seg import write_dicom_seg
 from cmcseg.imaging.files import write_label_map, write_volume
 from cmcseg.imaging.seg_nrrd import write_seg_nrrd
+
+REPORT = "report.html"
+
+
+def former_files(folder: Path, roles: tuple[str, ...]) -> tuple[str, ...]:
+    """What an earlier prediction left in a folder, as its ``prediction.json`` says.
+
+    Args:
+        folder: need not exist.
+        roles: of the scans whose results are to come there.
+
+    Raises:
+        BadInput: when something else has a name that the new results need.
+    """
+    try:
+        known = tuple(json.loads((folder / "prediction.json").read_text("utf-8"))["scans"])
+    except (OSError, ValueError, TypeError, KeyError):
+        known = ()
+    mine = _names(known) if known else ()
+    foreign = [name for name in _names(roles) if name not in mine and (folder / name).exists()]
+    if foreign:
+        raise BadInput(
+            f"{folder} holds {foreign[0]}, which is not from an earlier run; give another folder."
+        )
+    return mine
+
+
+def _names(roles: tuple[str, ...]) -> tuple[str, ...]:
+    kinds = ("_labels.nii.gz", "_doubt.nii.gz", ".seg.nrrd", "_seg.dcm")
+    files = (f"{role}{kind}" for role in roles for kind in kinds)
+    return (*files, "prediction.json", REPORT)
 
 
 def write_prediction(
