@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 from vtk.util import numpy_support
 
-from cmcseg.mrml.tree import modality_of, series_of
+from cmcseg.mrml.tree import modality_of, patient_of, series_of
 from cmcseg.session.ports import ScanInfo
 
 OURS = "CMCSeg.kind"  # attribute of every node that we made
@@ -20,6 +20,7 @@ def scan_info(node: slicer.vtkMRMLVolumeNode) -> ScanInfo:
         name=node.GetName() or node.GetID(),
         modality=modality_of(node),
         series=series_of(node),
+        patient=patient_of(node),
         refusal=refusal,
         dark=0.0 if refusal else dark_end(node),
     )

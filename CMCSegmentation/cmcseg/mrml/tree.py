@@ -17,6 +17,14 @@ def series_of(node: slicer.vtkMRMLNode) -> str:
     return name if name != node.GetName() else ""
 
 
+def patient_of(node: slicer.vtkMRMLNode) -> str:
+    """Number of the patient's item, which tells patients apart and says nothing of them."""
+    tree, item = _item(node)
+    level = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMLevelPatient()
+    patient = tree.GetItemAncestorAtLevel(item, level) if item else 0
+    return str(patient) if patient and patient != tree.GetInvalidItemID() else ""
+
+
 def put_beside(node: slicer.vtkMRMLNode, neighbour: slicer.vtkMRMLNode) -> None:
     """Put a node under the study that its neighbour belongs to."""
     tree, beside = _item(neighbour)

@@ -28,6 +28,8 @@ class ScanInfo:
         name: what the user reads.
         modality: DICOM modality ("CT", "MR"), else empty.
         series: DICOM series description, else empty.
+        patient: tells patients of the scene apart; no name, no number of the hospital's. May be
+            empty.
         refusal: one sentence saying why it cannot be segmented, else empty.
         dark: the 5th percentile of a sample of its values.
     """
@@ -36,6 +38,7 @@ class ScanInfo:
     name: str
     modality: str = ""
     series: str = ""
+    patient: str = ""
     refusal: str = ""
     dark: float = 0.0
 

@@ -9,9 +9,10 @@ from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
 from cmcseg.session.places import DOUBTFUL, Place
 
-# Share of an organ's voxels that are doubtful. Every organ has a doubtful rim, so a few percent
-# say nothing yet.
-SOME, HIGH = 0.05, 0.15
+# Share of an organ's voxels that are doubtful. Every organ has a doubtful rim: on eight scans of
+# the abdominal model 0.1.0, organs of a Dice above 0.9 had shares of 0.13 to 0.22, and where more
+# than 0.3 was doubtful Dice was 0.78 to 0.85.
+SOME, HIGH = 0.22, 0.3
 
 
 @dataclass(frozen=True, kw_only=True)

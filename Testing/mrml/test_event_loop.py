@@ -1,0 +1,87 @@
+"""From the press of Segment to the organs in the scene, the window is never kept waiting."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.process_runner import ProcessRunner
+from cmcseg.session.review import ReviewSession
+from cmcseg.session.segment import SegmentSession
+from mrml_scene import Host, add_bend, add_rotation, add_volume, ball_scan, box
+from session_parts import CARD
+
+WORKER = [sys.executable, str(Path(__file__).parents[1] / "slow_worker.py")]
+ALLOWED = 0.05  # seconds
+
+
+@pytest.fixture
+def a_desk(tmp_path):
+    host = Host()
+    scene, runner = MrmlScene(host.scene), ProcessRunner(WORKER, logs=tmp_path)
+    session = SegmentSession(scene, runner)
+    session.host, session.troubles = host, []
+    session.failed.connect(lambda *words: session.troubles.append(words))
+    session.cards = (CARD,)
+    session.choose_model("tiny")
+    yield session
+    session.close()
+    scene.close()
+    runner.close()
+    host.close()
+
+
+def pumped(runner):
+    """Pump as a window does until nothing is left; the longest pump in seconds."""
+    worst = 0.0
+    while runner.busy:
+        began = time.perf_counter()
+        runner.pump()
+        worst = max(worst, time.perf_counter() - began)
+        time.sleep(0.005)
+    return worst
+
+
+def best_of(times, work):
+    """Other programs share the machine, so the best of some runs is what the code needs."""
+    return min(work() for _ in range(times))
+
+
+def test_a_large_scan_is_segmented_without_a_stop(a_desk):
+    grid = box((256, 256, 140), (1.0, 1.0, 1.2))
+    node = add_volume(a_desk.host.scene, ball_scan(grid), grid.affine, "CT", modality="CT")
+    node.SetAndObserveTransformNodeID(add_rotation(a_desk.host.scene).GetID())
+    pumped(a_desk.runner)
+
+    def segment():
+        a_desk.segment()
+        return pumped(a_desk.runner)
+
+    assert best_of(3, segment) < ALLOWED
+    assert a_desk.troubles == []
+    assert a_desk.result.rows[0].ml["ct"] == pytest.approx(4 / 3 * np.pi * 2.6**3, rel=0.02)
+
+
+def test_a_bent_scan_is_segmented_without_a_stop(a_desk):
+    grid = box((96, 96, 60), (2.5, 2.5, 3.0))
+    bend = add_bend(a_desk.host.scene)
+    add_volume(a_desk.host.scene, ball_scan(grid), grid.affine, "CT", bend, "CT")
+    pumped(a_desk.runner)
+
+    def segment():
+        a_desk.segment()
+        return pumped(a_desk.runner)
+
+    assert best_of(2, segment) < ALLOWED
+    assert a_desk.troubles == []
+    review = ReviewSession(a_desk.scene, a_desk.runner)
+    review.open(a_desk.result)
+
+    def restore():
+        review.restore("ct")
+        return pumped(a_desk.runner)
+
+    assert best_of(3, restore) < ALLOWED
+    review.close()
