@@ -26,8 +26,9 @@ PLAUSIBLE_MM, PLAUSIBLE_DEG = 60.0, 25.0  # a patient moves no further between t
 NEAR_MM = 100.0
 REACH_MM = (32.0, 32.0, 32.0)  # to look around where the headers overlap
 FAR_REACH_MM = (48.0, 48.0, 80.0)  # and where they do not; patients are long
-# Logistic curve from prominence to confidence, fitted to true and to mixed-up pairs of scans by
-# ``bench/alignment.py``; see docs/alignment.md.
+# Logistic curve from prominence to confidence. ``bench/alignment.py`` fits it to true and mixed-up
+# pairs (docs/alignment.md); this one is stricter, as trusting a wrong alignment costs more than
+# leaving a right one unused.
 EVEN_ODDS, STEEPNESS = 3.9, 8.0
 
 
