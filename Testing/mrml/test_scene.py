@@ -143,7 +143,7 @@ def test_edits_made_in_finer_voxels_come_back_on_the_scans_grid(a_scene, a_scan)
     fine = box((96, 88, 80), (1.5, 1.5, 1.75))
     from cmcseg.mrml.segments import put_labels
 
-    put_labels(node, balls(centres(fine)), fine, TABLE)
+    list(put_labels(node, balls(centres(fine)), fine, TABLE))
     back = last(a_scene.reading_labels(a_scan.GetID())).array
     for value in (1, 2):
         assert dice(back, balls(centres(box())), value) > 0.93

@@ -146,7 +146,7 @@ def test_4_a_refused_segment_is_an_error_and_not_an_empty_result(a_host):
 
     grid = box()
     with pytest.raises(Exception, match=r"^Slicer did not take the segment liver; restart it\.$"):
-        put_labels(Node(), balls(centres(grid)), grid, TABLE)
+        list(put_labels(Node(), balls(centres(grid)), grid, TABLE))
 
 
 def test_5_slicers_coordinates_are_ras_and_itks_are_lps(a_host):

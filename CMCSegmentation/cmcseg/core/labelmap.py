@@ -120,6 +120,8 @@ class LabelMap:
             raise ValueError(f"Array {self.array.shape} does not fit grid {self.grid.shape}.")
         if self.array.dtype != np.uint8:
             raise ValueError(f"A label map holds uint8, not {self.array.dtype}.")
+        if self.array.max() <= len(self.table):
+            return  # the table has no gaps, so all of them are known
         strange = set(np.flatnonzero(_counts(self.array)).tolist())
         strange -= {0, UNANNOTATED} | {label.value for label in self.table}
         if strange:
@@ -138,6 +140,6 @@ def _counts(array: np.ndarray) -> np.ndarray:
     window stands still meanwhile, whichever thread asks.
     """
     total = np.zeros(256, dtype=np.int64)
-    for plane in array:
+    for plane in array.T if array.flags.f_contiguous else array:
         total += np.bincount(plane.ravel(), minlength=256)
     return total

@@ -151,22 +151,24 @@ class MrmlScene:
         percent = {}
         for role, volume in maps.items():
             if volume is not None:
-                for array in _percent(volume.array):
-                    if array is None:
+                for image in _percent(volume.array):
+                    if image is None:
                         yield None
                     else:
-                        percent[role] = array
+                        percent[role] = image
         if place.warped:
             there, back = to_world(node), from_world(node)
             for array in warped_labels(labels, place.world, place.local, there, back):
                 labels = array
                 if array is None:
                     yield None
-            for role, array in percent.items():
-                work = warped(array, place.world, place.local, there, back, fill=0)
-                for percent[role] in work:
-                    if percent[role] is None:
+            for role, image in percent.items():
+                numbers = _numbers(image)
+                for array in warped(numbers, place.world, place.local, there, back, fill=0):
+                    if array is None:
                         yield None
+                    else:
+                        percent[role] = image_of(array)
         node = self._scan(key)  # it may have gone while this was waiting for its turn
         result = self._segmentation_of(node)
         if result:
@@ -176,9 +178,11 @@ class MrmlScene:
         self._move_beside(node, result)
         result.SetAttribute(MODEL, finding.model)
         result.SetAttribute(TABLE, json.dumps(asdict(finding.labels.table)))
-        put_labels(result, labels, place.local, finding.labels.table)
-        for role, array in percent.items():
-            self._put_map(node, result, role, array)
+        for _ in put_labels(result, labels, place.local, finding.labels.table):
+            yield None
+        for role, image in percent.items():
+            yield None
+            self._put_map(node, result, role, image)
         yield result.GetID()
 
     def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:
@@ -192,23 +196,27 @@ class MrmlScene:
         for organ, mask in masks.items():
             if mask.shape != place.world.shape:
                 raise BadInput(f"{node.GetName()} was changed meanwhile; segment it again.")
-            array = mask.view(np.uint8)
             if place.warped:
-                work = warped_labels(
-                    array, place.world, place.local, to_world(node), from_world(node)
-                )
+                there, back = to_world(node), from_world(node)
+                work = warped_labels(mask.view(np.uint8), place.world, place.local, there, back)
                 for array in work:
                     if array is None:
                         yield None
-            local[organ] = array > 0
+                mask = array > 0
+            local[organ] = mask
         array = get_labels(result, place.local, table)
-        for organ, mask in local.items():
-            value = table.named(organ).value
-            array[(array == value) & ~mask] = 0
-        for organ, mask in local.items():
-            array[mask] = table.named(organ).value
+        yield None
+        values = {table.named(organ).value: mask for organ, mask in local.items()}
+        for k in range(array.shape[2]):
+            plane = array[:, :, k]
+            for value, mask in values.items():
+                plane[(plane == value) & ~mask[:, :, k]] = 0
+            for value, mask in values.items():
+                plane[mask[:, :, k]] = value
+            yield None
         self._checkpoint(result)
-        put_labels(result, array, place.local, table)
+        for _ in put_labels(result, array, place.local, table):
+            yield None
         yield result.GetID()
 
     def undo(self, key: str) -> bool:
@@ -306,7 +314,7 @@ class MrmlScene:
         node: slicer.vtkMRMLVolumeNode,
         result: slicer.vtkMRMLSegmentationNode,
         role: str,
-        percent: np.ndarray,
+        percent: vtk.vtkImageData,
     ) -> None:
         """Write a map from 0 to 100 beside the scan, into that of the last time if there is one."""
         volume = result.GetNodeReference(role)
@@ -316,12 +324,12 @@ class MrmlScene:
             volume = self._scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
             volume.SetAttribute(OURS, word)
             result.SetNodeReferenceID(role, volume.GetID())
+            dress(volume)  # before it has voxels, as Slicer would measure them for a window
         matrix = vtk.vtkMatrix4x4()
         node.GetIJKToRASMatrix(matrix)
-        volume.SetAndObserveImageData(image_of(percent))
+        volume.SetAndObserveImageData(percent)
         volume.SetIJKToRASMatrix(matrix)
         volume.SetAndObserveTransformNodeID(node.GetTransformNodeID())
-        dress(volume)
         put_beside(volume, node)
 
     def _map_of(self, key: str, role: str) -> str:
@@ -382,15 +390,21 @@ def _loosely(owner: MrmlScene, method: Callable) -> Callable:
 
 def _voxels(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
     """``(I, J, K)`` view of a volume node's numbers; it stays valid when the node is deleted."""
-    image = node.GetImageData()
+    return _numbers(node.GetImageData())
+
+
+def _numbers(image: vtk.vtkImageData) -> np.ndarray:
     numbers = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
     return numbers.reshape(image.GetDimensions()[::-1]).transpose(2, 1, 0)
 
 
-def _percent(doubt: np.ndarray) -> Iterator[np.ndarray | None]:
+def _percent(doubt: np.ndarray) -> Iterator[vtk.vtkImageData | None]:
     """0 to 1 as whole per cents, a plane at a time: a float map would take four times the room."""
-    out = np.empty(doubt.shape, dtype=np.uint8, order="F")
+    image = vtk.vtkImageData()
+    image.SetDimensions(*doubt.shape)
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    numbers = _numbers(image)
     for k in range(doubt.shape[2]):
-        out[:, :, k] = np.clip(doubt[:, :, k] * 100 + 0.5, 0, 100)
+        numbers[:, :, k] = np.clip(doubt[:, :, k] * 100 + 0.5, 0, 100)
         yield None
-    yield out
+    yield image

@@ -1,5 +1,7 @@
 """Label maps and segmentation nodes: names, colours, terminology and voxels."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import slicer
 import vtk
@@ -26,11 +28,11 @@ def terminology(label: Label) -> str:
 
 def put_labels(
     node: slicer.vtkMRMLSegmentationNode, array: np.ndarray, grid: Grid, table: LabelTable
-) -> None:
+) -> Iterator[None]:
     """Make the table's organs in a segmentation node be exactly those of an array.
 
     Segments that are not the table's are left as they are; all organs share one label map, so
-    the cost does not grow with their number.
+    the cost does not grow with their number. Nothing is changed before the last step.
 
     Args:
         node: in the scene; its parent transform must be the scan's.
@@ -41,12 +43,16 @@ def put_labels(
     Raises:
         CMCSegError: when Slicer does not take the segments.
     """
+    for box in _filled_box(array):
+        if box is None:
+            yield
+    image = _oriented(array, *box, grid)
+    yield
     segmentation = node.GetSegmentation()
     segmentation.SetSourceRepresentationName(BINARY)
     had_surface = segmentation.ContainsRepresentation(SURFACE)
     ours = {label.value: _segment_id(segmentation, label) for label in table}
     _leave_shared_layers(segmentation, {key for key in ours.values() if key})
-    image = _oriented(array, grid)
     for label in table:
         key = ours[label.value]
         segment = segmentation.GetSegment(key) if key else slicer.vtkSegment()
@@ -113,9 +119,10 @@ def _leave_shared_layers(segmentation: slicer.vtkSegmentation, ours: set[str]) -
             image.Modified()
 
 
-def _oriented(array: np.ndarray, grid: Grid) -> slicer.vtkOrientedImageData:
+def _oriented(
+    array: np.ndarray, low: np.ndarray, high: np.ndarray, grid: Grid
+) -> slicer.vtkOrientedImageData:
     """A label map of the box that is not empty, as Slicer itself keeps them."""
-    low, high = _filled_box(array)
     part = array[tuple(map(slice, low, high))]
     image = slicer.vtkOrientedImageData()
     image.SetExtent(*np.stack([low, high - 1], axis=1).ravel().tolist())
@@ -124,16 +131,24 @@ def _oriented(array: np.ndarray, grid: Grid) -> slicer.vtkOrientedImageData:
     return image
 
 
-def _filled_box(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last-plus-one index of the voxels above 0; a single voxel when there is none."""
-    planes = np.array([array[:, :, k].any() for k in range(array.shape[2])])
-    if not planes.any():
-        return np.zeros(3, dtype=int), np.ones(3, dtype=int)
+def _filled_box(array: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray] | None]:
+    """First and last-plus-one index of the voxels above 0, found a plane at a time.
+
+    A single voxel when there is none; ``None`` is yielded in between.
+    """
+    planes = np.zeros(array.shape[2], dtype=bool)
     flat = np.zeros(array.shape[:2], dtype=bool)
-    for k in np.flatnonzero(planes):
-        flat |= array[:, :, k] > 0
+    for k in range(array.shape[2]):
+        filled = array[:, :, k] > 0
+        planes[k] = filled.any()
+        if planes[k]:
+            flat |= filled
+        yield None
+    if not planes.any():
+        yield np.zeros(3, dtype=int), np.ones(3, dtype=int)
+        return
     ends = [np.flatnonzero(hit) for hit in (flat.any(axis=1), flat.any(axis=0), planes)]
-    return np.array([end[0] for end in ends]), np.array([end[-1] + 1 for end in ends])
+    yield np.array([end[0] for end in ends]), np.array([end[-1] + 1 for end in ends])
 
 
 def _on_grid(image: slicer.vtkOrientedImageData, grid: Grid) -> tuple[np.ndarray, np.ndarray]:

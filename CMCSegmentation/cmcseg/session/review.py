@@ -159,7 +159,11 @@ class ReviewSession:
         found = result.prediction.labels[role]
         names = [organ] if organ else [label.name for label in found.table]
         values = {name: _value(result, name) for name in names}
-        self._write(role, {name: found.array == value for name, value in values.items()})
+        self._begin()
+        self._aside(
+            lambda: {name: found.array == value for name, value in values.items()},
+            lambda masks: self._write(role, masks),
+        )
 
     def compare(self) -> None:
         """Work out ``changes``; ``changed`` follows."""
