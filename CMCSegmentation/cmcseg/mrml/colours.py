@@ -1,5 +1,7 @@
 """One perceptually even colour map for doubt, the same wherever doubt is drawn."""
 
+from __future__ import annotations
+
 import numpy as np
 import slicer
 

@@ -4,6 +4,8 @@ A scan under a rigid transform keeps its voxels: only its grid moves. Under anyt
 shears it has no regular grid in the world any more, so one that covers it is laid around it.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

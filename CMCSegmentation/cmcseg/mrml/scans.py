@@ -1,5 +1,7 @@
 """The volumes of a scene, as a selector lists them."""
 
+from __future__ import annotations
+
 import numpy as np
 import slicer
 from vtk.util import numpy_support

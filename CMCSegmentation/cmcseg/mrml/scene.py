@@ -1,5 +1,7 @@
 """The scene of 3D Slicer, as the sessions see it."""
 
+from __future__ import annotations
+
 import json
 import weakref
 from collections.abc import Callable, Iterator

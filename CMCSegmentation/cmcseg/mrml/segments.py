@@ -1,5 +1,7 @@
 """Label maps and segmentation nodes: names, colours, terminology and voxels."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np

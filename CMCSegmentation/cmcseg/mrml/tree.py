@@ -1,5 +1,7 @@
 """The subject hierarchy: patients, studies and what belongs to them."""
 
+from __future__ import annotations
+
 import slicer
 
 

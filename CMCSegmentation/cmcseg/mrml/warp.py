@@ -4,6 +4,8 @@ Everything is built on ``vtkMRMLTransformNode.GetTransformBetweenNodes``: the vo
 resampling leaves out the reference's parent transform and fills CT with 0, which is water.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator
 
