@@ -275,9 +275,9 @@ def page(good, held, bad, held_bad, strangers, moved, bodies, curve):
         f"Fitted curve: even odds at a prominence of {curve[0]:.2f}, exponent {curve[1]:.1f}; "
         f"in use: {engine.EVEN_ODDS}, {engine.STEEPNESS}.",
         "",
-        "The curve in use is stricter than the fitted one, as trusting a wrong alignment costs more",
-        "than leaving a right one unused. Motions beyond about 15 degrees are mostly not found: only",
-        "shifts are searched, not turns. The confidence says so.",
+        "The curve in use is stricter than the fit, as trusting a wrong alignment costs more",
+        "than leaving a right one unused. Motions beyond about 15 degrees are mostly not found:",
+        "only shifts are searched, not turns. The confidence says so.",
     ]
     return lines
 

@@ -74,4 +74,4 @@ def test_a_folder_that_is_no_cache_is_refused(tmp_path, capsys):
 
 def test_an_unknown_recipe_is_refused(tmp_path, capsys):
     told = refused(capsys, "train", "magic", "--cache", tmp_path, "--out", tmp_path / "run")
-    assert told.startswith("The recipe 'magic' is not known")
+    assert told == "The recipe 'magic' is not one of supervised, paper, best."

@@ -10,8 +10,8 @@ import pytest
 import torch
 from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.core.settings import TrainSettings
-from cmcseg.learn import loop
 from cmcseg.learn.loop import fit
+from cmcseg.learn.recipes import RECIPES
 from tiny import tiny_cache
 
 SETTINGS = TrainSettings(steps=6, check_every=2, device="cpu", warmup=2)
@@ -97,15 +97,15 @@ def test_a_folder_with_another_run_is_refused(a_cache, unbroken):
 def test_a_loss_that_is_no_number_names_the_case_and_keeps_the_checkpoint(
     a_cache, tmp_path, monkeypatch
 ):
-    real = loop.supervised_step
+    real = RECIPES["supervised"]
 
-    def spoiled(network, batch, roles):
-        losses = real(network, batch, roles)
+    def spoiled(step):
+        losses = real(step)
         spoiled.calls += 1
         return {k: v * float("nan") for k, v in losses.items()} if spoiled.calls == 4 else losses
 
     spoiled.calls = 0
-    monkeypatch.setattr(loop, "supervised_step", spoiled)
+    monkeypatch.setitem(RECIPES, "supervised", spoiled)
     with pytest.raises(CMCSegError, match=r"no longer a number at step 4 \(case\d ct, case\d mr\)"):
         fit(a_cache, SETTINGS, tmp_path, validate_every=0)
     monkeypatch.undo()

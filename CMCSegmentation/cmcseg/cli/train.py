@@ -6,7 +6,6 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from cmcseg.cli.screen import SCREEN, bar, checked
-from cmcseg.core.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +13,7 @@ class Train:
     """Train a model from a cache; the same command goes on after an interruption."""
 
     recipe: Positional[str]
-    """supervised."""
+    """supervised, paper or best."""
     cache: Path
     """Made by 'cmcseg prepare'."""
     out: Path
@@ -40,10 +39,9 @@ class Train:
         from cmcseg.learn.loop import fit
         from cmcseg.report.training_plot import draw_curves
 
-        if self.recipe != "supervised":
-            raise BadInput(f"The recipe {self.recipe!r} is not known; there is supervised.")
         settings = checked(
             TrainSettings,
+            recipe=self.recipe,
             steps=self.steps,
             seed=self.seed,
             labelled=self.labelled,

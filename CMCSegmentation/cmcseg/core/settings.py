@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+RECIPES = ("supervised", "paper", "best")
 ALIGNMENTS = ("auto", "none", "rigid")
 
 
@@ -45,6 +46,8 @@ class TrainSettings:
         labelled: share of the training pairs whose labels may be used, 0 to 1.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         workers: processes that prepare batches.
+        recipe: ``supervised``, ``paper`` or ``best``.
+        csc, cac, teacher: weights of the unlabelled terms once their ramps are up.
         minutes: time to train for; the learning rate decays with the larger of the shares of
             steps and of time, and the run ends when either is used up. None: steps alone.
     """
@@ -62,8 +65,16 @@ class TrainSettings:
     device: str = "auto"
     workers: int = 0
     minutes: float | None = None
+    recipe: str = "supervised"
+    csc: float = 0.1
+    cac: float = 0.1
+    teacher: float = 0.5
 
     def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise ValueError(f"The recipe {self.recipe!r} is not one of {', '.join(RECIPES)}.")
+        if min(self.csc, self.cac, self.teacher) < 0:
+            raise ValueError("The weight of a loss cannot be negative.")
         if self.minutes is not None and not self.minutes > 0:
             raise ValueError(f"A budget of {self.minutes} minutes is not a positive number.")
         if self.steps < 1 or self.batch < 1 or self.check_every < 1:

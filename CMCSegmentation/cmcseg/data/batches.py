@@ -1,9 +1,9 @@
-"""Batches: a function of the seed and the step alone, so a resumed run sees what it would have seen.
+"""Batches: a function of seed and step alone, so a resumed run sees what it would have seen.
 
 Shapes: B batch, K classes, D H W voxels of a window.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ class Batch:
 
     Attributes:
         images: ``(B, 1, D, H, W)`` float32 per index of a modality.
+        plain: the same windows before their intensities were altered.
         labels: ``(B, D, H, W)`` uint8 per index, 255 not annotated.
         known: ``(B, K)`` bool per index: which classes the annotator drew.
         trust_B: 1 where the modalities show the same place of the same subject, else 0.
@@ -34,6 +35,7 @@ class Batch:
     """
 
     images: dict[int, Tensor]
+    plain: dict[int, Tensor]
     labels: dict[int, Tensor]
     known: dict[int, Tensor]
     trust_B: Tensor
@@ -43,6 +45,7 @@ class Batch:
         """The same batch on a device."""
         return Batch(
             images={m: x.to(device) for m, x in self.images.items()},
+            plain={m: x.to(device) for m, x in self.plain.items()},
             labels={m: x.to(device) for m, x in self.labels.items()},
             known={m: x.to(device) for m, x in self.known.items()},
             trust_B=self.trust_B.to(device),
@@ -50,30 +53,42 @@ class Batch:
         )
 
 
-class LabelledBatches(Dataset):
-    """Step number to labelled batch.
+class Batches(Dataset):
+    """Step number to a batch of windows.
 
     In a share ``paired`` of the steps both modalities show one subject: the other scan of the
     pair where there is one, else the same scan rendered in a foreign contrast and moved by a few
     millimetres. In all other steps they are independent, and trust is 0.
+
+    Args:
+        card: gives grid and window.
+        settings: seed, batch size, share of paired steps.
+        scans: per modality; windows of scans without labels are drawn without looking at any.
+        stream: another number is another sequence of chance.
     """
 
-    def __init__(self, cache: Cache, settings: TrainSettings) -> None:
-        self.card: ModelCard = cache.card
-        self.settings = settings
-        self.scans = [_usable(cache, role, settings) for role in cache.card.roles]
-        self._arrays: dict[str, tuple[Tensor, Tensor, np.ndarray]] = {}
+    def __init__(
+        self,
+        card: ModelCard,
+        settings: TrainSettings,
+        scans: list[list[CachedScan]],
+        stream: int = 0,
+    ) -> None:
+        self.card, self.settings, self.scans, self.stream = card, settings, scans, stream
+        self._arrays: dict[str, tuple[Tensor, Tensor | None, list[np.ndarray]]] = {}
 
     def __len__(self) -> int:
         return self.settings.steps
 
     def __getitem__(self, step: int) -> Batch:
         """The batch of one step; equal for equal seed and step."""
-        rng = np.random.default_rng((self.settings.seed, step))
+        stream = (self.stream,) if self.stream else ()
+        rng = np.random.default_rng((self.settings.seed, step, *stream))
         rows = [self._row(rng) for _ in range(self.settings.batch)]
         count = range(len(self.scans))
         return Batch(
             images={m: torch.stack([row[m][0] for row, _ in rows])[:, None] for m in count},
+            plain={m: torch.stack([row[m][4] for row, _ in rows])[:, None] for m in count},
             labels={m: torch.stack([row[m][1] for row, _ in rows]) for m in count},
             known={m: torch.tensor([row[m][2] for row, _ in rows]) for m in count},
             trust_B=torch.tensor([float(paired) for _, paired in rows]),
@@ -130,9 +145,9 @@ class LabelledBatches(Dataset):
             degrees=DEGREES[grid.follow_scan],
             shift_mm=shift_mm,
         )
-        image_DHW, labels_DHW = place(image, labels, placement, grid.window)
-        image_DHW = relight(image_DHW, draw_look(look_rng or rng, foreign=foreign))
-        return image_DHW, labels_DHW, scan.known, f"{scan.pair} {scan.role}"
+        plain_DHW, labels_DHW = place(image, labels, placement, grid.window)
+        image_DHW = relight(plain_DHW, draw_look(look_rng or rng, foreign=foreign))
+        return image_DHW, labels_DHW, scan.known, f"{scan.pair} {scan.role}", plain_DHW
 
     def _center(self, rng: np.random.Generator, scan: CachedScan) -> np.ndarray:
         """Two thirds of the windows are drawn to an organ, each organ equally often.
@@ -152,20 +167,45 @@ class LabelledBatches(Dataset):
         middle = (shape - 1) / 2
         return np.clip(center, np.minimum(low, middle), np.maximum(high, middle))
 
-    def _load(self, scan: CachedScan) -> tuple[Tensor, Tensor, list[np.ndarray]]:
+    def _load(self, scan: CachedScan) -> tuple[Tensor, Tensor | None, list[np.ndarray]]:
         """Image, labels and, per organ, some of its voxels; kept in memory, they are small."""
         key = f"{scan.pair}/{scan.role}"
         if key not in self._arrays:
-            labels = np.load(scan.labels)
-            organs = [k for k, known in enumerate(scan.known) if k and known]
-            spots = [np.argwhere(labels == k) for k in organs]
-            places = [s[:: max(1, len(s) // 2000)] for s in spots if len(s)]
+            labels = None if scan.labels is None else np.load(scan.labels)
             self._arrays[key] = (
                 torch.from_numpy(np.load(scan.image)),
-                torch.from_numpy(labels),
-                places,
+                None if labels is None else torch.from_numpy(labels),
+                [] if labels is None else _places(labels, scan.known),
             )
         return self._arrays[key]
+
+
+def labelled_batches(cache: Cache, settings: TrainSettings) -> Batches:
+    """Windows of the training scans whose labels may be used.
+
+    Raises:
+        BadInput: when a modality has none.
+    """
+    return Batches(
+        cache.card, settings, [_usable(cache, role, settings) for role in cache.card.roles]
+    )
+
+
+def unlabelled_batches(cache: Cache, settings: TrainSettings) -> Batches:
+    """Windows of the other training scans; of all of them, labels withheld, when none is left."""
+    scans = []
+    for role in cache.card.roles:
+        used = {scan.pair for scan in _usable(cache, role, settings)}
+        every = cache.of("train", role)
+        others = [scan for scan in every if scan.pair not in used] or every
+        scans.append([replace(scan, labels=None) for scan in others])
+    return Batches(cache.card, settings, scans, stream=1)
+
+
+def _places(labels: np.ndarray, known: tuple[bool, ...]) -> list[np.ndarray]:
+    """Some voxels of every organ that was looked at."""
+    spots = [np.argwhere(labels == k) for k, is_known in enumerate(known) if k and is_known]
+    return [spot[:: max(1, len(spot) // 2000)] for spot in spots if len(spot)]
 
 
 def _usable(cache: Cache, role: str, settings: TrainSettings) -> list[CachedScan]:

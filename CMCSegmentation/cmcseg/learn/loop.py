@@ -9,15 +9,15 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from cmcseg.core.errors import CMCSegError
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import TrainSettings
-from cmcseg.data.batches import Batch, LabelledBatches
+from cmcseg.data.batches import Batch, Batches, labelled_batches, unlabelled_batches
 from cmcseg.data.cache import Cache
 from cmcseg.learn.checkpoint import TrainState, load_checkpoint, save_checkpoint
-from cmcseg.learn.step import supervised_step
+from cmcseg.learn.recipes import RECIPES, TAUGHT, UNLABELLED, Step
 from cmcseg.learn.validate import validate
 from cmcseg.nets.build import build_network
 from cmcseg.nets.device import pick_device
@@ -62,12 +62,29 @@ def fit(
     load_checkpoint(state, folder)
     _forget_rows_after(folder / LOSSES, state.step)
     _forget_rows_after(folder / SCORES, state.step)
-    batches = LabelledBatches(cache, settings)
+    batches = _Steps(
+        labelled_batches(cache, settings),
+        unlabelled_batches(cache, settings) if settings.recipe in UNLABELLED else None,
+    )
+    teacher = averaged(state, cache) if settings.recipe in TAUGHT else None
     started, first, before = time.monotonic(), state.step, state.spent
     if _share(state, settings) >= 1:
         return state
-    for batch in _from_step(batches, state.step, settings.workers):
-        losses = _update(state, batch, settings, cache.card.roles, device)
+    for batch, other in _from_step(batches, state.step, settings.workers):
+        if teacher is not None:
+            teacher.load_state_dict(state.average)
+        losses = _update(
+            state,
+            Step(
+                network=state.network,
+                teacher=teacher,
+                labelled=batch.to(device),
+                unlabelled=other and other.to(device),
+                roles=cache.card.roles,
+                share=_share(state, settings),
+                settings=settings,
+            ),
+        )
         state.step += 1
         state.spent = before + time.monotonic() - started
         done = _share(state, settings) >= 1
@@ -112,27 +129,37 @@ def _start(
     )
 
 
-def _from_step(batches: LabelledBatches, step: int, workers: int) -> DataLoader:
+class _Steps(Dataset):
+    """Step number to a labelled batch and, where the recipe wants one, an unlabelled one."""
+
+    def __init__(self, labelled: Batches, unlabelled: Batches | None) -> None:
+        self.labelled, self.unlabelled = labelled, unlabelled
+
+    def __len__(self) -> int:
+        return len(self.labelled)
+
+    def __getitem__(self, step: int) -> tuple[Batch, Batch | None]:
+        return self.labelled[step], self.unlabelled and self.unlabelled[step]
+
+
+def _from_step(batches: _Steps, step: int, workers: int) -> DataLoader:
     rest = Subset(batches, range(step, len(batches)))
     return DataLoader(rest, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
 
 
-def _update(
-    state: TrainState,
-    batch: Batch,
-    settings: TrainSettings,
-    roles: tuple[str, ...],
-    device: torch.device,
-) -> dict[str, float]:
+def _update(state: TrainState, step: Step) -> dict[str, float]:
+    settings = step.settings
     for group in state.optimizer.param_groups:
         group["lr"] = _rate(state, settings)
+    device = step.labelled.trust_B.device
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-        losses = supervised_step(state.network, batch.to(device), roles)
+        losses = RECIPES[settings.recipe](step)
     total = torch.stack(list(losses.values())).sum()
     if not torch.isfinite(total):
+        cases = ", ".join(step.labelled.cases)
         raise CMCSegError(
-            f"The loss is no longer a number at step {state.step + 1} ({', '.join(batch.cases)}); "
-            "the last checkpoint is kept. A lower learning rate usually helps."
+            f"The loss is no longer a number at step {state.step + 1} ({cases}); the last "
+            "checkpoint is kept. A lower learning rate usually helps."
         )
     state.optimizer.zero_grad(set_to_none=True)
     total.backward()
