@@ -72,7 +72,7 @@ def read_message(path: Path) -> Message:
         ValueError: when the file is not such a message, or holds anything but plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             head = json.loads(stored["head"].tobytes().decode("utf-8"))
             return Message(
                 verb=head["verb"],
@@ -94,7 +94,7 @@ def read_message(path: Path) -> Message:
                     for name, item in head["label_maps"].items()
                 },
             )
-    except (KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path.name} is not a message: {error}.") from error
 
 
