@@ -96,6 +96,12 @@ class Worker:
         values = request.values
         if request.verb == "models":
             return Message(verb="models", values={"cards": [c.to_dict() for c in self.cards]})
+        if request.verb == "import-model":
+            self.cards = [CARD, replace(CARD, name="other", title="Other")]
+            return Message(verb="import-model", values={"name": "other"})
+        if request.verb == "remove-model":
+            self.cards = [CARD]
+            return Message(verb="remove-model", values={"name": values["model"]})
         if request.verb == "describe":
             sentence = "Centres 12 mm apart, 84 % shared view, 7 degrees tilted."
             return Message(verb="describe", values={"sentence": sentence, "refusal": self.apart})
@@ -116,8 +122,3 @@ class Worker:
             verdict = {"verdict": values.get("wanted", "adopt"), "organs": {}, "reason": "better"}
             return Message(verb="finetune", values={"run": "/runs/1", "verdict": verdict})
         return Message(verb=request.verb, values=values)
-
-
-def without(card, role):
-    """The card with one input only."""
-    return replace(card, inputs=tuple(spec for spec in card.inputs if spec.role != role))

@@ -319,3 +319,22 @@ def test_a_new_name_and_a_new_place_are_told(a_scene, a_host, a_scan):
     heard.clear()
     turned.SetMatrixTransformToParent(to_vtk(np.eye(4)))
     assert heard
+
+
+def test_surfaces_that_are_shown_follow_the_new_result(a_scene, a_scan):
+    node = written(a_scene, a_scan)
+    segmentation = node.GetSegmentation()
+    assert segmentation.CreateRepresentation("Closed surface")
+    before = segmentation.GetSegment("liver").GetRepresentation("Closed surface").GetBounds()
+    moved = np.roll(balls(centres(box())), 4, axis=2)
+    written(a_scene, a_scan, array=moved)
+    after = segmentation.GetSegment("liver").GetRepresentation("Closed surface").GetBounds()
+    assert after[5] - before[5] == pytest.approx(4 * 3.5, abs=1.0)
+
+
+def test_a_renamed_organ_is_still_the_same_organ(a_scene, a_scan):
+    node = written(a_scene, a_scan)
+    node.GetSegmentation().GetSegment("liver").SetName("Leber")
+    written(a_scene, a_scan, array=np.zeros(box().shape, np.uint8))
+    assert node.GetSegmentation().GetNumberOfSegments() == 2
+    assert node.GetSegmentation().GetSegment("liver").GetName() == "Leber"

@@ -1,5 +1,6 @@
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -232,6 +233,15 @@ def test_a_missing_package_at_the_start_is_told(tmp_path):
         "The worker could not start, as the Python package tyro_is_not_here is missing; install "
         "the requirements of CMCSeg and try again."
     )
+
+
+def test_the_worker_finds_this_package_wherever_it_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = ProcessRunner([sys.executable, "-S"], logs=tmp_path)  # no installed package at all
+    words = r"^The worker could not start, as the Python package (\w+) is missing; install the "
+    missing = re.match(words, done(runner, "models").failure[0])
+    assert missing
+    assert missing[1] != "cmcseg"
 
 
 def test_a_disk_without_room_for_the_scans_is_told(a_runner, monkeypatch):

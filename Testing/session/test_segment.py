@@ -206,6 +206,16 @@ def test_a_report_is_written_when_asked_for(a_session, a_host, a_worker, tmp_pat
     assert a_worker.asked[-1].values["scans"] == {"ct": "CT venous", "mr": "T2 SPIR"}
 
 
+def test_models_come_and_go(a_session, tmp_path):
+    a_session.import_model(tmp_path / "other.zip")
+    a_session.runner.finish()
+    assert a_session.card.name == "other"
+    a_session.remove_model("other")
+    a_session.runner.finish()
+    assert [card.name for card in a_session.cards] == ["tiny"]
+    assert a_session.card.name == "tiny"
+
+
 class TestWhyNot:
     """One sentence for each way in which Segment cannot start."""
 

@@ -151,6 +151,20 @@ class SegmentSession:
                 Listener(finished=finished, failed=self.failed.emit),
             )
 
+    def import_model(self, source: Path) -> None:
+        """Take over a model from a folder or a zip archive, and choose it; ``changed`` follows."""
+        self._change_models(Message(verb="import-model", values={"source": str(source)}))
+
+    def remove_model(self, name: str) -> None:
+        """Delete a model that was imported; ``changed`` follows."""
+        self._change_models(Message(verb="remove-model", values={"model": name}))
+
+    def _change_models(self, request: Message) -> None:
+        def finished(answer: Message) -> None:
+            self.load_models(select=answer.values["name"])
+
+        self.runner.start(request, Listener(finished=finished, failed=self.failed.emit))
+
     # Scans
 
     def scans(self) -> tuple[ScanInfo, ...]:

@@ -29,7 +29,7 @@ class WorkerProcess:
 
     Args:
         command: program and arguments; the folder for volumes is added to them.
-        environment: of the process; None inherits.
+        environment: of the process.
         log: file that receives its error stream.
 
     Attributes:
@@ -41,7 +41,7 @@ class WorkerProcess:
         OSError: when the program cannot be started, or there is no room for its folder.
     """
 
-    def __init__(self, command: list[str], environment: dict[str, str] | None, log: Path) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
         self.news: queue.SimpleQueue = queue.SimpleQueue()
         self.log = log
         self._tail: deque[str] = deque(maxlen=TAIL)
@@ -55,7 +55,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**(environment or os.environ), "PYTHONIOENCODING": "utf-8:replace"},
+                env={**environment, "PYTHONIOENCODING": "utf-8:replace"},
                 **_OWN_GROUP,
             )
         except OSError:
