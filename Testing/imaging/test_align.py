@@ -7,7 +7,7 @@ import pytest
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.align import align
+from cmcseg.imaging.align import align, describe
 from cmcseg.imaging.files import read_volume
 from cmcseg.imaging.resample import resample
 
@@ -86,6 +86,20 @@ def test_one_heart_in_two_sequences_gets_confidence():
     images = SCANS / "heart" / "images"
     lge, cine = (read_volume(images / f"01_{role}.nii.gz") for role in ("lge", "bssfp"))
     assert run(lge, cine, "auto").confidence > 0.8
+
+
+def test_the_tilt_is_that_of_the_slices_and_cubes_have_none():
+    def stack(spacing, degrees):
+        a = np.radians(degrees)
+        affine = np.diag([*spacing, 1.0])
+        turn = [[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]
+        affine[:3, :3] = np.array(turn) @ affine[:3, :3]
+        return Grid(shape=(20, 20, 20), affine=affine)
+
+    axial = stack((1, 1, 6), 0)
+    assert describe(axial, stack((1, 1, 8), 30)).tilt_deg == pytest.approx(30)
+    assert describe(axial, stack((1, 6, 1), 0)).tilt_deg == pytest.approx(90)  # a coronal stack
+    assert describe(axial, stack((2, 2, 2), 0)).tilt_deg == pytest.approx(0)
 
 
 def test_scans_far_apart_are_refused_in_plain_words(a_scan):

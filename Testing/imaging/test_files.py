@@ -604,3 +604,13 @@ def test_others_may_read_a_new_file_as_any_other(tmp_path, a_label_map):
     write_label_map(a_label_map, tmp_path / "l.nii.gz")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("usual", "l.nii.gz")]
     assert modes[0] == modes[1]
+
+
+@pytest.mark.parametrize("name", ["scan.zip", "scan.nii.TAR.GZ"])
+def test_an_archive_is_to_be_unpacked_first(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(BadInput) as refused:
+        read_volume(tmp_path / name)
+    assert str(refused.value) == (
+        f"{name} is an archive; unpack it and give the scan that is in it."
+    )

@@ -188,13 +188,25 @@ def test_volumes_that_contradict_each_other_are_flagged(a_pair, tmp_path):
     volumes, prediction = a_pair
     labels = prediction.labels["mr"]
     array = np.where(labels.array == 1, 0, labels.array)
-    array[16:, 20:, 4:9] = 1
+    array[14:-1, 18:-1, 3:9] = 1
     more = LabelMap(array=array, grid=labels.grid, table=TABLE)
     other = replace(prediction, labels=prediction.labels | {"mr": more})
     page = written(tmp_path / "report.html", volumes, other)
     least, most = prediction.labels["ct"].volumes_ml()["liver"], more.volumes_ml()["liver"]
     assert f"volumes differ by {(most - least) / most:.0%}" in page.text
     assert page.source.count('<tr class="flag">') == 2  # and the spleen, for its doubt
+
+
+def test_volumes_of_an_organ_that_a_scan_cuts_are_not_compared(a_pair, tmp_path):
+    volumes, prediction = a_pair
+    labels = prediction.labels["mr"]
+    array = np.where(labels.array == 1, 0, labels.array)
+    array[16:, 20:, 4:9] = 1
+    cut = LabelMap(array=array, grid=labels.grid, table=TABLE)
+    other = replace(prediction, labels=prediction.labels | {"mr": cut})
+    text = written(tmp_path / "report.html", volumes, other).text
+    assert "cut by the scan’s edge" in text
+    assert "volumes differ" not in text
 
 
 def test_doubt_is_a_word_with_its_number_at_hand(a_page):

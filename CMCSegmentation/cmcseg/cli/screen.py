@@ -96,3 +96,4 @@ def bar(*, quiet: bool = False) -> Iterator[Report]:
             shown.update(task, description=progress.stage, completed=progress.fraction)
 
         yield report
+        shown.update(task, description="done", completed=1.0)

@@ -39,7 +39,7 @@ class Placement:
     Attributes:
         centers_mm: distance of the two fields of view's middles.
         overlap: share of the smaller field of view that both scans see, 0 to 1.
-        tilt_deg: angle between the two stacks' slice normals, 0 to 90.
+        tilt_deg: smallest angle between the two stacks' slice normals, 0 to 90.
     """
 
     centers_mm: float
@@ -65,7 +65,7 @@ def describe(fixed: Grid, moving: Grid, matrix: np.ndarray | None = None) -> Pla
         moving = moving.moved(matrix)
     small, large = sorted((fixed, moving), key=lambda grid: grid.size * grid.voxel_ml)
     shared = field_of_view(large, _lattice(small, 32))
-    cosine = abs(float(_slice_normal(fixed) @ _slice_normal(moving)))
+    cosine = float(np.abs(_slice_normals(fixed).T @ _slice_normals(moving)).max())
     return Placement(
         centers_mm=float(np.linalg.norm(fixed.center - moving.center)),
         overlap=float(shared.mean()),
@@ -176,9 +176,10 @@ def _lattice(grid: Grid, points: int) -> Grid:
     return Grid(shape=tuple(shape.tolist()), affine=affine)
 
 
-def _slice_normal(grid: Grid) -> np.ndarray:
-    """The axis across the slices: the one with the widest spacing."""
-    return grid.direction[:, int(np.argmax(np.round(grid.spacing, 3)))]
+def _slice_normals(grid: Grid) -> np.ndarray:
+    """``(3, n)`` axes across the slices: the widest spacing's; all three of a cube's."""
+    spacing = np.array(grid.spacing)
+    return grid.direction[:, spacing > 0.95 * spacing.max()]
 
 
 def _gap(fixed: Grid, moving: Grid) -> float:

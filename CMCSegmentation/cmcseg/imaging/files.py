@@ -22,6 +22,7 @@ from cmcseg.imaging.header import ImageHeader, usable_grid
 from cmcseg.imaging.resample import LPS, to_array, to_image
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 _KINDS = "NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a DICOM folder"
 
 
@@ -152,6 +153,8 @@ def _check_file(path: Path) -> None:
         raise BadInput(f"{path} is not a file; give {_KINDS}.")
     if status.st_size == 0:
         raise BadInput(f"{path.name} is empty (0 bytes); copy or export it again.")
+    if path.name.lower().endswith(ARCHIVES):
+        raise BadInput(f"{path.name} is an archive; unpack it and give the scan that is in it.")
     if not _suffix(path):
         raise BadInput(f"{path.name} is not an image that this program reads; give {_KINDS}.")
 

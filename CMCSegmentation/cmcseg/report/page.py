@@ -416,7 +416,7 @@ def _rows(
             if (doubt := _organ_doubt(prediction, role, label.value)) is not None
         }
         word = _doubt_word(max(doubts.values())) if doubts else ""
-        remark = _remark(ml)
+        remark = _remark(ml, any(cell.is_cut for cell in cells))
         rows.append(
             OrganRow(
                 name=label.name,
@@ -485,11 +485,13 @@ def _doubt_word(value: float) -> str:
     return "medium" if value < HIGH_DOUBT else "high"
 
 
-def _remark(ml: Mapping[str, float]) -> str:
-    """How an organ's volumes contradict each other; empty when they do not."""
+def _remark(ml: Mapping[str, float], is_cut: bool) -> str:
+    """How an organ's volumes contradict each other; empty when they do not or cannot."""
     least, most = min(ml.values()), max(ml.values())
     if least == 0 < most:
         return "found in one scan only"
+    if is_cut:  # each scan shows another part of the organ
+        return ""
     if most - least > max(DIFFERENCE * most, DIFFERENCE_ML):
         return f"volumes differ by {(most - least) / most:.0%}"
     return ""
