@@ -51,9 +51,8 @@ def a_scan(a_host):
 def finding(grid, array=None, doubt=0.25):
     array = balls(centres(box())) if array is None else array
     volume = Volume(array=np.full(grid.shape, doubt, np.float32), grid=grid)
-    return Finding(
-        labels=organs(array, grid), doubt=volume, disagreement=volume, model="tiny 0.1.0"
-    )
+    made = {"model": "tiny", "version": "0.1.0", "sha256": "ab", "alignment": None}
+    return Finding(labels=organs(array, grid), doubt=volume, disagreement=volume, made=made)
 
 
 def written(scene, node, **more):
@@ -73,7 +72,7 @@ def test_a_result_carries_names_colours_terminology_geometry_and_its_source(a_sc
     )
     role = node.GetReferenceImageGeometryReferenceRole()
     assert node.GetNodeReferenceID(role) == a_scan.GetID()
-    assert node.GetAttribute("CMCSeg.model") == "tiny 0.1.0"
+    assert json.loads(node.GetAttribute("CMCSeg.made"))["model"] == "tiny"
 
 
 def test_a_result_lies_under_the_study_and_the_transform_of_its_scan(a_scene, a_host, a_scan):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.inline_runner import InlineRunner
@@ -194,3 +195,49 @@ def test_without_a_queue_nothing_can_be_accepted(a_review):
     a_review.queue = None
     with pytest.raises(BadInput, match=r"^No folder for the queue is chosen; choose one\.$"):
         a_review.accept()
+
+
+def test_a_saved_scene_is_reopened_and_the_review_goes_on(a_review, tmp_path):
+    a_review.copy_organ("left kidney", "ct", "mr")
+    a_review.runner.finish()
+    drawn_before = drawn(a_review, "mr")
+    places = [place.sentence() for place in a_review.places]
+    scene = a_review.host.scene
+    bundle = tmp_path / "scene.mrb"
+    assert scene.WriteToMRB(str(bundle))
+    scene.Clear(0)
+    remote = slicer.vtkMRMLRemoteIOLogic()
+    remote.SetMRMLScene(scene)
+    remote.AddDataIOToScene()
+    remote.GetCacheManager().SetRemoteCacheDirectory(str(tmp_path))
+    assert scene.ReadFromMRB(str(bundle), True)
+    a_review.runner.finish()
+    session = a_review.session
+    names = {scan.name: scan.key for scan in session.scans()}
+    session.set_scan("ct", names["CT venous"])
+    session.set_scan("mr", names["T2"])
+    session.finished.connect(a_review.open)
+    session.reopen()
+    a_review.runner.finish()
+    assert (drawn(a_review, "mr") == drawn_before).all()
+    assert [place.sentence() for place in a_review.places] == places
+    assert a_review.result.prediction.sha256 == "ab" * 32
+    a_review.accept()
+    a_review.runner.finish()
+    assert a_review.heard == ["pair-1.r1"]
+    assert np.allclose(
+        a_review.worker.asked[-1].values["alignment"]["matrix"], a_review.worker.matrix
+    )
+
+
+def test_a_result_of_another_model_is_not_taken_up(a_review):
+    session = a_review.session
+    session.import_model("other.zip")
+    a_review.runner.finish()
+    told = []
+    session.failed.connect(lambda sentence, _: told.append(sentence))
+    session.reopen()
+    a_review.runner.finish()
+    assert told == [
+        "The result in this scene was made by the model tiny; choose that model to go on with it."
+    ]

@@ -27,7 +27,7 @@ from cmcseg.mrml.warp import image_of, warped, warped_labels
 from cmcseg.session.ports import Finding, ScanInfo
 
 DOUBT, DISAGREEMENT = "CMCSeg.doubt", "CMCSeg.disagreement"  # node references of a segmentation
-MODEL = "CMCSeg.model"  # attribute: who made it
+MADE = "CMCSeg.made"  # attribute: who made it, and how the scans lay, as JSON
 TABLE = "CMCSeg.table"  # attribute: the label table as JSON, so that a saved scene can be reopened
 UNDO_STATES = 10
 
@@ -118,6 +118,40 @@ class MrmlScene:
                     yield None
         yield LabelMap(array=array, grid=place.world, table=table)
 
+    def recalling(self, key: str) -> Iterator[Finding | None]:
+        """What an earlier ``writing`` put beside a scan, its organs as they are drawn now.
+
+        Raises:
+            BadInput: when the scan or its result is gone.
+        """
+        node, result, place, _ = self._result(key)
+        for labels in self.reading_labels(key):
+            if labels is None:
+                yield None
+        maps = {}
+        for role in (DOUBT, DISAGREEMENT):
+            volume = result.GetNodeReference(role)
+            if volume is None:
+                continue
+            array = numbers = _voxels(volume)
+            if place.warped:
+                there, back = from_world(node), to_world(node)
+                for array in warped(numbers, place.local, place.world, there, back, fill=0):
+                    if array is None:
+                        yield None
+            for share in _share(array):
+                if share is None:
+                    yield None
+            maps[role] = Volume(array=share, grid=place.world)
+        if DOUBT not in maps:
+            raise BadInput(f"The doubt of {node.GetName()} was deleted; segment it again.")
+        yield Finding(
+            labels=labels,
+            doubt=maps[DOUBT],
+            disagreement=maps.get(DISAGREEMENT),
+            made=json.loads(result.GetAttribute(MADE)),
+        )
+
     def segmentation(self, key: str) -> str:
         """Key of the segmentation beside a scan, or empty."""
         node = self._scene.GetNodeByID(key)
@@ -178,7 +212,7 @@ class MrmlScene:
         else:
             result = self._new_segmentation(node)
         self._move_beside(node, result)
-        result.SetAttribute(MODEL, finding.model)
+        result.SetAttribute(MADE, json.dumps(finding.made))
         result.SetAttribute(TABLE, json.dumps(asdict(finding.labels.table)))
         for _ in put_labels(result, labels, place.local, finding.labels.table):
             yield None
@@ -410,3 +444,12 @@ def _percent(doubt: np.ndarray) -> Iterator[vtk.vtkImageData | None]:
         numbers[:, :, k] = np.clip(doubt[:, :, k] * 100 + 0.5, 0, 100)
         yield None
     yield image
+
+
+def _share(percent: np.ndarray) -> Iterator[np.ndarray | None]:
+    """Whole per cents as 0 to 1, a plane at a time."""
+    out = np.empty(percent.shape, dtype=np.float32, order="F")
+    for k in range(percent.shape[2]):
+        out[:, :, k] = percent[:, :, k] / np.float32(100)
+        yield None
+    yield out

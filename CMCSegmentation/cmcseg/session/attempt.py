@@ -140,12 +140,19 @@ class Attempt:
         places: tuple[Place, ...],
     ) -> Iterator[Result | None]:
         segmentations = {}
+        alignment = prediction.alignment
+        made = {
+            "model": prediction.model,
+            "version": prediction.version,
+            "sha256": prediction.sha256,
+            "alignment": alignment.to_dict() if alignment else None,
+        }
         for role, labels in prediction.labels.items():
             finding = Finding(
                 labels=labels,
                 doubt=prediction.doubt[role],
                 disagreement=prediction.disagreement.get(role),
-                model=f"{prediction.model} {prediction.version}",
+                made=made,
             )
             for key in self._scene.writing(self._scans[role], finding):
                 if key is None:

@@ -51,13 +51,14 @@ class Finding:
         labels: the organs, on the grid that ``Scene.reading`` gave.
         doubt: 0 (sure) to 1, on the same grid.
         disagreement: how far the two scans contradict each other there, 0 to 1; None for one scan.
-        model: who made it ("abdomen-ct-mr 0.1.0").
+        made: ``model``, ``version``, ``sha256`` and ``alignment`` of the prediction, JSON-ready; it
+            is saved with the scene.
     """
 
     labels: LabelMap
     doubt: Volume
     disagreement: Volume | None = None
-    model: str = ""
+    made: dict = field(default_factory=dict)
 
 
 class Scene(Protocol):
@@ -89,6 +90,9 @@ class Scene(Protocol):
 
     def reading_labels(self, key: str) -> Iterator[LabelMap | None]:
         """The organs beside a scan as the user sees them now, on the grid of ``reading``."""
+
+    def recalling(self, key: str) -> Iterator[Finding | None]:
+        """What an earlier ``writing`` put beside a scan, its organs as they are drawn now."""
 
     def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:
         """Replace organs beside a scan, with one undo checkpoint before.

@@ -15,6 +15,7 @@ from cmcseg.core.wire import Message, prediction_to_message
 from cmcseg.session.attempt import Attempt
 from cmcseg.session.guess import guess_roles, swap_hint
 from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
+from cmcseg.session.recall import recalling, result_of
 from cmcseg.session.result import Result
 from cmcseg.session.stage import Stage
 
@@ -267,6 +268,27 @@ class SegmentSession:
         """Stop the segmentation that runs, if any; ``cancelled`` follows within a second."""
         if self._attempt:
             self._attempt.cancel()
+
+    def reopen(self) -> None:
+        """Take up the result that the scene holds for the chosen scans, after it was loaded, say.
+
+        ``finished`` follows when there is one for each of them and the model is at hand; nothing
+        happens when not.
+        """
+        scans = dict(self.chosen)
+        keys = {role: self.scene.segmentation(key) for role, key in scans.items()}
+        card = self.card
+        if self._attempt or card is None or not scans or not all(keys.values()):
+            return
+
+        def read(found: dict) -> None:
+            self.runner.aside(lambda: result_of(found, card, scans, keys), shown, self.failed.emit)
+
+        def shown(result: Result) -> None:
+            if not self._attempt and self.chosen == scans:
+                self._on_finished(result)
+
+        self.runner.steps(recalling(self.scene, scans), read, self.failed.emit)
 
     def write_report(self, path: Path) -> None:
         """Write the result's HTML report; ``reported`` or ``failed`` follows.
