@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -337,3 +338,12 @@ def test_a_renamed_organ_is_still_the_same_organ(a_scene, a_scan):
     written(a_scene, a_scan, array=np.zeros(box().shape, np.uint8))
     assert node.GetSegmentation().GetNumberOfSegments() == 2
     assert node.GetSegmentation().GetSegment("liver").GetName() == "Leber"
+
+
+def test_a_disagreement_of_an_earlier_run_does_not_outlive_it(a_scene, a_scan):
+    written(a_scene, a_scan)
+    assert a_scene.disagreement(a_scan.GetID())
+    alone = replace(finding(a_scene.grid(a_scan.GetID())), disagreement=None)
+    last(a_scene.writing(a_scan.GetID(), alone))
+    assert a_scene.disagreement(a_scan.GetID()) == ""
+    assert a_scene.doubt(a_scan.GetID())

@@ -10,7 +10,6 @@ from dataclasses import asdict
 import numpy as np
 import slicer
 import vtk
-from vtk.util import numpy_support
 
 from cmcseg.core.card import table_from_dict
 from cmcseg.core.errors import BadInput, CMCSegError
@@ -23,6 +22,7 @@ from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
 from cmcseg.mrml.scans import OURS, is_scan, outside_value, refusal_of, scan_info
 from cmcseg.mrml.segments import get_labels, put_labels
 from cmcseg.mrml.tree import modality_of, put_beside, series_of
+from cmcseg.mrml.voxels import numbers_of, percent_of, share_of, voxels
 from cmcseg.mrml.warp import image_of, warped, warped_labels
 from cmcseg.session.ports import Finding, ScanInfo
 
@@ -91,7 +91,7 @@ class MrmlScene:
         """
         node = self._scan(key)
         place = place_of(node)
-        array = _voxels(node)
+        array = voxels(node)
         facts = {"source": "scene", "modality": modality_of(node), "series": series_of(node)}
         if place.warped:
             fill = outside_value(node)
@@ -133,13 +133,13 @@ class MrmlScene:
             volume = result.GetNodeReference(role)
             if volume is None:
                 continue
-            array = numbers = _voxels(volume)
+            array = numbers = voxels(volume)
             if place.warped:
                 there, back = from_world(node), to_world(node)
                 for array in warped(numbers, place.local, place.world, there, back, fill=0):
                     if array is None:
                         yield None
-            for share in _share(array):
+            for share in share_of(array):
                 if share is None:
                     yield None
             maps[role] = Volume(array=share, grid=place.world)
@@ -187,7 +187,7 @@ class MrmlScene:
         percent = {}
         for role, volume in maps.items():
             if volume is not None:
-                for image in _percent(volume.array):
+                for image in percent_of(volume.array):
                     if image is None:
                         yield None
                     else:
@@ -199,7 +199,7 @@ class MrmlScene:
                 if array is None:
                     yield None
             for role, image in percent.items():
-                numbers = _numbers(image)
+                numbers = numbers_of(image)
                 for array in warped(numbers, place.world, place.local, there, back, fill=0):
                     if array is None:
                         yield None
@@ -219,6 +219,9 @@ class MrmlScene:
         for role, image in percent.items():
             yield None
             self._put_map(node, result, role, image)
+        for role in maps.keys() - percent.keys():
+            if stale := result.GetNodeReference(role):  # of an earlier run with both scans
+                self._scene.RemoveNode(stale)
         yield result.GetID()
 
     def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:
@@ -422,34 +425,3 @@ def _loosely(owner: MrmlScene, method: Callable) -> Callable:
             method(scene, data)
 
     return call
-
-
-def _voxels(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
-    """``(I, J, K)`` view of a volume node's numbers; it stays valid when the node is deleted."""
-    return _numbers(node.GetImageData())
-
-
-def _numbers(image: vtk.vtkImageData) -> np.ndarray:
-    numbers = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
-    return numbers.reshape(image.GetDimensions()[::-1]).transpose(2, 1, 0)
-
-
-def _percent(doubt: np.ndarray) -> Iterator[vtk.vtkImageData | None]:
-    """0 to 1 as whole per cents, a plane at a time: a float map would take four times the room."""
-    image = vtk.vtkImageData()
-    image.SetDimensions(*doubt.shape)
-    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    numbers = _numbers(image)
-    for k in range(doubt.shape[2]):
-        numbers[:, :, k] = np.clip(doubt[:, :, k] * 100 + 0.5, 0, 100)
-        yield None
-    yield image
-
-
-def _share(percent: np.ndarray) -> Iterator[np.ndarray | None]:
-    """Whole per cents as 0 to 1, a plane at a time."""
-    out = np.empty(percent.shape, dtype=np.float32, order="F")
-    for k in range(percent.shape[2]):
-        out[:, :, k] = percent[:, :, k] / np.float32(100)
-        yield None
-    yield out

@@ -1,0 +1,42 @@
+"""Between the numbers of VTK images and arrays; nothing larger than a plane is copied at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util import numpy_support
+
+
+def voxels(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """``(I, J, K)`` view of a volume node's numbers; it stays valid when the node is deleted."""
+    return numbers_of(node.GetImageData())
+
+
+def numbers_of(image: vtk.vtkImageData) -> np.ndarray:
+    """``(I, J, K)`` view of an image of one number a voxel."""
+    numbers = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    return numbers.reshape(image.GetDimensions()[::-1]).transpose(2, 1, 0)
+
+
+def percent_of(doubt: np.ndarray) -> Iterator[vtk.vtkImageData | None]:
+    """0 to 1 as whole per cents, a plane at a time: a float map would take four times the room."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(*doubt.shape)
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    numbers = numbers_of(image)
+    for k in range(doubt.shape[2]):
+        numbers[:, :, k] = np.clip(doubt[:, :, k] * 100 + 0.5, 0, 100)
+        yield None
+    yield image
+
+
+def share_of(percent: np.ndarray) -> Iterator[np.ndarray | None]:
+    """Whole per cents as 0 to 1, a plane at a time."""
+    out = np.empty(percent.shape, dtype=np.float32, order="F")
+    for k in range(percent.shape[2]):
+        out[:, :, k] = percent[:, :, k] / np.float32(100)
+        yield None
+    yield out
