@@ -56,3 +56,20 @@ def test_bad_input_is_one_sentence_exit_2_and_no_folder(tmp_path, a_model, capsy
     assert stop.value.code == 2
     assert words in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--shift", "nan"], "A shift of nan mm is not between 0 and 200 mm."),
+        (["--shift", "-5"], "A shift of -5 mm is not between 0 and 200 mm."),
+        (["--seed", "-1"], "A phantom's seed is a whole number from 0 on, not -1."),
+        (["--task", "lung"], "There is no task 'lung'. There are: abdomen, heart, orbit."),
+    ],
+)
+def test_a_sample_of_what_there_is_not_is_refused(tmp_path, capsys, words, told):
+    with pytest.raises(SystemExit) as stop:
+        main(["sample", str(tmp_path / "s"), *words])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.strip() == told
+    assert not (tmp_path / "s").exists()

@@ -6,6 +6,9 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from cmcseg.cli.screen import SCREEN, new_folder
+from cmcseg.core.errors import BadInput
+
+FARTHEST_MM = 200.0  # beyond it the scans share no view
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,8 @@ class Sample:
         from cmcseg.data.synthesis import make_pair
         from cmcseg.imaging.files import write_label_map, write_volume
 
+        if not 0 <= self.shift <= FARTHEST_MM:  # NaN is refused as well
+            raise BadInput(f"A shift of {self.shift:g} mm is not between 0 and {FARTHEST_MM:g} mm.")
         pair = make_pair(self.task, task_card(self.task).table, seed=self.seed, shift_mm=self.shift)
         with new_folder(self.folder) as draft:
             for role, scan in pair.items():
