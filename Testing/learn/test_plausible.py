@@ -50,7 +50,15 @@ def test_swapped_kidneys_are_a_mistake(found):
 
 
 def test_labels_that_were_shifted_by_20_mm_are_a_mistake(found):
-    assert "lie elsewhere" in why(np.roll(found, 4, axis=1), found)
+    assert why(np.roll(found, 4, axis=1), found) == "all labels look shifted by 20 mm"
+
+
+def test_a_model_that_sees_islands_and_too_many_slices_is_corrected_not_believed(found):
+    poor = found.copy()
+    poor[2:6, 2:6, 2:6] = 1  # an island far from the liver
+    poor[34:44, 36:46, 0:5] = 2  # slices that are no kidney any more
+    poor[12:22, 36:46, 18:22] = 3
+    assert why(found, poor) == ""
 
 
 def test_emptied_labels_are_a_mistake(found):

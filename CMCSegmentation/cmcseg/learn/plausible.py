@@ -9,9 +9,11 @@ import numpy as np
 
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, LabelTable
+from cmcseg.imaging.components import largest_piece
 
-FAR_MM = 15.0  # a border is corrected, an organ does not move
-LITTLE = 0.2  # Dice below which two outlines are of different things
+FAR_MM = 12.0  # a border is corrected, an organ does not move
+GAIN = 0.1  # Dice that a shift must win to be called one
+LITTLE = 0.35  # mean Dice below which two label maps are of different scans
 SMALL_ML = 5.0  # below this the model may well have seen what is not there
 
 
@@ -32,33 +34,51 @@ def implausible(
         known: per class, background first, whether anybody looked at it.
     """
     found = np.where(corrected == UNANNOTATED, 0, found)
-    organs = [
-        label
+    theirs = {
+        label.value: largest_piece(found == label.value)
         for label in table
         if known[label.value] and (found == label.value).sum() * grid.voxel_ml > SMALL_ML
-    ]
-    masks = {label.name: (corrected == label.value, found == label.value) for label in organs}
+    }
+    if not theirs:
+        return ""
+    names = {label.value: label.name for label in table}
+    mine = {value: corrected == value for value in theirs}
     for one, other in table.mirrored:
-        crossed = _dice(corrected == one, found == other)
-        if crossed > max(2 * LITTLE, _dice(corrected == one, found == one)):
-            names = {label.value: label.name for label in table}
-            return f"{names[one]} and {names[other]} look swapped"
-    empty = [name for name, (mine, _) in masks.items() if not mine.any()]
-    if len(empty) > len(organs) / 2:
+        if {one, other} <= set(theirs):
+            crossed = _dice(mine[one], theirs[other])
+            if crossed > max(LITTLE, _dice(mine[one], theirs[one])):
+                return f"{names[one]} and {names[other]} look swapped"
+    empty = [names[value] for value, mask in mine.items() if not mask.any()]
+    if len(empty) > len(theirs) / 2:
         return f"{_listed(empty)} were emptied"
-    moved = [
-        name for name, (mine, theirs) in masks.items() if mine.any() and _apart(mine, theirs, grid)
-    ]
-    if len(moved) + len(empty) > len(organs) / 2:
-        return f"{_listed(moved)} lie elsewhere than in the scan"
+    drawn = [value for value, mask in mine.items() if mask.any()]
+    agreement = _mean_dice(mine, theirs, drawn)
+    if agreement < LITTLE:
+        return f"{_listed([names[value] for value in drawn])} lie elsewhere than in the scan"
+    step = np.mean([_middle(theirs[v]) - _middle(mine[v]) for v in drawn], axis=0)
+    length = float(np.linalg.norm(grid.affine[:3, :3] @ step))
+    moved = {value: _shifted(mine[value], np.round(step).astype(int)) for value in drawn}
+    if length > FAR_MM and _mean_dice(moved, theirs, drawn) > agreement + GAIN:
+        return f"all labels look shifted by {length:.0f} mm"
     return ""
 
 
-def _apart(mine: np.ndarray, theirs: np.ndarray, grid: Grid) -> bool:
-    if _dice(mine, theirs) < LITTLE:
-        return True
-    middles = [grid.world(np.argwhere(mask).mean(axis=0)) for mask in (mine, theirs)]
-    return float(np.linalg.norm(middles[0] - middles[1])) > FAR_MM
+def _mean_dice(mine: dict, theirs: dict, values: list[int]) -> float:
+    return float(np.mean([_dice(mine[value], theirs[value]) for value in values]))
+
+
+def _middle(mask: np.ndarray) -> np.ndarray:
+    """Mean voxel of a mask."""
+    return np.argwhere(mask).mean(axis=0)
+
+
+def _shifted(mask: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """The mask moved by whole voxels; what leaves the grid is lost."""
+    places = np.argwhere(mask) + step
+    inside = ((places >= 0) & (places < mask.shape)).all(axis=1)
+    result = np.zeros_like(mask)
+    result[tuple(places[inside].T)] = True
+    return result
 
 
 def _dice(a: np.ndarray, b: np.ndarray) -> float:
