@@ -24,7 +24,7 @@ ALLOWED = {
     ),
     "session": ("core queue", "numpy"),
     "mrml": ("core session", "numpy vtk slicer"),
-    "desktop": ("core session mrml", "qt ctk slicer vtk numpy"),
+    "desktop": ("core session mrml", "PyTorchUtils qt ctk slicer vtk numpy"),
     "web": ("core session mrml", "trame trame_slicer numpy"),
     "cli": (
         "core imaging nets losses data bundle learn predict report queue work web",

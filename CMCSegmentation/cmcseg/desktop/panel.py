@@ -1,0 +1,174 @@
+"""The panel: three sessions, one worker, one section per step of the page."""
+
+import sys
+from pathlib import Path
+
+import qt
+import slicer
+
+from cmcseg.core.settings import SegmentSettings
+from cmcseg.desktop.install import InstallSection
+from cmcseg.desktop.layout import SideBySide
+from cmcseg.desktop.learn import LearnSection
+from cmcseg.desktop.model import ModelSection
+from cmcseg.desktop.parameters import Choices
+from cmcseg.desktop.result import ResultSection
+from cmcseg.desktop.review import ReviewSection
+from cmcseg.desktop.run import RunSection
+from cmcseg.desktop.scans import ScansSection
+from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.learn import LearnSession
+from cmcseg.session.process_runner import ProcessRunner
+from cmcseg.session.result import Result
+from cmcseg.session.review import ReviewSession
+from cmcseg.session.segment import SegmentSession
+from cmcseg.session.worker_queue import WorkerQueue
+
+PUMP_MS = 50
+
+
+class Panel:
+    """Joins widgets and sessions.
+
+    Args:
+        ui: the widgets of ``CMCSegmentation.ui``, by name.
+        requirements: the packages that the worker needs.
+        queue: folder of the accepted pairs.
+    """
+
+    def __init__(self, ui: object, requirements: Path, queue: Path) -> None:
+        self.ui = ui
+        self.runner = ProcessRunner(python())
+        self.scene = MrmlScene(slicer.mrmlScene, checkpoint=lambda n: self._review.checkpoint(n))
+        folder = WorkerQueue(self.runner, queue)
+        self.segment = SegmentSession(self.scene, self.runner)
+        self.review = ReviewSession(self.scene, self.runner, folder)
+        self.learn = LearnSession(self.runner, folder)
+        self._choices: Choices | None = None
+        self._pending: Choices | None = None  # until the models are known
+        self._views = SideBySide()
+        self._scans = ScansSection(ui, self.segment, self.tell)
+        self._model = ModelSection(ui, self.segment, self.tell)
+        self._run = RunSection(ui, self.segment, self.settings, self.tell)
+        self._result = ResultSection(ui, self.segment, self.tell)
+        self._review = ReviewSection(ui, self.review, self.tell)
+        self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
+        self._install = InstallSection(ui, requirements, self.load, self.tell)
+        ui.viewsCheck.toggled.connect(self._onViews)
+        self._connect()
+        self._timer = qt.QTimer()
+        self._timer.setInterval(PUMP_MS)
+        self._timer.timeout.connect(self.runner.pump)
+        self._timer.start()
+        self.refresh()
+
+    def load(self) -> None:
+        """Ask which models and which accepted pairs there are."""
+        if self._install.ready:
+            self.segment.load_models()
+            self.learn.load_queue()
+
+    def use(self, choices: Choices | None) -> None:
+        """Take over the choices of a scene, for one that was loaded, say."""
+        self._choices, self._pending = None, choices
+        self._take()
+
+    def settings(self) -> SegmentSettings:
+        """What the advanced choices say."""
+        chosen = self._choices
+        if chosen is None:
+            return SegmentSettings()
+        return SegmentSettings(align=chosen.align, device=chosen.device, overlap=chosen.overlap)
+
+    def tell(self, sentence: str, log: str = "") -> None:
+        """Show one sentence, and where the log lies."""
+        self.ui.messageLabel.setText(f"{sentence}\n{log}" if log else sentence)
+        self.ui.messageLabel.setVisible(bool(sentence))
+
+    def refresh(self) -> None:
+        """Show the sessions' state; the next step stays quiet until the one before is done."""
+        self._take()
+        for section in (self._scans, self._model, self._run, self._result, self._review):
+            section.refresh()
+        self._learn.refresh()
+        done = self.segment.result is not None
+        self.ui.resultSection.setEnabled(done)
+        self.ui.reviewSection.setEnabled(self.review.result is not None)
+        self._remember()
+
+    def leave(self) -> None:
+        """Another module is shown."""
+        self._review.leave()
+
+    def close(self) -> None:
+        """Stop what runs, end the worker, let go of the scene."""
+        self._timer.stop()
+        self._choices = self._pending = None
+        for signal in self._signals:
+            signal.disconnect(self.refresh)
+        self._views.restore()
+        self._review.close()
+        self.segment.close()
+        self.review.close()
+        self.scene.close()
+        self.runner.close()
+
+    def _connect(self) -> None:
+        self._signals = [self.segment.changed, self.review.changed, self.learn.changed]
+        for signal in self._signals:
+            signal.connect(self.refresh)
+        for session in (self.segment, self.review, self.learn):
+            session.failed.connect(self.tell)
+        self.segment.started.connect(lambda: self.tell(""))
+        self.segment.finished.connect(self._onFinished)
+        self.review.accepted.connect(lambda _id: self.learn.load_queue(self._model_name()))
+
+    def _onFinished(self, result: Result) -> None:
+        self.review.open(result)
+        self.learn.load_queue(self._model_name())
+
+    def _onViews(self, shown: bool) -> None:
+        if shown:
+            chosen = self.segment.chosen
+            self._views.show([chosen[role] for role in chosen])
+        else:
+            self._views.restore()
+
+    def _take(self) -> None:
+        if self._pending is None or self.segment.card is None:
+            return
+        choices, self._pending = self._pending, None
+        if choices.model in [card.name for card in self.segment.cards]:
+            self.segment.choose_model(choices.model)
+        nodes = (choices.firstScan, choices.secondScan)
+        for role, node in zip(self.segment.card.roles, nodes, strict=False):
+            if node is not None:
+                self.segment.set_scan(role, node.GetID())
+        self._choices = choices
+        self._remember()
+        self.segment.reopen()
+
+    def _model_name(self) -> str:
+        return self.segment.card.name if self.segment.card else ""
+
+    def _remember(self) -> None:
+        """Keep model and scans in the scene."""
+        if self._choices is None or self.segment.card is None:
+            return
+        chosen, roles = self.segment.chosen, self.segment.card.roles
+        nodes = [slicer.mrmlScene.GetNodeByID(chosen.get(role, "")) for role in roles]
+        first, second = [*nodes, None][:2]
+        for name, value in (
+            ("model", self.segment.card.name),
+            ("firstScan", first),
+            ("secondScan", second),
+        ):
+            if getattr(self._choices, name) != value:
+                setattr(self._choices, name, value)
+
+
+def python() -> str:
+    """PythonSlicer beside the application; ``sys.executable`` may be empty inside Slicer."""
+    folder = Path(slicer.app.slicerHome) / "bin"
+    found = [folder / name for name in ("PythonSlicer", "PythonSlicer.exe")]
+    return next((str(path) for path in found if path.exists()), sys.executable)

@@ -1,0 +1,24 @@
+"""The user's choices, kept in the scene so that a saved one opens as it was left."""
+
+from slicer import vtkMRMLScalarVolumeNode
+from slicer.parameterNodeWrapper import parameterNodeWrapper
+
+
+@parameterNodeWrapper
+class Choices:
+    """What stands on the panel.
+
+    Attributes:
+        model: name of the model.
+        firstScan, secondScan: scans of the model's roles, in the card's order.
+        device, align, overlap: see ``core.settings.SegmentSettings``.
+        minutes: budget of a fine-tuning.
+    """
+
+    model: str = ""
+    firstScan: vtkMRMLScalarVolumeNode
+    secondScan: vtkMRMLScalarVolumeNode
+    device: str = "auto"
+    align: str = "auto"
+    overlap: float = 0.25
+    minutes: int = 10

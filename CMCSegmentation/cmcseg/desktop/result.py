@@ -1,0 +1,71 @@
+"""Step 3: what was found."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from cmcseg.desktop.controls import allow, fill_table, trying
+from cmcseg.session.segment import SegmentSession
+
+
+class ResultSection:
+    """Volumes and doubt per organ and scan, warnings, show, 3D, report."""
+
+    def __init__(self, ui: object, session: SegmentSession, tell: Callable) -> None:
+        self._ui, self._session = ui, session
+        ui.showCheck.toggled.connect(self._onShow)
+        ui.show3DCheck.toggled.connect(self._onShow3D)
+        ui.reportButton.clicked.connect(trying(self._report, tell))
+        session.reported.connect(lambda path: qt.QDesktopServices.openUrl(_url(path)))
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        result = self._session.result
+        why = "" if result else _("Segment a scan first.")
+        for control in (self._ui.showCheck, self._ui.show3DCheck, self._ui.reportButton):
+            allow(control, why)
+        if result is None:
+            fill_table(self._ui.resultTable, [], [])
+            self._ui.warningsLabel.setText("")
+            return
+        roles = [role for role in result.card.roles if role in result.scans]
+        names = {role: result.card.input(role).title for role in roles}
+        titles = [_("organ")]
+        titles += [_("{} mL").format(names[role]) for role in roles]
+        titles += [_("doubt in {}").format(names[role]) for role in roles]
+        rows = [
+            [row.organ, *(f"{row.ml[role]:.0f}" for role in roles), *(row.doubt[r] for r in roles)]
+            for row in result.rows
+        ]
+        fill_table(self._ui.resultTable, titles, rows)
+        self._ui.warningsLabel.setText("\n".join(result.prediction.warnings))
+
+    def _segmentations(self) -> list:
+        result = self._session.result
+        keys = result.segmentations.values() if result else ()
+        nodes = [slicer.mrmlScene.GetNodeByID(key) for key in keys]
+        return [node for node in nodes if node is not None]
+
+    def _onShow(self, shown: bool) -> None:
+        for node in self._segmentations():
+            node.SetDisplayVisibility(shown)
+
+    def _onShow3D(self, shown: bool) -> None:
+        for node in self._segmentations():
+            if shown:
+                node.CreateClosedSurfaceRepresentation()
+            else:
+                node.RemoveClosedSurfaceRepresentation()
+
+    def _report(self) -> None:
+        # The browser reads it after we are done, so the folder stays with the system's own.
+        folder = Path(tempfile.mkdtemp(prefix="cmcseg-report-"))
+        self._session.write_report(folder / "report.html")
+
+
+def _url(path: str) -> qt.QUrl:
+    return qt.QUrl.fromLocalFile(path)

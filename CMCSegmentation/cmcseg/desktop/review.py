@@ -1,0 +1,149 @@
+"""Step 4: look where the model is least sure, correct, accept."""
+
+from collections.abc import Callable
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from cmcseg.desktop.controls import allow, fill, key_of, trying
+from cmcseg.mrml.scene import DISAGREEMENT
+from cmcseg.session.review import ReviewSession
+
+
+class ReviewSection:
+    """Places of doubt, an embedded Segment Editor on the scan of choice, and Accept."""
+
+    def __init__(self, ui: object, session: ReviewSession, tell: Callable) -> None:
+        self._ui, self._session = ui, session
+        self._shown: tuple[str, str] = ("", "")
+        self._observed: tuple | None = None
+        self._backgrounds: dict[str, str] = {}
+        self._editorNode = None
+        self._editor = slicer.qMRMLSegmentEditorWidget()
+        self._editor.setMaximumNumberOfUndoStates(10)
+        self._editor.setSegmentationNodeSelectorVisible(False)
+        self._editor.setSourceVolumeNodeSelectorVisible(False)
+        ui.editorHost.layout().addWidget(self._editor)
+        ui.previousButton.clicked.connect(trying(session.previous, tell))
+        ui.nextButton.clicked.connect(trying(session.next, tell))
+        ui.copyButton.clicked.connect(trying(self._copy, tell))
+        ui.restoreButton.clicked.connect(trying(self._restore, tell))
+        ui.acceptButton.clicked.connect(trying(session.accept, tell))
+        ui.disagreementCheck.toggled.connect(self._onDisagreement)
+        ui.roleCombo.currentIndexChanged.connect(lambda *_index: self._edit())
+        self._keys = [
+            _shortcut(ui.reviewSection, key, trying(call, tell))
+            for key, call in (("N", session.next), ("P", session.previous))
+        ]
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        ui, session, result = self._ui, self._session, self._session.result
+        ui.placeLabel.setText(session.sentence())
+        why = "" if session.places else _("There is no place to look at.")
+        for button in (ui.previousButton, ui.nextButton):
+            allow(button, why)
+        allow(ui.acceptButton, session.why_not(), _("Hand this pair to the queue"))
+        roles = list(result.scans) if result else []
+        first = roles[0] if roles else ""
+        role = key_of(ui.roleCombo) if key_of(ui.roleCombo) in roles else first
+        fill(ui.roleCombo, [(result.card.input(r).title, r) for r in roles], role)
+        organs = [label.name for label in result.card.table] if result else []
+        organ = key_of(ui.organCombo) or (organs[0] if organs else "")
+        fill(ui.organCombo, [(name, name) for name in organs], organ)
+        why = _("Segment a scan first.") if not result else ""
+        allow(ui.restoreButton, why)
+        allow(ui.copyButton, why or ("" if len(roles) == 2 else _("There is no second scan.")))
+        allow(ui.disagreementCheck, why)
+        for key in self._keys:
+            key.setEnabled(bool(session.places))
+        self._edit()
+
+    def checkpoint(self, node: object) -> None:
+        """Let the editor keep a state to undo to, right before ``node`` is written to."""
+        if self._editor.segmentationNode() is node:
+            self._editor.saveStateForUndo()
+
+    def leave(self) -> None:
+        """The module is left: the editor's tool must not stay active in other modules."""
+        self._editor.setActiveEffectByName("")
+        self._editor.removeViewObservations()
+        for key in self._keys:
+            key.setEnabled(False)
+
+    def close(self) -> None:
+        """Let go of the scene."""
+        self._ignore()
+        self._editor.setSegmentationNode(None)
+        self._editor.setMRMLSegmentEditorNode(None)
+        self._editor.setMRMLScene(None)
+        self._editorNode = None
+
+    def _edit(self) -> None:
+        result, role = self._session.result, key_of(self._ui.roleCombo)
+        wanted = (result.scans[role], result.segmentations[role]) if result and role else ("", "")
+        if wanted == self._shown:
+            return
+        self._shown = wanted
+        self._ignore()
+        if not wanted[0]:
+            self._editor.setSegmentationNode(None)
+            return
+        scan, node = (slicer.mrmlScene.GetNodeByID(key) for key in wanted)
+        if self._editorNode is None or self._editorNode.GetScene() is None:
+            self._editorNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+            self._editorNode.SetSaveWithScene(False)
+            self._editorNode.HideFromEditorsOn()
+            self._editor.setMRMLScene(slicer.mrmlScene)
+            self._editor.setMRMLSegmentEditorNode(self._editorNode)
+        self._editor.setSegmentationNode(node)
+        self._editor.setSourceVolumeNode(scan)
+        segmentation = node.GetSegmentation()
+        event = slicer.vtkSegmentation.SourceRepresentationModified
+        tag = segmentation.AddObserver(event, lambda *_event: self._onEdited())
+        self._observed = (segmentation, tag)
+
+    def _onEdited(self) -> None:
+        if not self._session.busy:
+            self._session.edited()
+
+    def _ignore(self) -> None:
+        if self._observed:
+            segmentation, tag = self._observed
+            segmentation.RemoveObserver(tag)
+        self._observed = None
+
+    def _copy(self) -> None:
+        source = key_of(self._ui.roleCombo)
+        target = next(role for role in self._session.result.scans if role != source)
+        self._session.copy_organ(key_of(self._ui.organCombo), source, target)
+
+    def _restore(self) -> None:
+        self._session.restore(key_of(self._ui.roleCombo), key_of(self._ui.organCombo))
+
+    def _onDisagreement(self, shown: bool) -> None:
+        """Lay the disagreement over all slice views; what lay there before comes back."""
+        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        node = slicer.mrmlScene.GetNodeByID(self._shown[1]) if self._shown[1] else None
+        overlay = node.GetNodeReferenceID(DISAGREEMENT) if node else None
+        for composite in composites:
+            key = composite.GetID()
+            if shown and overlay:
+                self._backgrounds[key] = (
+                    composite.GetForegroundVolumeID(),
+                    composite.GetForegroundOpacity(),
+                )
+                composite.SetForegroundVolumeID(overlay)
+                composite.SetForegroundOpacity(0.5)
+            elif key in self._backgrounds:
+                volume, opacity = self._backgrounds.pop(key)
+                composite.SetForegroundVolumeID(volume)
+                composite.SetForegroundOpacity(opacity)
+
+
+def _shortcut(parent: qt.QWidget, key: str, call: Callable) -> qt.QShortcut:
+    shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow() or parent)
+    shortcut.activated.connect(call)
+    shortcut.setEnabled(False)
+    return shortcut

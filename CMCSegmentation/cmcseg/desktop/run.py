@@ -1,0 +1,58 @@
+"""Step 2, second half: segment, see how far it is, cancel."""
+
+from collections.abc import Callable
+
+from slicer.i18n import tr as _
+
+from cmcseg.core.progress import Progress
+from cmcseg.core.settings import SegmentSettings
+from cmcseg.desktop.controls import allow, trying
+from cmcseg.session.segment import SegmentSession
+from cmcseg.session.stage import Stage
+
+
+class RunSection:
+    """The primary button and its progress.
+
+    Args:
+        ui: the panel's widgets.
+        session: what runs.
+        settings: reads the settings that the panel shows.
+        tell: shows a sentence to the user.
+    """
+
+    def __init__(
+        self,
+        ui: object,
+        session: SegmentSession,
+        settings: Callable[[], SegmentSettings],
+        tell: Callable,
+    ) -> None:
+        self._ui, self._session = ui, session
+        ui.segmentButton.clicked.connect(trying(lambda: session.segment(settings()), tell))
+        ui.cancelButton.clicked.connect(trying(session.cancel, tell))
+        session.progressed.connect(self._onProgress)
+        session.started.connect(self._onStart)
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        running = self._session.stage is Stage.SEGMENTING
+        allow(self._ui.segmentButton, self._session.why_not(), _("Segment the chosen scans"))
+        allow(self._ui.cancelButton, "" if running else _("Nothing is running."))
+        self._ui.progressBar.setVisible(running)
+        self._ui.progressLabel.setVisible(running)
+
+    def _onStart(self) -> None:
+        self._ui.progressBar.setValue(0)
+        self._ui.progressLabel.setText(_("starting"))
+
+    def _onProgress(self, progress: Progress) -> None:
+        self._ui.progressBar.setValue(round(100 * progress.fraction))
+        self._ui.progressLabel.setText(progress_line(progress, self._session.device))
+
+
+def progress_line(progress: Progress, device: str) -> str:
+    """What is being done, how long it may still take, and where."""
+    left = progress.seconds_left
+    parts = [progress.stage, _("about {:.0f} s left").format(left) if left is not None else ""]
+    return " · ".join(part for part in (*parts, device) if part)

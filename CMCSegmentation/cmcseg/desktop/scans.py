@@ -1,0 +1,47 @@
+"""Step 1: which scan plays which role."""
+
+from collections.abc import Callable
+
+import qt
+from slicer.i18n import tr as _
+
+from cmcseg.desktop.controls import allow, fill, key_of, trying
+from cmcseg.session.segment import SegmentSession
+
+
+class ScansSection:
+    """A selector per role of the chosen model, and what is known of how the scans lie."""
+
+    def __init__(self, ui: object, session: SegmentSession, tell: Callable) -> None:
+        self._ui, self._session, self._tell = ui, session, tell
+        self._boxes: dict[str, qt.QComboBox] = {}
+        self._titles: tuple[tuple[str, str], ...] = ()
+        ui.swapButton.clicked.connect(trying(session.swap, tell))
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        session, card = self._session, self._session.card
+        titles = tuple((spec.role, spec.title) for spec in card.inputs) if card else ()
+        if titles != self._titles:
+            self._titles = titles
+            self._lay_out()
+        scans = [(_("none"), ""), *((scan.name, scan.key) for scan in session.scans())]
+        for role, box in self._boxes.items():
+            fill(box, scans, session.chosen.get(role, ""))
+        allow(self._ui.swapButton, "" if len(session.chosen) else _("Choose a scan first."))
+        self._ui.placementLabel.setText(session.placement)
+        self._ui.hintLabel.setText(session.hint())
+        self._ui.hintLabel.setVisible(bool(session.hint()))
+
+    def _lay_out(self) -> None:
+        form = self._ui.rolesHost.layout()
+        while form.rowCount():
+            form.removeRow(0)
+        self._boxes = {}
+        for role, title in self._titles:
+            box = qt.QComboBox()
+            box.setObjectName(f"scanOf_{role}")
+            self._boxes[role] = box
+            form.addRow(title, box)
+            choose = trying(lambda r=role, b=box: self._session.set_scan(r, key_of(b)), self._tell)
+            box.currentIndexChanged.connect(choose)

@@ -1,0 +1,156 @@
+"""The part of desktop Slicer that the wheel lacks, on PySide6 and the real MRML classes.
+
+Properties are attributes, as PythonQt has them. What is not written here does not exist.
+"""
+
+import os
+import sys
+import types
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+import slicer
+import slicer.util
+from mrml_scene import Host
+from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
+
+VIRTUAL = ("sizeHint", "minimumSizeHint", "singleStep")  # Qt itself calls these
+
+
+def pythonqt(cls):
+    """Make Qt properties of a class attributes; getters of the "is" kind stay methods."""
+    meta = cls.staticMetaObject
+    for i in range(meta.propertyOffset(), meta.propertyCount()):
+        name = meta.property(i).name()
+        if name in VIRTUAL:
+            continue
+        if callable(cls.__dict__.get(name)):
+            getter = cls.__dict__[name]
+            setter = getattr(cls, f"set{name[0].upper()}{name[1:]}", None)
+            setattr(cls, name, property(lambda self, g=getter: g(self), setter))
+
+
+def make_qt():
+    qt = types.ModuleType("qt")
+    for source in (QtCore, QtGui, QtWidgets):
+        for name in dir(source):
+            if name.startswith("Q"):
+                setattr(qt, name, getattr(source, name))
+    return qt
+
+
+class Collapsible(QtWidgets.QGroupBox):
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._collapsed = False
+
+    def _get(self):
+        return self._collapsed
+
+    def _set(self, value):
+        self._collapsed = value
+
+    collapsed = QtCore.Property(bool, _get, _set)
+    text = QtCore.Property(str, lambda self: "", lambda self, text: self.setTitle(text))
+
+
+class MrmlWidget(QtWidgets.QWidget):
+    def setMRMLScene(self, scene):
+        self.scene = scene
+
+
+class SegmentEditor(QtWidgets.QWidget):
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.node = self.source = self.editor = self.scene = None
+        self.saved = 0
+
+    def setMRMLScene(self, scene):
+        self.scene = scene
+
+    def setMRMLSegmentEditorNode(self, node):
+        self.editor = node
+
+    def setSegmentationNode(self, node):
+        self.node = node
+
+    def setSourceVolumeNode(self, node):
+        self.source = node
+
+    def segmentationNode(self):
+        return self.node
+
+    def saveStateForUndo(self):
+        self.saved += 1
+
+    def setMaximumNumberOfUndoStates(self, count): ...
+
+    def setSegmentationNodeSelectorVisible(self, shown): ...
+
+    def setSourceVolumeNodeSelectorVisible(self, shown): ...
+
+    def setActiveEffectByName(self, name): ...
+
+    def removeViewObservations(self): ...
+
+
+def load_ui(path):
+    loader = QtUiTools.QUiLoader()
+    loader.registerCustomWidget(MrmlWidget)
+    loader.registerCustomWidget(Collapsible)
+    text = Path(path).read_text(encoding="utf-8")
+    for theirs, ours in (("qMRMLWidget", "MrmlWidget"), ("ctkCollapsibleButton", "Collapsible")):
+        text = text.replace(f'class="{theirs}"', f'class="{ours}"')
+    buffer = QtCore.QBuffer()
+    buffer.setData(text.encode())
+    buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
+    return loader.load(buffer)
+
+
+def widgets_of(root):
+    found = {w.objectName: w for w in root.findChildren(QtWidgets.QWidget) if w.objectName}
+    return types.SimpleNamespace(**found)
+
+
+class Parameters:
+    """A parameter node that keeps values in memory; connecting its widgets is Slicer's business."""
+
+    def __init__(self, node):
+        for name in type(self).__annotations__:
+            setattr(self, name, getattr(type(self), name, None))
+
+    def connectGui(self, ui):
+        return 1
+
+    def disconnectGui(self, connection):
+        assert connection == 1
+
+
+def parameter_node_wrapper(cls):
+    return type(cls.__name__, (Parameters,), {**vars(cls)})
+
+
+def start():
+    """Put the stand-ins in place; returns the MRML host and the Qt application."""
+    application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    host = Host()
+    for source in (QtCore, QtGui, QtWidgets):
+        for value in [getattr(source, name) for name in dir(source)]:
+            if isinstance(value, type) and issubclass(value, QtCore.QObject):
+                pythonqt(value)
+    sys.modules["qt"] = make_qt()
+    slicer.mrmlScene = host.scene
+    slicer.app = types.SimpleNamespace(
+        slicerHome="/nowhere", processEvents=application.processEvents
+    )
+    slicer.qMRMLSegmentEditorWidget = SegmentEditor
+    i18n = types.ModuleType("slicer.i18n")
+    i18n.tr = lambda text: text
+    i18n.translate = lambda context, text: text
+    wrapper = types.ModuleType("slicer.parameterNodeWrapper")
+    wrapper.parameterNodeWrapper = parameter_node_wrapper
+    sys.modules["slicer.i18n"], sys.modules["slicer.parameterNodeWrapper"] = i18n, wrapper
+    slicer.i18n, slicer.parameterNodeWrapper = i18n, wrapper
+    slicer.util.loadUI, slicer.util.childWidgetVariables = load_ui, widgets_of
+    slicer.util.mainWindow = lambda: None
+    return host, application
