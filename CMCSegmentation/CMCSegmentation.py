@@ -71,7 +71,7 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.panel:
             if self.choices is None:
                 self._useChoices()
-            self.panel.refresh()
+            self.panel.enter()
 
     def exit(self) -> None:
         """Another module is shown."""

@@ -14,6 +14,7 @@ import slicer.util
 from mrml_scene import Host
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
+MODULE = Path(__file__).resolve().parents[2] / "CMCSegmentation"
 VIRTUAL = ("sizeHint", "minimumSizeHint", "singleStep")  # Qt itself calls these
 
 
@@ -91,6 +92,8 @@ class SegmentEditor(QtWidgets.QWidget):
 
     def setActiveEffectByName(self, name): ...
 
+    def setupViewObservations(self): ...
+
     def removeViewObservations(self): ...
 
 
@@ -130,6 +133,40 @@ def parameter_node_wrapper(cls):
     return type(cls.__name__, (Parameters,), {**vars(cls)})
 
 
+def scripted_module():
+    """The base classes of a module, as far as ours leans on them."""
+    base = types.ModuleType("slicer.ScriptedLoadableModule")
+
+    class ScriptedLoadableModule:
+        def __init__(self, parent):
+            self.parent = parent
+
+    class ScriptedLoadableModuleWidget:
+        def __init__(self, parent=None):
+            self.parent = parent or QtWidgets.QWidget()
+            self.layout = QtWidgets.QVBoxLayout(self.parent)
+
+        def setup(self): ...
+
+        def resourcePath(self, name):
+            return str(MODULE / "Resources" / name)
+
+    class ScriptedLoadableModuleLogic:
+        def getParameterNode(self):
+            return None
+
+    class ScriptedLoadableModuleTest: ...
+
+    for cls in (
+        ScriptedLoadableModule,
+        ScriptedLoadableModuleWidget,
+        ScriptedLoadableModuleLogic,
+        ScriptedLoadableModuleTest,
+    ):
+        setattr(base, cls.__name__, cls)
+    return base
+
+
 def start():
     """Put the stand-ins in place; returns the MRML host and the Qt application."""
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
@@ -149,6 +186,7 @@ def start():
     i18n.translate = lambda context, text: text
     wrapper = types.ModuleType("slicer.parameterNodeWrapper")
     wrapper.parameterNodeWrapper = parameter_node_wrapper
+    sys.modules["slicer.ScriptedLoadableModule"] = scripted_module()
     sys.modules["slicer.i18n"], sys.modules["slicer.parameterNodeWrapper"] = i18n, wrapper
     slicer.i18n, slicer.parameterNodeWrapper = i18n, wrapper
     slicer.util.loadUI, slicer.util.childWidgetVariables = load_ui, widgets_of

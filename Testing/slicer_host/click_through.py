@@ -93,5 +93,17 @@ worker = panel.runner.pid
 panel.close()
 wait(lambda: not worker or not alive(worker), 5)
 assert HOST.scene.HasObserver(slicer.vtkMRMLScene.NodeAddedEvent) == observers
+
+import CMCSegmentation
+
+widget = CMCSegmentation.CMCSegmentationWidget()
+widget.setup()
+widget.enter()
+wait(lambda: widget.panel.segment.cards)
+HOST.scene.Clear(0)
+widget.exit()
+worker = widget.panel.runner.pid
+widget.cleanup()
+wait(lambda: not alive(worker), 5)
 HOST.close()
 print("clicked through")

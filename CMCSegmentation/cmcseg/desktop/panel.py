@@ -96,6 +96,11 @@ class Panel:
         self.ui.reviewSection.setEnabled(self.review.result is not None)
         self._remember()
 
+    def enter(self) -> None:
+        """The module is shown."""
+        self.refresh()
+        self._review.enter()
+
     def leave(self) -> None:
         """Another module is shown."""
         self._review.leave()

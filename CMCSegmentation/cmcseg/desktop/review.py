@@ -65,6 +65,12 @@ class ReviewSection:
         if self._editor.segmentationNode() is node:
             self._editor.saveStateForUndo()
 
+    def enter(self) -> None:
+        """The module is shown: the editor listens to the views again."""
+        self._editor.setupViewObservations()
+        for key in self._keys:
+            key.setEnabled(bool(self._session.places))
+
     def leave(self) -> None:
         """The module is left: the editor's tool must not stay active in other modules."""
         self._editor.setActiveEffectByName("")
@@ -97,6 +103,7 @@ class ReviewSection:
             self._editorNode.HideFromEditorsOn()
             self._editor.setMRMLScene(slicer.mrmlScene)
             self._editor.setMRMLSegmentEditorNode(self._editorNode)
+            self._editor.setupViewObservations()
         self._editor.setSegmentationNode(node)
         self._editor.setSourceVolumeNode(scan)
         segmentation = node.GetSegmentation()
