@@ -125,3 +125,46 @@ def test_training_needs_no_simpleitk_once_the_cache_is_made(a_cache, tmp_path):
     command = [sys.executable, "-c", words, str(a_cache.folder), str(Path(tmp_path) / "run")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "1", done.stderr
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(a_cache, tmp_path, monkeypatch):
+    """The loss is finite, its slope is not: the square root of nothing."""
+    real = RECIPES["supervised"]
+
+    def steep(step):
+        losses = real(step)
+        first = next(iter(step.network.parameters()))
+        return {**losses, "steep": ((first * 0).sum()).abs().sqrt()}
+
+    monkeypatch.setitem(RECIPES, "supervised", steep)
+    with pytest.raises(CMCSegError, match="no longer a number at step 1"):
+        fit(a_cache, replace(SETTINGS, check_every=1), tmp_path / "run", validate_every=0)
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+def test_weights_of_another_network_are_refused(a_cache, tmp_path):
+    with pytest.raises(BadInput, match="belong to another network than the cache's card"):
+        fit(a_cache, SETTINGS, tmp_path, initial={"strange": torch.zeros(1)})
+
+
+def test_a_checkpoint_of_another_network_is_refused(a_cache, unbroken):
+    card = a_cache.card
+    wider = replace(card, network=replace(card.network, widths=(4, 12)))
+    with pytest.raises(BadInput, match="holds a run with another network"):
+        fit(replace(a_cache, card=wider), SETTINGS, unbroken[1])
+
+
+def test_a_full_disk_is_told_and_the_checkpoint_stays(a_cache, tmp_path, monkeypatch):
+    interrupted(a_cache, tmp_path, 3)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+
+    def full(self, *words, **more):
+        if self.name == "losses.csv" and "a" in words:
+            raise OSError(28, "No space left on device")
+        return opened(self, *words, **more)
+
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(BadInput, match=r"No space left on device\. The last checkpoint is kept"):
+        fit(a_cache, SETTINGS, tmp_path, validate_every=0)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before

@@ -15,11 +15,11 @@ from torch.utils.flop_counter import FlopCounterMode
 MODELS = sorted(path.parent for path in shipped_folder().glob("*/card.json"))
 
 
-def flops_of_a_window(card):
-    """Both scans through the network, counted without computing anything."""
+def flops_of(card, window):
+    """Both scans of a window through the network, counted without computing anything."""
     with torch.device("meta"):
         network = build_network(card).eval()
-        images = {m: torch.empty(1, 1, *card.grid.window) for m in range(len(card.inputs))}
+        images = {m: torch.empty(1, 1, *window) for m in range(len(card.inputs))}
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             network(images, torch.ones(1))
     return counter.get_total_flops()
@@ -33,8 +33,9 @@ def test_a_whole_abdominal_pair_takes_at_most_1_2_tflop():
     mr = Grid(shape=(256, 256, 37), affine=affine)
     grid = working_grid(card.grid, [ct, mr])
     overlap = SegmentSettings().overlap
-    windows = tile(grid.shape, card.grid.window, card.network.multiple, overlap).starts
-    assert len(windows) * flops_of_a_window(card) < 1.2e12
+    # Windows grow a little where that saves a further one.
+    tiling = tile(grid.shape, card.grid.window, card.network.multiple, overlap)
+    assert len(tiling.starts) * flops_of(card, tiling.window) < 1.2e12
 
 
 @pytest.mark.parametrize("folder", MODELS, ids=lambda p: p.name)

@@ -1,6 +1,7 @@
 """The only loop: step, update, average, check; read it from top to bottom."""
 
 import csv
+import json
 import math
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from cmcseg.core.errors import CMCSegError
+from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import TrainSettings
 from cmcseg.data.batches import Batch, Batches, labelled_batches, unlabelled_batches
@@ -115,7 +116,13 @@ def _start(
     torch.manual_seed(settings.seed)
     network = build_network(cache.card)
     if initial is not None:
-        network.load_state_dict(initial)
+        try:
+            network.load_state_dict(initial)
+        except RuntimeError as error:
+            raise BadInput(
+                "The weights to start from belong to another network than the cache's card "
+                f"({cache.card.name}); start from a model of the same make."
+            ) from error
     network = network.to(device).train()
     facts = {k: v for k, v in asdict(settings).items() if k not in FREE}
     return TrainState(
@@ -125,7 +132,11 @@ def _start(
             network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
         ),
         step=0,
-        facts={"model": cache.card.name, **facts},
+        facts={
+            "model": cache.card.name,
+            "network": json.dumps(asdict(cache.card.network)),
+            **facts,
+        },
     )
 
 
@@ -155,15 +166,17 @@ def _update(state: TrainState, step: Step) -> dict[str, float]:
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
         losses = RECIPES[settings.recipe](step)
     total = torch.stack(list(losses.values())).sum()
-    if not torch.isfinite(total):
-        cases = ", ".join(step.labelled.cases)
+    state.optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    norm = nn.utils.clip_grad_norm_(state.network.parameters(), 12.0)
+    # A finite loss may have a gradient that is not, and one such update ruins all weights.
+    if not (torch.isfinite(total) and torch.isfinite(norm)):
+        batches = (step.labelled, step.unlabelled)
+        cases = ", ".join(case for batch in batches if batch for case in batch.cases)
         raise CMCSegError(
             f"The loss is no longer a number at step {state.step + 1} ({cases}); the last "
             "checkpoint is kept. A lower learning rate usually helps."
         )
-    state.optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    norm = nn.utils.clip_grad_norm_(state.network.parameters(), 12.0)
     state.optimizer.step()
     _average(state, settings.average)
     values = {key: float(value.detach()) for key, value in losses.items()}
@@ -204,14 +217,19 @@ def _progress(
 
 
 def _write_row(path: Path, row: dict[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(
-            {k: v if k == "step" or math.isnan(v) else f"{v:.6g}" for k, v in row.items()}
-        )
+    values = {k: v if k == "step" or math.isnan(v) else f"{v:.6g}" for k, v in row.items()}
+    try:
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as handle:
+            writer = csv.DictWriter(handle, fieldnames=list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(values)
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be written: {error.strerror}. The last checkpoint is kept; make room "
+            "and start the same command again."
+        ) from error
 
 
 def _forget_rows_after(path: Path, step: int) -> None:

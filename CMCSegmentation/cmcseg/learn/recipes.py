@@ -5,8 +5,8 @@ paper        L_sup + L_CSC + L_CAC as Zhou et al. (MICCAI 2024) draw them; the u
              pass through the network with gradients, which the published code withholds.
 best         paper, and an averaged teacher (Tarvainen and Valpola, *Mean teachers*, NeurIPS 2017)
              that labels plain windows for the student to find again in altered ones (Sohn et al.,
-             *FixMatch*, NeurIPS 2020), and mixtures of labelled and unlabelled windows (Bai et al.,
-             *Bidirectional Copy-Paste*, CVPR 2023).
+             *FixMatch*, NeurIPS 2020), and blocks of labelled windows pasted into unlabelled ones
+             (one way of Bai et al., *Bidirectional Copy-Paste*, CVPR 2023).
 
 Shapes: B batch, K classes, D H W voxels of a window.
 """
@@ -138,8 +138,7 @@ def _taught(teacher: nn.Module, batch: Batch) -> dict[int, Tensor]:
 def _mixed(labelled: Batch, unlabelled: Batch, said: dict[int, Tensor]) -> Batch:
     """Unlabelled windows with a middle block of the labelled ones, about a third of the voxels.
 
-    Only labelled windows that cover all organs can be mixed: a voxel that nobody looked at must
-    not be told apart by its place.
+    Organs that the labelled case's annotator did not draw are left out of the whole window.
     """
     images, labels = {}, {}
     for m, own in labelled.images.items():
