@@ -140,7 +140,9 @@ def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettin
     if not path.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+            draft = path.with_name(f".{PLAN}.part")
+            draft.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+            draft.replace(path)
         except OSError as error:
             raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
     elif json.loads(path.read_text(encoding="utf-8")) != plan:
