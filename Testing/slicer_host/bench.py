@@ -116,17 +116,33 @@ def widgets_of(root):
 
 
 class Parameters:
-    """A parameter node that keeps values in memory; connecting its widgets is Slicer's business."""
+    """A parameter node that keeps values in memory; widgets are checked as Slicer checks them."""
 
     def __init__(self, node):
         for name in type(self).__annotations__:
             setattr(self, name, getattr(type(self), name, None))
 
     def connectGui(self, ui):
+        for widget in vars(ui).values():
+            name = widget.property("SlicerParameterName")
+            if not name:
+                continue
+            annotation = type(self).__annotations__[name]
+            notes = getattr(annotation, "__metadata__", ())
+            choice = next((note for note in notes if isinstance(note, Choice)), None)
+            if isinstance(widget, QtWidgets.QComboBox) and choice is None:
+                raise RuntimeError(f"Slicer connects a combo box to {name} only by a Choice.")
         return 1
 
     def disconnectGui(self, connection):
         assert connection == 1
+
+
+class Choice:
+    """Which values a parameter may take."""
+
+    def __init__(self, choices):
+        self.choices = choices
 
 
 def parameter_node_wrapper(cls):
@@ -185,7 +201,7 @@ def start():
     i18n.tr = lambda text: text
     i18n.translate = lambda context, text: text
     wrapper = types.ModuleType("slicer.parameterNodeWrapper")
-    wrapper.parameterNodeWrapper = parameter_node_wrapper
+    wrapper.parameterNodeWrapper, wrapper.Choice = parameter_node_wrapper, Choice
     sys.modules["slicer.ScriptedLoadableModule"] = scripted_module()
     sys.modules["slicer.i18n"], sys.modules["slicer.parameterNodeWrapper"] = i18n, wrapper
     slicer.i18n, slicer.parameterNodeWrapper = i18n, wrapper

@@ -1,7 +1,9 @@
 """The user's choices, kept in the scene so that a saved one opens as it was left."""
 
+from typing import Annotated
+
 from slicer import vtkMRMLScalarVolumeNode
-from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
 
 
 @parameterNodeWrapper
@@ -18,7 +20,8 @@ class Choices:
     model: str = ""
     firstScan: vtkMRMLScalarVolumeNode
     secondScan: vtkMRMLScalarVolumeNode
-    device: str = "auto"
-    align: str = "auto"
+    # Slicer connects a combo box to nothing but a Choice, and fills the box from it.
+    device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
+    align: Annotated[str, Choice(["auto", "none", "rigid"])] = "auto"
     overlap: float = 0.25
     minutes: int = 10

@@ -79,7 +79,11 @@ class ReviewSection:
             key.setEnabled(False)
 
     def close(self) -> None:
-        """Let go of the scene."""
+        """Let go of the scene and of the main window's keys."""
+        for key in self._keys:
+            key.setEnabled(False)  # two live ones would be ambiguous after a reload
+            key.deleteLater()
+        self._keys = []
         self._ignore()
         self._editor.setSegmentationNode(None)
         self._editor.setMRMLSegmentEditorNode(None)
