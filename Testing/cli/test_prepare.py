@@ -146,3 +146,16 @@ def test_a_cache_that_is_there_is_left_alone(a_folder, capsys):
     assert stop.value.code == 2
     assert "exists already; give another folder or remove it." in capsys.readouterr().err
     assert (a_folder / "cache" / "mine").read_text() == "mine"
+
+
+def test_phantoms_join_the_training_cases_on_request(a_folder):
+    content = {"task": "abdomen", "training": [CASE], "validation": [CASE | {"id": "v"}]}
+    (a_folder / "cohort.json").write_text(json.dumps(content))
+    command = ["prepare", str(a_folder / "cohort.json"), "--out", str(a_folder / "cache")]
+    main([*command, "--phantoms", "1"])
+    made = [scan for scan in open_cache(a_folder / "cache").scans if scan.phantom]
+    assert [(scan.role, scan.split, scan.dense) for scan in made] == [
+        ("ct", "train", True),
+        ("mr", "train", True),
+    ]
+    assert {*np.unique(np.load(made[0].labels))} >= {0, 1, 2, 3, 4}

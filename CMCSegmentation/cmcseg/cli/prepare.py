@@ -19,16 +19,20 @@ class Prepare:
     """A JSON datalist with a key per role; 'task' names the task, or the file of a card."""
     out: Path
     """The cache's folder; it must not exist."""
+    phantoms: int = 0
+    """Rendered pairs to train on beside the real ones; there are some of every shipped task."""
 
     def run(self) -> None:
         """Read, normalise, resample, write."""
         from cmcseg.data.cohort import read_cohort, read_datalist
         from cmcseg.data.prepare import prepare
+        from cmcseg.data.rendered import with_phantoms
 
-        cohort, out = self.cohort.expanduser(), self.out.expanduser()
-        card = _card(read_datalist(cohort), cohort)
-        with bar() as report:
-            cache = prepare(read_cohort(cohort, card), card, out, report)
+        path, out = self.cohort.expanduser(), self.out.expanduser()
+        card = _card(read_datalist(path), path)
+        cohort = read_cohort(path, card)
+        with bar() as report, with_phantoms(cohort, card, self.phantoms, report) as both:
+            cache = prepare(both, card, out, report)
         SCREEN.print(f"{len(cache.scans)} scans in {out}", soft_wrap=True)
 
 

@@ -22,7 +22,7 @@ class Grid:
         affine: 4 x 4, voxel index (i, j, k, 1) to RAS position in mm; a read-only copy is kept.
 
     Raises:
-        ValueError: for an empty shape, or an affine that is not finite, not invertible or not affine.
+        ValueError: for an empty shape, or a matrix that is not finite, invertible and affine.
     """
 
     shape: tuple[int, int, int]

@@ -41,6 +41,8 @@ class TrainSettings:
         weight_decay: of AdamW.
         average: decay of the moving average of the weights that is measured and shipped.
         paired: share of steps in which both modalities show the same subject.
+        phantoms: share of windows cut from phantoms where the cache has any beside real scans.
+        foreign: share of MR windows that are shown in the contrast of no sequence.
         seed: decides initial weights, crops and augmentation.
         check_every: steps between checkpoints.
         labelled: share of the training pairs whose labels may be used, 0 to 1.
@@ -59,6 +61,8 @@ class TrainSettings:
     weight_decay: float = 1e-2
     average: float = 0.995
     paired: float = 0.3
+    phantoms: float = 0.15
+    foreign: float = 0.15
     seed: int = 0
     check_every: int = 50
     labelled: float = 1.0
@@ -81,5 +85,6 @@ class TrainSettings:
             raise ValueError("Steps, batch and check_every must be at least 1.")
         if not 0 < self.labelled <= 1:
             raise ValueError(f"The labelled share {self.labelled} is outside 0 to 1.")
-        if not 0 <= self.paired <= 1:
-            raise ValueError(f"The paired share {self.paired} is outside 0 to 1.")
+        for name in ("paired", "phantoms", "foreign"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"The {name} share {getattr(self, name)} is outside 0 to 1.")

@@ -102,12 +102,23 @@ class Batches(Dataset):
         return [self._alone(rng, scans) for scans in self.scans], False
 
     def _alone(self, rng: np.random.Generator, scans: list[CachedScan]) -> tuple:
-        scan = scans[rng.integers(len(scans))]
-        return self._window(rng, scan, self._center(rng, scan), foreign=False, shift_mm=0.0)
+        scan = self._pick(rng, scans)
+        # The numbers of an MR mean something else in every sequence; Hounsfield units do not.
+        foreign = self._is_mr(scan.role) and rng.random() < self.settings.foreign
+        return self._window(rng, scan, self._center(rng, scan), foreign=foreign, shift_mm=0.0)
+
+    def _pick(self, rng: np.random.Generator, scans: list[CachedScan]) -> CachedScan:
+        """A phantom as often as the settings say, however many of them there are."""
+        phantom = rng.random() < self.settings.phantoms
+        kind = [scan for scan in scans if scan.phantom == phantom] or scans
+        return kind[rng.integers(len(kind))]
+
+    def _is_mr(self, role: str) -> bool:
+        return self.card.input(role).modality == "MR"
 
     def _same_subject(self, rng: np.random.Generator) -> list:
         lead = int(rng.integers(len(self.scans)))
-        scan = self.scans[lead][rng.integers(len(self.scans[lead]))]
+        scan = self._pick(rng, self.scans[lead])
         center = self._center(rng, scan)
         # One placement for all: a partner is moved by millimetres, not turned at random.
         seed = int(rng.integers(2**31))

@@ -12,6 +12,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 
 INDEX = "cache.json"
+PHANTOM = "phantom-"  # how the ids of rendered pairs begin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,11 @@ class CachedScan:
     known: tuple[bool, ...]
     dense: bool
     grid: Grid
+
+    @property
+    def phantom(self) -> bool:
+        """Whether it was rendered and shows no real person."""
+        return self.pair.startswith(PHANTOM)
 
 
 @dataclass(frozen=True, kw_only=True)

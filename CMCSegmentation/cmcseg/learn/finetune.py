@@ -18,20 +18,21 @@ from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, CachedScan, open_cache
 from cmcseg.data.prepare import prepare
+from cmcseg.data.rendered import write_phantoms
 from cmcseg.learn.answers import Answer, answer
 from cmcseg.learn.checkpoint import FILE
 from cmcseg.learn.gate import Score, Verdict, judge
 from cmcseg.learn.loop import fit
 from cmcseg.learn.plausible import implausible
-from cmcseg.learn.rehearsal import own_answers, write_phantoms
+from cmcseg.learn.rehearsal import own_answers
 from cmcseg.learn.scores import dice
 from cmcseg.nets.device import pick_device
 
 CANDIDATE, VERDICT, PLAN = "candidate", "verdict.json", "plan.json"
-PHANTOM = "phantom-"
 # Far more steps than any budget allows: the time decides.
 STEPS = 1_000_000
 RATE = 5e-4  # a quarter of what training from nothing uses
+REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ def fine_tune(
     before = _answers(bundle, cache, device, report, "asking the model in use")
     left_out = _left_out(cache, before)
     cache = _without(cache, left_out, before, folder)
-    if not any(not scan.pair.startswith(PHANTOM) for scan in _labelled(cache, "train")):
+    if not any(not scan.phantom for scan in _labelled(cache, "train")):
         verdict = _refusal(left_out)
     else:
         fit(
@@ -109,6 +110,7 @@ def fine_tune(
                 seed=settings.seed,
                 device=settings.device,
                 average=0.99,
+                phantoms=REHEARSED,
             ),
             folder / "run",
             initial=bundle.network.state_dict(),
@@ -190,7 +192,7 @@ def _left_out(cache: Cache, before: dict[tuple[str, str], Answer]) -> dict[str, 
     """Pairs whose labels contradict the model too much, with the reason."""
     reasons: dict[str, str] = {}
     for scan in cache.scans:
-        if scan.labels is None or not scan.dense or scan.pair.startswith(PHANTOM):
+        if scan.labels is None or not scan.dense or scan.phantom:
             continue
         said = before[scan.pair, scan.role].labels
         why = implausible(np.load(scan.labels), said, scan.grid, cache.card.table, scan.known)
@@ -244,7 +246,7 @@ def _scores(
                     organ=label.name,
                     old=old,
                     new=new,
-                    real=not scan.pair.startswith(PHANTOM),
+                    real=not scan.phantom,
                 )
             )
     return scores
