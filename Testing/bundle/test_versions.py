@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,6 +123,26 @@ def test_a_line_that_leads_elsewhere_is_refused(a_store, tmp_path):
     line.write_text(json.dumps({"versions": ["base", "../../../etc"], "in_use": 1}))
     with pytest.raises(BadInput, match="is damaged"):
         a_store.find(NAME)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_model_that_comes_under_a_removed_name_does_not_meet_its_versions(tmp_path, by_hand):
+    store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
+    for seed in (0, 7):
+        save_bundle(tiny_state(tiny_card(), seed), tiny_card(), tmp_path / f"model{seed}")
+    store.import_(tmp_path / "model0")
+    adopted = adopt(store, NAME, a_run(store, tmp_path / "run"))
+    if by_hand:
+        shutil.rmtree(store.user / NAME)
+    else:
+        store.remove(NAME)
+    store.import_(tmp_path / "model7")
+    wanted = (tmp_path / "model7" / "model.safetensors").read_bytes()
+    assert weights(store) == wanted
+    assert [version.name for version in history(store, NAME)] == ["base"]
+    aside = next((store.user / ".versions").iterdir())
+    assert (aside / adopted.name / "card.json").is_file()  # nothing was deleted unasked
+    assert store.names() == (NAME,)
 
 
 SWITCHING = """

@@ -123,12 +123,14 @@ class Store:
                 there is a model of that name.
         """
         from cmcseg.bundle.load import network_from  # torch is needed from here on
+        from cmcseg.bundle.versions import set_aside
 
         source = Path(source).expanduser()
         files = _read_source(source)
         card = verify(files, str(source))
         _refuse_collision(card, self)
         network_from(card, files[WEIGHTS], str(source))
+        set_aside(self, card.name)  # a model that was deleted by hand leaves its versions behind
         place(files, self.user / card.name)
         return self.user / card.name
 
@@ -158,15 +160,20 @@ class Store:
         return out_zip
 
     def remove(self, name: str) -> None:
-        """Delete one of the user's models.
+        """Delete one of the user's models; versions that were made from it are set aside.
+
+        The versions go first: a model of that name that comes later must not meet them.
 
         Raises:
             BadInput: when there is no such model, it came with the program, or the disk refuses.
         """
+        from cmcseg.bundle.versions import set_aside
+
         if name not in _models(self.user):
             if name in _models(self.shipped):
                 raise BadInput(f"The model {name} came with the program and cannot be removed.")
             raise BadInput(_unknown("model", name, _models(self.user)))
+        set_aside(self, name)
         folder = self.user / name
         try:
             _delete(folder)

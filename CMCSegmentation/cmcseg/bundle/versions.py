@@ -2,6 +2,7 @@
 
     USER/.versions/NAME/line.json    which versions there are, in order, and which one is in use
     USER/.versions/NAME/SHA16/       an adopted version, a whole model of its own
+    USER/.versions/.NAME.HEX/        all that once belonged to a model that was removed
 
 The first version is ``base``: the model that was shipped or imported; it is never touched.
 ``line.json`` is replaced in one step, so at every moment it names a version that is whole.
@@ -9,6 +10,7 @@ The first version is ``base``: the model that was shipped or imported; it is nev
 
 import json
 import os
+import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -133,6 +135,26 @@ def rollback(store: Store, model: str) -> Version:
     names, _ = _line(store, model)
     _switch(store, model, names, names.index(before[0].name))
     return next(v for v in history(store, model) if v.in_use)
+
+
+def set_aside(store: Store, model: str) -> Path | None:
+    """Take a model's versions out of sight, for when the model itself goes or another one comes.
+
+    Returns:
+        Where they lie now, for the user to keep or delete; None when there were none.
+
+    Raises:
+        BadInput: when the disk refuses.
+    """
+    home = _home(store, model)
+    if not home.exists():
+        return None
+    aside = home.with_name(f".{model}.{secrets.token_hex(4)}")  # no model is called so
+    try:
+        home.rename(aside)
+    except OSError as error:
+        raise BadInput(f"{home} cannot be moved: {error.strerror}.") from error
+    return aside
 
 
 def version_folder(store: Store, model: str) -> Path | None:
