@@ -97,6 +97,25 @@ def test_a_verdict_against_it_needs_a_reason_that_is_kept(a_store, tmp_path, ver
     assert version.card.history[-1]["overruled_because"] == "only the liver matters here"
 
 
+def test_adopting_the_same_weights_again_keeps_what_was_said_the_first_time(a_store, tmp_path):
+    run = a_run(a_store, tmp_path / "run", verdict="keep", reason="The new model is worse.")
+    for reason in ("only the liver matters", "we thought again"):
+        adopt(a_store, NAME, run, overrule=reason)
+        rollback(a_store, NAME)
+    said = [v.card.history[-1]["overruled_because"] for v in history(a_store, NAME)[1:]]
+    assert said == ["only the liver matters", "we thought again"]
+
+
+def test_a_step_back_is_to_the_version_that_was_in_use_before(a_store, tmp_path):
+    first = a_run(a_store, tmp_path / "first", 1)
+    adopt(a_store, NAME, first)
+    rollback(a_store, NAME)
+    again = adopt(a_store, NAME, first)  # the same weights twice
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "second", 2))
+    assert rollback(a_store, NAME).name == again.name
+    assert rollback(a_store, NAME).name == "base"
+
+
 def test_a_verdict_about_other_weights_is_refused(a_store, tmp_path):
     run = a_run(a_store, tmp_path / "run")
     made = save_bundle(tiny_state(tiny_card(), 9), tiny_card(), run / "candidate", replace=True)

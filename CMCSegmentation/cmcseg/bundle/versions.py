@@ -1,13 +1,16 @@
 """Versions of a model: adopting is one switch, going back is another, nothing is lost.
 
     USER/.versions/NAME/line.json    which versions there are, in order, and which one is in use
-    USER/.versions/NAME/SHA16/       an adopted version, a whole model of its own
+    USER/.versions/NAME/ID/          an adopted version, a whole model of its own
     USER/.versions/.NAME.HEX/        all that once belonged to a model that was removed
 
-The first version is ``base``: the model that was shipped or imported; it is never touched.
+The first version is ``base``: the model that was shipped or imported; it is never touched. Every
+adoption makes a version of its own, even of weights that were adopted before: what was said at each
+of them stays.
 ``line.json`` is replaced in one step, so at every moment it names a version that is whole.
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -29,7 +32,7 @@ class Version:
     """One version of a model.
 
     Attributes:
-        name: ``base``, or the first 16 characters of its weights' SHA-256.
+        name: ``base``, or 16 hexadecimal digits that tell the adoption.
         card: what it promises; ``history`` says how it came about.
         in_use: whether ``Store.find`` gives this one.
     """
@@ -96,7 +99,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
             "with --overrule, or keep the old one."
         )
     record = {
-        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "changed": f"Fine-tuned on {len(verdict['learned_from'])} corrected pairs.",
         "learned_from": verdict["learned_from"],
         "tested": f"{verdict['verdict']}: {verdict['reason']}",
@@ -112,12 +115,11 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
         measured={},
         history=(*used.history, record),
     )
-    name = candidate.card.sha256[:16]
+    name = _id(record, candidate.card.sha256)
     # Weights that were half precision once are so again without a change of a bit.
-    save_bundle(candidate.network.state_dict(), card, _home(store, model) / name, replace=True)
+    save_bundle(candidate.network.state_dict(), card, _home(store, model) / name)
     names, _ = _line(store, model)
-    kept = [other for other in names if other != name]
-    _switch(store, model, [*kept, name], len(kept))
+    _switch(store, model, [*names, name], len(names))
     return history(store, model)[-1]
 
 
@@ -128,12 +130,12 @@ def rollback(store: Store, model: str) -> Version:
         BadInput: when the one in use is the first.
     """
     versions = history(store, model)
-    used = next(v for v in versions if v.in_use)
-    before = [v for v in versions if v.card.sha256 == used.card.parent]
-    if used.name == BASE or not before:
+    at = next(number for number, version in enumerate(versions) if version.in_use)
+    parent = versions[at].card.parent
+    before = [number for number in range(at) if versions[number].card.sha256 == parent]
+    if not before:
         raise BadInput(f"There is no version of {model} before the one in use.")
-    names, _ = _line(store, model)
-    _switch(store, model, names, names.index(before[0].name))
+    _switch(store, model, [version.name for version in versions], before[-1])
     return next(v for v in history(store, model) if v.in_use)
 
 
@@ -214,6 +216,12 @@ def _home(store: Store, model: str) -> Path:
 
 def _folder(store: Store, model: str, name: str) -> Path:
     return store.base(model) if name == BASE else _home(store, model) / name
+
+
+def _id(record: dict, sha256: str) -> str:
+    """Of an adoption: what was said, when, and about which weights."""
+    text = json.dumps([record, sha256], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def _next(version: str) -> str:
