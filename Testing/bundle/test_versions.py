@@ -18,6 +18,7 @@ from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
 from cmcseg.bundle.versions import adopt, history, rollback
 from cmcseg.core.errors import BadInput
+from cmcseg.learn.gate import Score, judge
 from tiny import tiny_card, tiny_state
 
 NAME = "abdomen-ct-mr"
@@ -29,24 +30,36 @@ def a_store(tmp_path):
     return Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
 
 
-def a_run(store, folder, seed=1, **changes):
-    """A finished fine-tuning of the version in use, with a verdict in its favour."""
+def a_run(store, folder, seed=1, change=0.1, **changes):
+    """A finished fine-tuning of the version in use; its verdict follows from a change of Dice."""
     used = store.card(NAME)
     card = replace(used, parent=used.sha256)
     made = save_bundle(tiny_state(tiny_card(), seed), card, folder / "candidate", replace=True)
     verdict = {
-        "verdict": "adopt",
-        "reason": "Better by 0.020 Dice.",
-        "organs": {},
+        **judge(scores(change)).to_dict(),
         "model": NAME,
         "parent": used.sha256,
         "sha256": made.sha256,
         "learned_from": ["a", "b"],
-        "compared_on": ["c"],
+        "compared_on": ["c0", "c1", "c2"],
         **changes,
     }
     (folder / "verdict.json").write_text(json.dumps(verdict))
     return folder
+
+
+def scores(change, real=3):
+    """The liver of some patients and two phantoms, each a little different."""
+    return [
+        Score(case=f"c{k}", role="ct", organ="liver", real=k < real,
+              old=0.6 + k / 100, new=0.6 + k / 100 + change + k / 1000)
+        for k in range(real + 2)
+    ]  # fmt: skip
+
+
+def edited(run, **changes):
+    path = run / "verdict.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def weights(store):
@@ -86,9 +99,9 @@ def test_after_a_rollback_another_line_may_begin(a_store, tmp_path):
     assert rollback(a_store, NAME).name == "base"
 
 
-@pytest.mark.parametrize("verdict", ["keep", "insufficient"])
-def test_a_verdict_against_it_needs_a_reason_that_is_kept(a_store, tmp_path, verdict):
-    run = a_run(a_store, tmp_path / "run", verdict=verdict, reason="The new model is worse.")
+@pytest.mark.parametrize("change", [-0.2, -0.01])
+def test_a_verdict_against_it_needs_a_reason_that_is_kept(a_store, tmp_path, change):
+    run = a_run(a_store, tmp_path / "run", change=change, reason="The new model is worse.")
     with pytest.raises(BadInput, match=r"does not speak for the new model \(The new model is wor"):
         adopt(a_store, NAME, run)
     with pytest.raises(BadInput, match="Give a reason"):
@@ -98,7 +111,7 @@ def test_a_verdict_against_it_needs_a_reason_that_is_kept(a_store, tmp_path, ver
 
 
 def test_adopting_the_same_weights_again_keeps_what_was_said_the_first_time(a_store, tmp_path):
-    run = a_run(a_store, tmp_path / "run", verdict="keep", reason="The new model is worse.")
+    run = a_run(a_store, tmp_path / "run", change=-0.2)
     for reason in ("only the liver matters", "we thought again"):
         adopt(a_store, NAME, run, overrule=reason)
         rollback(a_store, NAME)
@@ -122,6 +135,22 @@ def test_a_verdict_about_other_weights_is_refused(a_store, tmp_path):
     assert made.sha256
     with pytest.raises(BadInput, match="does not belong to its candidate"):
         adopt(a_store, NAME, run)
+
+
+def test_a_verdict_that_was_turned_by_hand_is_noticed_even_with_a_reason(a_store, tmp_path):
+    run = a_run(a_store, tmp_path / "run", change=-0.2)
+    edited(run, verdict="adopt")
+    for reason in ("", "I know better"):
+        with pytest.raises(BadInput, match="does not follow from its own numbers, so it was chang"):
+            adopt(a_store, NAME, run, overrule=reason)
+    assert len(history(a_store, NAME)) == 1
+
+
+def test_a_fine_tuning_that_made_no_model_says_why(a_store, tmp_path):
+    run = a_run(a_store, tmp_path / "run", change=-0.2, reason="No pair was left.")
+    shutil.rmtree(run / "candidate")
+    with pytest.raises(BadInput, match=r"made no new model \(No pair was left\.\)"):
+        adopt(a_store, NAME, run, overrule="x")
 
 
 def test_a_candidate_of_an_older_version_is_refused(a_store, tmp_path):

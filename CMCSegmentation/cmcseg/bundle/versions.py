@@ -19,12 +19,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from cmcseg.bundle.store import Store
+from cmcseg.bundle.verdict import ADOPT, read_verdict
 from cmcseg.bundle.verify import check_name, read_card
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 
 FOLDER, LINE, BASE = ".versions", "line.json", "base"
-CANDIDATE, VERDICT = "candidate", "verdict.json"
+CANDIDATE = "candidate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +79,15 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
 
     Raises:
         BadInput: when the verdict is against it and no reason is given, when it does not belong to
-            these weights, or when the candidate came from another version than the one in use.
+            these weights or does not follow from its own numbers, when there is no candidate, or
+            when that came from another version than the one in use.
     """
     from cmcseg.bundle.load import load_bundle  # torch is needed from here on
     from cmcseg.bundle.pack import save_bundle
 
-    verdict = _verdict(run)
+    verdict = read_verdict(run)
+    if not (run / CANDIDATE).exists():
+        raise BadInput(f"The fine-tuning in {run} made no new model ({verdict['reason']})")
     candidate = load_bundle(run / CANDIDATE)
     used = store.card(model)
     if verdict.get("sha256") != candidate.card.sha256 or verdict.get("model") != model:
@@ -93,7 +97,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
             f"The candidate in {run} was made from another version of {model} than the one in use; "
             "fine-tune again."
         )
-    if verdict["verdict"] != "adopt" and not overrule.strip():
+    if verdict["verdict"] != ADOPT and not overrule.strip():
         raise BadInput(
             f"The comparison does not speak for the new model ({verdict['reason']}) Give a reason "
             "with --overrule, or keep the old one."
@@ -163,13 +167,6 @@ def version_folder(store: Store, model: str) -> Path | None:
     """Where the adopted version in use lies; None when the base is in use."""
     names, at = _read_line(_home(store, model) / LINE)
     return None if names[at] == BASE else _home(store, model) / names[at]
-
-
-def _verdict(run: Path) -> dict:
-    try:
-        return json.loads((run / VERDICT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{run} holds no finished fine-tuning; see 'cmcseg finetune'.") from error
 
 
 def _line(store: Store, model: str) -> tuple[list[str], int]:

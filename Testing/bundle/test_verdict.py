@@ -1,0 +1,85 @@
+"""A verdict is believed only as far as its own numbers carry it."""
+
+import json
+
+import pytest
+from cmcseg.bundle import verdict as module
+from cmcseg.bundle.verdict import read_verdict
+from cmcseg.core.errors import BadInput
+from cmcseg.learn import gate
+from cmcseg.learn.gate import Score, judge
+from hypothesis import given
+from hypothesis import strategies as st
+
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["liver", "spleen"]), st.floats(-0.1, 0.2), st.booleans()),
+    max_size=12,
+)
+
+
+def judged(rows):
+    scores = [
+        Score(case=f"c{k}", role="ct", organ=organ, old=0.5, new=0.5 + change, real=real)
+        for k, (organ, change, real) in enumerate(rows)
+    ]
+    compared_on = [score.case for score in scores if score.real]
+    return {**judge(scores).to_dict(), "compared_on": compared_on}
+
+
+def believed(folder, content):
+    (folder / "verdict.json").write_text(json.dumps(content))
+    try:
+        return read_verdict(folder) == content
+    except BadInput:
+        return False
+
+
+@pytest.fixture(scope="module")
+def a_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
+
+
+@given(CHANGES)
+def test_what_the_gate_says_is_believed_and_a_turned_word_is_not(a_folder, rows):
+    content = judged(rows)
+    assert believed(a_folder, content)
+    if content["verdict"] != "adopt":
+        assert not believed(a_folder, {**content, "verdict": "adopt"})
+
+
+def test_the_limits_are_those_of_the_gate():
+    assert (module.MARGIN, module.FEWEST, module.ADOPT) == (gate.MARGIN, gate.FEWEST, gate.ADOPT)
+
+
+WORSE = [("liver", -0.1 - k / 1000, True) for k in range(4)]
+FEW = [("liver", 0.1 + k / 1000, k < 2) for k in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "change"),
+    [
+        (WORSE, {"organs": {}}),
+        (WORSE, {"margin": 0.5}),
+        (WORSE, {"mean_change": 0.1}),
+        (FEW, {"real_cases": 3}),
+    ],
+)
+def test_a_number_changed_with_the_word_does_not_help(a_folder, rows, change):
+    content = judged(rows)
+    assert content["verdict"] != "adopt"
+    assert not believed(a_folder, {**content, **change, "verdict": "adopt"})
+
+
+@pytest.mark.parametrize("name", ["old", "new", "change", "at_worst", "worse"])
+def test_one_number_of_an_organ_cannot_be_changed_alone(a_folder, name):
+    content = judged(WORSE)
+    organ = content["organs"]["ct liver"]
+    organ[name] = False if name == "worse" else 0.9
+    assert not believed(a_folder, content)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"verdict": "adopt"}', "\xff"])
+def test_what_is_no_verdict_is_refused_in_words(tmp_path, text):
+    (tmp_path / "verdict.json").write_text(text, encoding="latin-1")
+    with pytest.raises(BadInput, match=r"holds no finished fine-tuning|does not follow from its"):
+        read_verdict(tmp_path)
