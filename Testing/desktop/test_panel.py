@@ -51,3 +51,14 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "clicked through"
+
+
+@pytest.mark.skipif(not qt_loads(), reason="PySide6 or a system library it needs is missing")
+@pytest.mark.parametrize("name", ["bad_inputs"])
+def test_every_test_in_the_host_holds(name):
+    path = ROOT / "Testing" / "slicer_host" / f"{name}.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout[-6000:]

@@ -15,6 +15,7 @@ from mrml_scene import Host
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 MODULE = Path(__file__).resolve().parents[2] / "CMCSegmentation"
+STATUS: list[str] = []  # what the status bar said
 VIRTUAL = ("sizeHint", "minimumSizeHint", "singleStep")  # Qt itself calls these
 
 
@@ -123,15 +124,25 @@ class Parameters:
             setattr(self, name, getattr(type(self), name, None))
 
     def connectGui(self, ui):
+        """Fill the widgets, and follow them from now on, as Slicer does."""
         for widget in vars(ui).values():
             name = widget.property("SlicerParameterName")
             if not name:
                 continue
-            annotation = type(self).__annotations__[name]
-            notes = getattr(annotation, "__metadata__", ())
-            choice = next((note for note in notes if isinstance(note, Choice)), None)
-            if isinstance(widget, QtWidgets.QComboBox) and choice is None:
-                raise RuntimeError(f"Slicer connects a combo box to {name} only by a Choice.")
+            value = getattr(self, name)
+            if isinstance(widget, QtWidgets.QComboBox):
+                notes = getattr(type(self).__annotations__[name], "__metadata__", ())
+                choice = next((note for note in notes if isinstance(note, Choice)), None)
+                if choice is None:
+                    raise RuntimeError(f"Slicer connects a combo box to {name} only by a Choice.")
+                widget.clear()
+                widget.addItems(choice.choices)
+                widget.setCurrentIndex(choice.choices.index(value))
+                signal = widget.currentTextChanged
+            else:
+                widget.setValue(value)
+                signal = widget.valueChanged
+            signal.connect(lambda now, key=name: setattr(self, key, now))
         return 1
 
     def disconnectGui(self, connection):
@@ -207,4 +218,5 @@ def start():
     slicer.i18n, slicer.parameterNodeWrapper = i18n, wrapper
     slicer.util.loadUI, slicer.util.childWidgetVariables = load_ui, widgets_of
     slicer.util.mainWindow = lambda: None
+    slicer.util.showStatusMessage = lambda text, duration=0: STATUS.append(text)
     return host, application

@@ -1,10 +1,12 @@
 """The panel: three sessions, one worker, one section per step of the page."""
 
+import html
 import sys
 from pathlib import Path
 
 import qt
 import slicer
+from slicer.i18n import tr as _
 
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.desktop.install import InstallSection
@@ -18,6 +20,7 @@ from cmcseg.desktop.run import RunSection
 from cmcseg.desktop.scans import ScansSection
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.learn import LearnSession
+from cmcseg.session.ports import Runner
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
@@ -25,6 +28,7 @@ from cmcseg.session.segment import SegmentSession
 from cmcseg.session.worker_queue import WorkerQueue
 
 PUMP_MS = 50
+STATUS_MS = 10_000
 
 
 class Panel:
@@ -34,11 +38,14 @@ class Panel:
         ui: the widgets of ``CMCSegmentation.ui``, by name.
         requirements: the packages that the worker needs.
         queue: folder of the accepted pairs.
+        runner: where the work is done; a worker in PythonSlicer when None.
     """
 
-    def __init__(self, ui: object, requirements: Path, queue: Path) -> None:
+    def __init__(
+        self, ui: object, requirements: Path, queue: Path, runner: Runner | None = None
+    ) -> None:
         self.ui = ui
-        self.runner = ProcessRunner(python())
+        self.runner = runner or ProcessRunner(python())
         self.scene = MrmlScene(slicer.mrmlScene, checkpoint=lambda n: self._review.checkpoint(n))
         folder = WorkerQueue(self.runner, queue)
         self.segment = SegmentSession(self.scene, self.runner)
@@ -55,6 +62,8 @@ class Panel:
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
         self._install = InstallSection(ui, requirements, self.load, self.tell)
         ui.viewsCheck.toggled.connect(self._onViews)
+        for combo in (ui.alignCombo, ui.deviceCombo):
+            combo.currentIndexChanged.connect(lambda _index: self.refresh())
         self._connect()
         self._timer = qt.QTimer()
         self._timer.setInterval(PUMP_MS)
@@ -65,8 +74,11 @@ class Panel:
     def load(self) -> None:
         """Ask which models and which accepted pairs there are."""
         if self._install.ready:
+            self.tell("")
             self.segment.load_models()
             self.learn.load_queue()
+        else:
+            self.tell(_("Something is not installed yet; see Installation."))
 
     def use(self, choices: Choices | None) -> None:
         """Take over the choices of a scene, for one that was loaded, say."""
@@ -74,20 +86,26 @@ class Panel:
         self._take()
 
     def settings(self) -> SegmentSettings:
-        """What the advanced choices say."""
-        chosen = self._choices
-        if chosen is None:
-            return SegmentSettings()
-        return SegmentSettings(align=chosen.align, device=chosen.device, overlap=chosen.overlap)
+        """What the panel shows; while Slicer fills a box from a scene, it is empty for a moment."""
+        ui = self.ui
+        return SegmentSettings(
+            align=ui.alignCombo.currentText or "auto",
+            device=ui.deviceCombo.currentText or "auto",
+            overlap=ui.overlapSpin.value,
+        )
 
     def tell(self, sentence: str, log: str = "") -> None:
-        """Show one sentence, and where the log lies."""
-        self.ui.messageLabel.setText(f"{sentence}\n{log}" if log else sentence)
+        """Show one sentence, and a link to the log."""
+        link = f' <a href="{Path(log).as_uri()}">{_("Log")}</a>' if log else ""
+        self.ui.messageLabel.setText(html.escape(sentence) + link)
         self.ui.messageLabel.setVisible(bool(sentence))
+        if sentence:  # the label may be scrolled out of sight
+            slicer.util.showStatusMessage(sentence, STATUS_MS)
 
     def refresh(self) -> None:
         """Show the sessions' state; the next step stays quiet until the one before is done."""
         self._take()
+        self.segment.settings = self.settings()
         for section in (self._scans, self._model, self._run, self._result, self._review):
             section.refresh()
         self._learn.refresh()

@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from cmcseg.desktop.controls import allow, fill, key_of, trying
 from cmcseg.session.segment import SegmentSession
+from cmcseg.session.stage import Stage
 
 
 class ScansSection:
@@ -30,8 +31,10 @@ class ScansSection:
             fill(box, scans, session.chosen.get(role, ""))
         allow(self._ui.swapButton, "" if len(session.chosen) else _("Choose a scan first."))
         self._ui.placementLabel.setText(session.placement)
-        self._ui.hintLabel.setText(session.hint())
-        self._ui.hintLabel.setVisible(bool(session.hint()))
+        running = session.stage is Stage.SEGMENTING
+        refusal = session.why_not() if session.chosen and not running else ""
+        self._ui.hintLabel.setText(refusal or session.hint())
+        self._ui.hintLabel.setVisible(bool(refusal or session.hint()))
 
     def _lay_out(self) -> None:
         form = self._ui.rolesHost.layout()

@@ -1,0 +1,34 @@
+"""The real worker with the tests' model that looks at the numbers alone. Started as a program."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "Testing"), str(ROOT / "CMCSegmentation")]
+
+from cmcseg.core.wire import Message
+from cmcseg.work.serve import serve
+from cmcseg.work.verbs import VERBS
+from session_parts import CARD
+from slow_worker import threshold
+
+
+def models(request, warm, report):
+    """One card."""
+    return Message(verb="models", values={"cards": [CARD.to_dict()]})
+
+
+def empty_queue(request, warm, report):
+    """Nothing was accepted yet."""
+    return Message(verb="queue-list", values={"entries": [], "new": 0})
+
+
+def no_history(request, warm, report):
+    """The model is the first of its kind."""
+    return Message(verb="history", values={"history": []})
+
+
+if __name__ == "__main__":
+    VERBS.update({"models": models, "segment": threshold, "queue-list": empty_queue})
+    VERBS["history"] = no_history
+    serve(Path(sys.argv[sys.argv.index("--folder") + 1]))

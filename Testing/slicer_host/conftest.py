@@ -1,0 +1,105 @@
+"""The panel on the stand-ins. Qt's classes are changed for good, so nothing of it is imported
+before a test asks for the host; ``Testing/desktop`` runs these files in processes of their own.
+"""
+
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+RESOURCES = ROOT / "CMCSegmentation" / "Resources"
+WAIT = 60.0  # seconds; the machine may be busy
+
+
+@pytest.fixture(scope="session")
+def a_host():
+    """The application with its scene, as ``host.scene`` and ``host.app``."""
+    sys.path[:0] = [str(HERE), str(ROOT / "CMCSegmentation")]
+    import bench
+
+    host, app = bench.start()
+    host.app = app
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def a_panel(a_host, tmp_path):
+    """Makes panels; each is closed in the end, and the scene is emptied."""
+    import slicer
+    from cmcseg.desktop.panel import Panel
+    from cmcseg.desktop.parameters import Choices
+
+    made = []
+
+    def make(runner=None, load=True):
+        root = slicer.util.loadUI(RESOURCES / "UI" / "CMCSegmentation.ui")
+        ui = slicer.util.childWidgetVariables(root)
+        panel = Panel(ui, RESOURCES / "requirements.txt", tmp_path / "queue", runner)
+        made.append((panel, root))
+        choices = Choices(None)
+        choices.connectGui(ui)
+        panel.use(choices)
+        if load:
+            panel.load()
+        return panel
+
+    yield make
+    for panel, _ in made:
+        panel.close()
+    a_host.scene.Clear(0)
+
+
+@pytest.fixture
+def until(a_host):
+    """Lets the window live until something holds."""
+
+    def wait(holds, seconds=WAIT):
+        end = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < end, "waited in vain"
+            a_host.app.processEvents()
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def a_worker():
+    """Answers within the test."""
+    from session_parts import Worker
+
+    return Worker()
+
+
+@pytest.fixture
+def a_desk(a_host, a_panel, a_worker, until):
+    """A panel with two scans chosen, ready to segment, and what belongs to it."""
+    from cmcseg.session.inline_runner import InlineRunner
+    from mrml_scene import add_volume, ball_scan, box
+
+    grid = box((24, 22, 20), (6.0, 6.0, 7.0))
+    desk = types.SimpleNamespace(scene=a_host.scene, worker=a_worker, until=until, grid=grid)
+    desk.add = lambda name, modality: add_volume(
+        a_host.scene, ball_scan(grid), grid.affine, name, modality=modality
+    )
+    desk.panel = a_panel(InlineRunner(a_worker))
+    desk.ui = desk.panel.ui
+    desk.nodes = {"ct": desk.add("CT", "CT"), "mr": desk.add("MR", "MR")}
+
+    def quiet():
+        until(lambda: not desk.panel.runner.busy)
+
+    def segmented():
+        desk.ui.segmentButton.click()
+        until(lambda: desk.panel.segment.result is not None)
+        quiet()
+
+    desk.quiet, desk.segmented = quiet, segmented
+    until(lambda: len(desk.panel.segment.chosen) == 2)
+    quiet()
+    return desk
