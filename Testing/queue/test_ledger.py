@@ -17,6 +17,7 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.queue import ledger as module
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.part import FEW, part_of
 from queued import GRID, TABLE, a_draft
 
 
@@ -64,15 +65,39 @@ def test_submitting_a_pair_again_makes_a_revision_and_keeps_the_first(a_queue):
     assert [entry.id for entry in a_queue.latest()] == ["knee-7.r2"]
 
 
-def test_some_pairs_are_kept_back_and_no_pair_changes_sides(a_queue):
-    parts = [a_queue.add(a_draft(k, pair=f"p{k}")).part for k in range(18)]
-    assert parts[:12] == ["learn", "check"] * 6
-    assert parts[12:] == ["learn", "check", *["learn"] * 3, "check"]
-    again = [a_queue.add(a_draft(k, pair=f"p{k}")).part for k in range(18)]
-    assert again == parts
-    a_queue.remove("p1.r1")
-    a_queue.remove("p1.r2")
-    assert a_queue.add(a_draft(0, pair="p1")).part == "check"
+def test_a_few_pairs_go_to_both_parts_alike(a_queue):
+    parts = [a_queue.add(a_draft(k)).part for k in range(FEW)]
+    assert parts == ["learn", "check"] * (FEW // 2)
+
+
+def left_by_remove(queue, entry):
+    queue.remove(entry.id)
+
+
+def left_by_verify(queue, entry):
+    tampered(queue, entry, "ct.nii.gz")
+    queue.verify()
+
+
+def unreadable(queue, entry):
+    (entry_folder(queue, entry) / "entry.json").write_text("{")
+
+
+@pytest.mark.parametrize("harm", [left_by_remove, left_by_verify, unreadable])
+def test_whatever_becomes_of_an_entry_its_pair_keeps_its_part_and_its_number(a_queue, harm):
+    first = [a_queue.add(a_draft(k)) for k in range(4)]
+    for entry in first:
+        harm(a_queue, entry)
+    again = [a_queue.add(a_draft(k, pair=entry.pair)) for k, entry in enumerate(first)]
+    assert [entry.part for entry in again] == ["learn", "check", "learn", "check"]
+    assert [entry.revision for entry in again] == [2, 2, 2, 2]
+
+
+def test_an_entry_cannot_say_that_it_is_to_be_learned_from(a_queue):
+    kept_back = [a_queue.add(a_draft(k)) for k in range(2)][1]
+    path = entry_folder(a_queue, kept_back) / "entry.json"
+    path.write_text(path.read_text().replace('"check"', '"learn"'))
+    assert a_queue.entry(kept_back.id).part == "check"
 
 
 def test_what_is_removed_can_be_restored_and_its_number_is_not_given_again(a_queue):
@@ -197,6 +222,7 @@ ADD = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.part import FEW, part_of
 from queued import a_draft
 ledger = Ledger(sys.argv[2])
 print("ready", flush=True)
@@ -217,6 +243,15 @@ def test_two_programs_adding_revisions_of_one_pair_lose_none(a_queue):
     assert len(set(ids)) == 80
     assert {entry.id for entry in a_queue.entries()} == set(ids)
     assert a_queue.verify() == {}
+
+
+def test_two_programs_adding_new_pairs_keep_back_about_one_in_four(a_queue):
+    programs = [adding(a_queue.folder, 100, "") for _ in range(2)]
+    ids = [line for p in programs for line in p.communicate(timeout=60)[0].split()[1:]]
+    kept_back = [entry for entry in a_queue.entries() if entry.part == "check"]
+    assert len(ids) == len(a_queue.entries()) == 200
+    assert all(part_of(entry.pair) == "check" for entry in kept_back)
+    assert 20 < len(kept_back) < 100  # five standard deviations about 53
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -47,13 +47,14 @@ class Add:
         images, labels = _files(self.files, card.roles)
         volumes = {role: read_volume(path) for role, path in images.items()}
         maps = {role: read_label_map(path, card.table) for role, path in labels.items()}
+        ledger = Ledger(self.queue)
         key = self.key or self.queue.with_name(f"{self.queue.name}-key")
         try:
             draft = Draft(
                 scans=volumes,
                 corrected=maps,
                 table=card.table,
-                pair=pair_for(self.id, key),
+                pair=pair_for(self.id, key, ledger.fresh_pair),
                 references=images if self.reference else {},
                 model=card.name,
                 version=card.version,
@@ -63,7 +64,7 @@ class Add:
             )
         except ValueError as error:
             raise BadInput(str(error)) from error
-        entry = Ledger(self.queue).add(draft)
+        entry = ledger.add(draft)
         print(json.dumps(entry.to_dict(), indent=1) if self.json else entry.id)
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from cmcseg.core.card import table_from_dict
 from cmcseg.core.labelmap import LabelTable
+from cmcseg.queue.part import part_of
 
 FORMAT = 1
-PARTS = ("learn", "check")
 _PAIR = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ID = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})\.r([1-9][0-9]{0,5})")
 
@@ -41,8 +41,6 @@ class QueueEntry:
     Attributes:
         pair: study-local id; nothing in it leads back to the patient.
         revision: 1 for the first correction of this pair, one more for each later one.
-        part: ``learn``, or ``check``: never trained on, kept to compare models. Fixed when a pair
-            first comes, so that no revision can move it.
         at: when it was accepted, ISO 8601 with the offset from UTC.
         scans: by role.
         table: what the label maps' values mean.
@@ -53,12 +51,11 @@ class QueueEntry:
         who, notes: in the user's words.
 
     Raises:
-        ValueError: for a name, part or date that cannot be.
+        ValueError: for a name or date that cannot be.
     """
 
     pair: str
     revision: int
-    part: str
     at: str
     scans: dict[str, EntryScan]
     table: LabelTable
@@ -74,8 +71,6 @@ class QueueEntry:
 
     def __post_init__(self) -> None:
         check_pair(self.pair)
-        if self.part not in PARTS:
-            raise ValueError(f"The part {self.part!r} is not one of {', '.join(PARTS)}.")
         if not 1 <= self.revision < 1_000_000:
             raise ValueError(f"The revision {self.revision} is outside 1 to 999999.")
         if datetime.fromisoformat(self.at).tzinfo is None:
@@ -88,9 +83,14 @@ class QueueEntry:
         """Name of the entry's folder."""
         return f"{self.pair}.r{self.revision}"
 
+    @property
+    def part(self) -> str:
+        """``learn``, or ``check``: never trained on. The pair's id says it, so no edit can."""
+        return part_of(self.pair)
+
     def to_dict(self) -> dict:
-        """JSON-ready form."""
-        return {"format": FORMAT, "id": self.id, **asdict(self)}
+        """JSON-ready form; id and part are there to be read by people."""
+        return {"format": FORMAT, "id": self.id, "part": self.part, **asdict(self)}
 
     @staticmethod
     def from_dict(value: dict) -> "QueueEntry":
@@ -102,7 +102,7 @@ class QueueEntry:
         try:
             if value["format"] != FORMAT:
                 raise ValueError(f"Format {value['format']!r} is not {FORMAT}.")
-            rest = {k: v for k, v in value.items() if k not in ("format", "id")}
+            rest = {k: v for k, v in value.items() if k not in ("format", "id", "part")}
             rest["scans"] = {
                 role: EntryScan(**{**scan, "organs": tuple(scan["organs"])})
                 for role, scan in value["scans"].items()

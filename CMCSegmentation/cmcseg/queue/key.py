@@ -9,19 +9,21 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
 from cmcseg.queue.entry import check_pair
-from cmcseg.queue.ledger import new_pair
+from cmcseg.queue.part import new_pair
 
 
-def pair_for(subject: str, key: Path) -> str:
+def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> str:
     """The study-local id of a subject; a new one when it comes for the first time.
 
     Args:
         subject: whatever the clinic calls the patient or study; never empty.
         key: the key's folder; keep it where only the clinic can read it.
+        fresh: gives an id when there is none yet.
 
     Raises:
         BadInput: when the key cannot be read or written.
@@ -33,7 +35,7 @@ def pair_for(subject: str, key: Path) -> str:
     try:
         key.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            _publish(path, {"subject": subject.strip(), "pair": new_pair()})
+            _publish(path, {"subject": subject.strip(), "pair": fresh()})
         return check_pair(json.loads(path.read_text(encoding="utf-8"))["pair"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"The key {path} cannot be used: {error}.") from error

@@ -22,11 +22,10 @@ from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.imaging.files import write_label_map, write_volume
 from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
+from cmcseg.queue.part import new_pair, next_part
 from cmcseg.queue.sums import SUMS, read_sums, sha256_of, sums_of
 
 ENTRY = "entry.json"
-# Every second pair is kept back until there are six to compare models on, then every fourth.
-FEW, EVERY_OF_FEW, EVERY = 12, 2, 4
 STALE_SECONDS = 3600.0  # a draft that has not grown for so long was abandoned
 
 
@@ -55,6 +54,10 @@ class Ledger:
                 f"The queue {self.folder} cannot be written ({error.strerror or error}); "
                 "nothing was lost, make room and accept again."
             ) from error
+
+    def fresh_pair(self) -> str:
+        """An id for a pair that comes for the first time; see ``part``."""
+        return new_pair(next_part({pair for pair, _ in self._given()}))
 
     def entries(self) -> list[QueueEntry]:
         """All entries that can be read, oldest first."""
@@ -137,7 +140,7 @@ class Ledger:
         return aside
 
     def _add(self, draft: Draft) -> QueueEntry:
-        pair = check_pair(draft.pair) if draft.pair else new_pair()
+        pair = check_pair(draft.pair) if draft.pair else self.fresh_pair()
         for place in ("entries", "tmp"):
             self._place(place).mkdir(parents=True, exist_ok=True)
         tmp = self._place("tmp") / f"{pair}-{secrets.token_hex(8)}"
@@ -154,12 +157,10 @@ class Ledger:
             raise
 
     def _numbered(self, pair: str, draft: Draft, scans: dict[str, EntryScan]) -> QueueEntry:
-        known = [pair_of(name) for name in [*self._names(), *self._past()]]
-        revisions = [number for name, number in known if name == pair]
+        revisions = [number for name, number in self._given() if name == pair]
         return QueueEntry(
             pair=pair,
             revision=max(revisions, default=0) + 1,
-            part=self._part(pair) if revisions else _part({name for name, _ in known}),
             at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             scans=scans,
             table=draft.table,
@@ -173,20 +174,14 @@ class Ledger:
             notes=draft.notes,
         )
 
-    def _part(self, pair: str) -> str:
-        """Where this pair's first revision went; a pair never changes sides."""
-        folders = [self._place("entries"), self._place("removed")]
-        for path in sorted(p for folder in folders for p in folder.glob(f"{pair}.r*")):
-            try:
-                return json.loads((path / ENTRY).read_text(encoding="utf-8"))["part"]
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
-        return "learn"
+    def _given(self) -> list[tuple[str, int]]:
+        """Pairs and revisions that were ever given, wherever they lie now.
 
-    def _past(self) -> list[str]:
-        """Ids that were used before, so that they are not given twice."""
-        names = [".".join(path.name.split(".")[:2]) for path in self._listed("removed")]
-        return [name for name in names if _is_id(name)]
+        The entries are looked through first: one that leaves them meanwhile is found further down.
+        """
+        lists = [self._listed(place) for place in ("entries", "removed", "damaged")]
+        ids = [".".join(path.name.split(".")[:2]) for paths in lists for path in paths]
+        return [pair_of(name) for name in ids if _is_id(name)]
 
     def _names(self, *, every: bool = False) -> list[str]:
         names = [path.name for path in self._listed("entries")]
@@ -255,22 +250,11 @@ class Ledger:
         return self.folder / name
 
 
-def new_pair() -> str:
-    """A fresh study-local id, from the system's randomness."""
-    return "p" + secrets.token_hex(6)
-
-
 def _same(path: Path, digest: str) -> bool:
     try:
         return sha256_of(path) == digest
     except OSError:
         return False
-
-
-def _part(pairs: set[str]) -> str:
-    """Part of a pair that is new; the first one is learned from."""
-    every = EVERY_OF_FEW if len(pairs) < FEW else EVERY
-    return "check" if len(pairs) % every == 1 else "learn"
 
 
 def _checked(entry_id: str) -> str:

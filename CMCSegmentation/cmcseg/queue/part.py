@@ -1,0 +1,48 @@
+"""Which pairs are learned from and which are kept back: a function of a pair's random id alone.
+
+A count of what lies in the queue would be read by two programs at once and change when entries are
+set aside. The id does not change, so a pair has one part at every time, in every copy of the queue
+and for every program, without a lock.
+"""
+
+import hashlib
+import secrets
+
+LEARN, CHECK = "learn", "check"
+PARTS = (LEARN, CHECK)
+EVERY = 4  # one id in four is kept back
+FEW = 12  # pairs up to which fresh ids are chosen so that both parts grow alike
+_SALT = "cmcseg queue part "  # never to be changed: pairs would change sides
+
+
+def part_of(pair: str) -> str:
+    """``learn``, or ``check``: never trained on, kept to compare models."""
+    digest = hashlib.sha256((_SALT + pair).encode("utf-8")).digest()
+    return CHECK if digest[0] % EVERY == 0 else LEARN
+
+
+def new_pair(part: str | None = None) -> str:
+    """A fresh study-local id, from the system's randomness.
+
+    Args:
+        part: where the pair is to go; None leaves it to chance.
+    """
+    while True:
+        pair = "p" + secrets.token_hex(6)
+        if part in (None, part_of(pair)):
+            return pair
+
+
+def next_part(pairs: set[str]) -> str | None:
+    """Where the next new pair is wanted: in the smaller part while there are few, learning first.
+
+    Two programs that ask at once may get the same answer. No pair changes sides by that, and the
+    next one makes up for it.
+
+    Args:
+        pairs: all ids that the queue has ever given, as far as is known.
+    """
+    if len(pairs) >= FEW:
+        return None
+    kept_back = sum(part_of(pair) == CHECK for pair in pairs)
+    return CHECK if 2 * kept_back < len(pairs) else LEARN
