@@ -62,6 +62,20 @@ def test_a_fine_tuned_model_is_adopted_only_with_a_reason_and_rolls_back(
 
 
 @pytest.mark.usefixtures("a_clinic")
+def test_the_queue_is_checked_first_and_what_is_damaged_is_named(capsys, tmp_path, monkeypatch):
+    hurt = min((tmp_path / "queue" / "entries").iterdir())
+    (hurt / "ct_labels.nii.gz").write_bytes(b"")
+    seen = []
+    monkeypatch.setattr(finetune, "fine_tune", lambda _, cohort, *__: seen.append(cohort) or {})
+    told = fine_tune(capsys, tmp_path)
+    why = "ct_labels.nii.gz was changed after it was written."
+    assert told == {"set_aside": {hurt.name: why}, "unfit": {}}
+    pair = hurt.name.split(".")[0]
+    assert pair not in {pair.id for pair in (*seen[0].train, *seen[0].validation)}
+    assert not hurt.exists()
+
+
+@pytest.mark.usefixtures("a_clinic")
 def test_an_empty_queue_has_nothing_to_teach(capsys, tmp_path):
     words = ["--model", NAME, "--queue", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit) as stop:

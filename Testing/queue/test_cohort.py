@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card
 from cmcseg.core.errors import BadInput
-from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.data.cohort import read_cohort
-from cmcseg.queue.cohort import as_cohort
+from cmcseg.queue.cohort import as_cohort, gather
 from cmcseg.queue.draft import Draft
 from cmcseg.queue.exchange import export
 from cmcseg.queue.ledger import Ledger
@@ -37,6 +37,21 @@ def test_the_newest_revision_of_each_fitting_pair_is_learned_from(a_queue):
     assert set(train) == {"a", "c"}
     assert [pair.id for pair in cohort.validation] == ["e"]
     assert train["a"].scans["ct"].labels.parent.name == "a.r2"
+
+
+def test_what_a_model_does_not_learn_from_is_named(a_queue):
+    path = a_queue.folder / "entries" / "c.r1" / "ct_labels.nii.gz"
+    path.write_bytes(path.read_bytes() + b" ")
+    table = LabelTable(labels=(Label(value=1, name="heart", color="#aabbcc"),))
+    corrected = LabelMap(array=a_draft(5).corrected["ct"].array, grid=GRID, table=table)
+    a_queue.add(a_draft(5, pair="g", corrected={"ct": corrected}, table=table))
+    lessons = gather(a_queue, CARD)
+    assert {pair.id for pair in lessons.cohort.train} == {"a"}
+    assert lessons.set_aside == {"c.r1": "ct_labels.nii.gz was changed after it was written."}
+    assert lessons.unfit == {
+        "stranger.r1": "It has a scan pet, and the model abdomen-ct-mr takes ct, mr.",
+        "g.r1": "Its value 1 means heart; to the model abdomen-ct-mr it means liver.",
+    }
 
 
 def test_an_exported_datalist_is_a_cohort(a_queue, tmp_path):

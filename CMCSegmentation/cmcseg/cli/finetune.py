@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from cmcseg.cli.screen import SCREEN, bar, checked
+from cmcseg.cli.screen import ERRORS, SCREEN, bar, checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +32,25 @@ class FineTune:
     """Print the verdict as JSON and nothing else."""
 
     def run(self) -> None:
-        """Learn, compare, say."""
+        """Check the queue, learn, compare, say."""
         from cmcseg.bundle.load import load_bundle
         from cmcseg.bundle.store import default_store
         from cmcseg.learn.finetune import FineTuneSettings, fine_tune
-        from cmcseg.queue.cohort import as_cohort
+        from cmcseg.queue.cohort import gather
         from cmcseg.queue.ledger import Ledger
 
         settings = checked(
             FineTuneSettings, minutes=self.minutes, device=self.device, seed=self.seed
         )
         bundle = load_bundle(default_store().find(self.model))
-        cohort = as_cohort(Ledger(self.queue), bundle.card)
+        lessons = gather(Ledger(self.queue), bundle.card)
+        for name, why in {**lessons.set_aside, **lessons.unfit}.items():
+            ERRORS.print(f"Not learned from: {name}. {why}", soft_wrap=True, markup=False)
         with bar(quiet=self.json) as report:
-            verdict = fine_tune(bundle, cohort, self.out, settings, report)
+            verdict = fine_tune(bundle, lessons.cohort, self.out, settings, report)
         if self.json:
-            print(json.dumps(verdict, indent=1))
+            told = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
+            print(json.dumps(told, indent=1))
             return
         show = Table("scan and organ", "old Dice", "new Dice", "change", "at worst", "cases")
         for name, organ in verdict["organs"].items():

@@ -1,9 +1,43 @@
 """The queue as something to learn from."""
 
+from dataclasses import dataclass
+
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.part import CHECK, LEARN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """What a queue has to teach a model, and what it has not.
+
+    Attributes:
+        cohort: pairs to learn from and pairs that are kept back.
+        set_aside: entries that were found damaged just now, with a sentence each.
+        unfit: ids of whole entries that are not for this model, with a sentence each.
+    """
+
+    cohort: Cohort
+    set_aside: dict[str, str]
+    unfit: dict[str, str]
+
+
+def gather(ledger: Ledger, card: ModelCard) -> Lessons:
+    """Check every byte of the queue, then take what a model can learn from.
+
+    Args:
+        ledger: the queue; damaged entries are set aside.
+        card: of the model that is to learn.
+    """
+    set_aside = ledger.verify()
+    reasons = {entry.id: why_unfit(entry, card) for entry in ledger.latest()}
+    return Lessons(
+        cohort=as_cohort(ledger, card),
+        set_aside=set_aside,
+        unfit={name: why for name, why in reasons.items() if why},
+    )
 
 
 def as_cohort(ledger: Ledger, card: ModelCard) -> Cohort:
@@ -15,25 +49,33 @@ def as_cohort(ledger: Ledger, card: ModelCard) -> Cohort:
         ledger: the queue.
         card: of the model that is to learn.
     """
-    parts: dict[str, list[Pair]] = {"learn": [], "check": []}
+    parts: dict[str, list[Pair]] = {LEARN: [], CHECK: []}
     for entry in ledger.latest():
-        if fits(entry, card):
+        if not why_unfit(entry, card):
             parts[entry.part].append(_pair(ledger, entry))
     return Cohort(
         name=ledger.folder.name,
         roles=card.roles,
         table=card.table,
-        train=tuple(parts["learn"]),
-        validation=tuple(parts["check"]),
+        train=tuple(parts[LEARN]),
+        validation=tuple(parts[CHECK]),
     )
 
 
-def fits(entry: QueueEntry, card: ModelCard) -> bool:
-    """Whether an entry's roles and label values mean the same to a model."""
+def why_unfit(entry: QueueEntry, card: ModelCard) -> str:
+    """One sentence saying why an entry means nothing to a model, or empty."""
+    if strange := sorted(set(entry.scans) - set(card.roles)):
+        return (
+            f"It has a scan {strange[0]}, and the model {card.name} takes {', '.join(card.roles)}."
+        )
     names = {label.value: label.name for label in card.table}
-    return set(entry.scans) <= set(card.roles) and all(
-        names.get(label.value) == label.name for label in entry.table
-    )
+    for label in entry.table:
+        if names.get(label.value) != label.name:
+            return (
+                f"Its value {label.value} means {label.name}; to the model {card.name} it means "
+                f"{names.get(label.value, 'nothing')}."
+            )
+    return ""
 
 
 def _pair(ledger: Ledger, entry: QueueEntry) -> Pair:

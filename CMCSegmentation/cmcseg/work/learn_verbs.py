@@ -8,7 +8,7 @@ from cmcseg.bundle.versions import adopt, history, rollback
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.wire import Message
-from cmcseg.queue.cohort import as_cohort
+from cmcseg.queue.cohort import gather
 from cmcseg.queue.ledger import Ledger
 from cmcseg.work.warm import Warm
 
@@ -24,15 +24,17 @@ def finetune(request: Message, warm: Warm, report: Report) -> Message:
     report(Progress(stage="loading the model", done=0, total=1))
     bundle = warm.bundle(values["model"])
     queue = Path(values["queue"])
-    cohort = as_cohort(Ledger(queue), bundle.card)
+    report(Progress(stage="checking the queue", done=0, total=1))
+    lessons = gather(Ledger(queue), bundle.card)
     try:
         settings = FineTuneSettings(minutes=values["minutes"], device=values["device"])
     except ValueError as error:
         raise BadInput(str(error)) from error
-    about = [bundle.card.sha256, settings.minutes, sorted(p.id for p in cohort.train)]
+    about = [bundle.card.sha256, settings.minutes, sorted(p.id for p in lessons.cohort.train)]
     digest = hashlib.sha256(json.dumps(about).encode("utf-8")).hexdigest()[:8]
     run = _unfinished(queue / "runs", f"{bundle.card.name}-{digest}", VERDICT)
-    verdict = fine_tune(bundle, cohort, run, settings, report)
+    verdict = fine_tune(bundle, lessons.cohort, run, settings, report)
+    verdict = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
     return Message(verb="finetune", values={"run": str(run), "verdict": verdict})
 
 
