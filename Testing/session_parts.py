@@ -77,6 +77,12 @@ def predicted(volumes, matrix=None):
     )
 
 
+def version(name, sha256, parent="", in_use=False):
+    """A line of a model's history."""
+    facts = {"name": name, "version": "0.1.0", "sha256": sha256, "parent": parent}
+    return {**facts, "in_use": in_use, "change": {}}
+
+
 class Worker:
     """Answers as the worker does; remembers what was asked.
 
@@ -85,11 +91,15 @@ class Worker:
         during: called once in the middle of a segmentation.
         matrix: of the alignment that it finds.
         apart: refusal of ``describe``.
+        verdict: of a fine-tuning.
+        history: of the model.
     """
 
     def __init__(self):
         self.asked, self.during, self.matrix, self.apart = [], None, None, ""
         self.cards = [CARD]
+        self.verdict = {"verdict": "adopt", "organs": {}, "reason": "better"}
+        self.history = [version("base", CARD.sha256, in_use=True)]
 
     def __call__(self, request, report):
         self.asked.append(request)
@@ -116,9 +126,10 @@ class Worker:
         if request.verb == "queue-list":
             row = {"id": "pair-1.r1", "pair": "pair-1", "at": "2026-01-01T00:00:00+00:00"}
             return Message(verb="queue-list", values={"entries": [row], "new": 1})
+        if request.verb == "history":
+            return Message(verb="history", values={"history": self.history})
         if request.verb == "finetune":
             for step in (1, 2):
                 report(Progress(stage="learning", done=step, total=2, measures={"loss": 1 / step}))
-            verdict = {"verdict": values.get("wanted", "adopt"), "organs": {}, "reason": "better"}
-            return Message(verb="finetune", values={"run": "/runs/1", "verdict": verdict})
+            return Message(verb="finetune", values={"run": "/runs/1", "verdict": self.verdict})
         return Message(verb=request.verb, values=values)

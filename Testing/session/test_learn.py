@@ -4,7 +4,7 @@ from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.stage import LearnStage
 from cmcseg.session.worker_queue import WorkerQueue
-from session_parts import Worker
+from session_parts import Worker, version
 
 
 @pytest.fixture
@@ -68,6 +68,21 @@ def test_rolling_back_tells_who_shows_models(a_session):
     a_session.roll_back("tiny")
     a_session.runner.finish()
     assert switched == ["tiny"]
+
+
+def test_the_version_before_is_the_parent_of_the_one_in_use(a_session):
+    def loaded(*versions):
+        a_session.worker.history = list(versions)
+        a_session.load_history("tiny")
+        a_session.runner.finish()
+        return a_session.before["name"] if a_session.before else None
+
+    base, second = version("base", "aa"), version("bb", "bb", "aa")
+    assert loaded() is None
+    assert loaded({**base, "in_use": True}, second) is None
+    assert loaded(base, {**second, "in_use": True}) == "base"
+    assert loaded({**base, "parent": "aa", "in_use": True}) is None
+    assert loaded(base, second, version("cc", "cc", "gone", in_use=True)) is None
 
 
 def test_cancel_returns_to_idle(a_session):

@@ -98,6 +98,18 @@ class SegmentEditor(QtWidgets.QWidget):
     def removeViewObservations(self): ...
 
 
+class PlotView(QtWidgets.QWidget):
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.scene = self.node = None
+
+    def setMRMLScene(self, scene):
+        self.scene = scene
+
+    def setMRMLPlotViewNode(self, node):
+        self.node = node
+
+
 def load_ui(path):
     loader = QtUiTools.QUiLoader()
     loader.registerCustomWidget(MrmlWidget)
@@ -208,6 +220,7 @@ def start():
         slicerHome="/nowhere", processEvents=application.processEvents
     )
     slicer.qMRMLSegmentEditorWidget = SegmentEditor
+    slicer.qMRMLPlotView = PlotView
     i18n = types.ModuleType("slicer.i18n")
     i18n.tr = lambda text: text
     i18n.translate = lambda context, text: text

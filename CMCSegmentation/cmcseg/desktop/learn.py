@@ -6,7 +6,9 @@ from slicer.i18n import tr as _
 
 from cmcseg.core.progress import Progress
 from cmcseg.desktop.controls import allow, fill_table, trying
+from cmcseg.desktop.curve import Curve
 from cmcseg.desktop.run import progress_line
+from cmcseg.desktop.verdict import show_verdict
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage
@@ -21,9 +23,12 @@ class LearnSection:
         self._ui, self._session, self._segment = ui, session, segment
         ui.fineTuneButton.clicked.connect(trying(self._fineTune, tell))
         ui.cancelLearnButton.clicked.connect(trying(session.cancel, tell))
-        ui.adoptButton.clicked.connect(trying(session.adopt, tell))
+        ui.adoptButton.clicked.connect(trying(self._adopt, tell))
         ui.keepButton.clicked.connect(trying(session.keep, tell))
         ui.rollBackButton.clicked.connect(trying(self._rollBack, tell))
+        ui.reasonEdit.textChanged.connect(lambda _text: self.refresh())
+        self._curve = Curve(ui.curveHost)
+        self._asked = ""  # the model whose history was asked for
         session.progressed.connect(self._onProgress)
         session.switched.connect(lambda name: segment.load_models(select=name))
 
@@ -32,22 +37,35 @@ class LearnSection:
         ui, session = self._ui, self._session
         rows = [[row.pair, row.status, row.summary] for row in session.rows]
         fill_table(ui.queueTable, [_("pair"), _("state"), _("corrected")], rows)
-        counts = _("{} pairs, {} new since the last model")
-        ui.queueLabel.setText(counts.format(len(rows), session.new))
+        ui.queueTable.setVisible(bool(rows))
+        ui.queueLabel.setText(_queue_line(len(rows), session.new))
         running = session.stage is LearnStage.FINE_TUNING
-        why = "" if self._segment.card else _("Choose a model first.")
-        allow(ui.fineTuneButton, why or session.why_not())
+        card = self._segment.card
+        why = "" if card else _("Choose a model first.")
+        allow(ui.fineTuneButton, why or session.why_not(), _("Learn from the accepted pairs"))
         allow(ui.cancelLearnButton, "" if running else _("Nothing is running."))
-        judged = session.stage is LearnStage.VERDICT
-        none = _("There is no fine-tuned model yet.")
-        against = _("The comparison does not speak for the new model.")
-        wins = session.verdict.get("verdict") == "adopt"
-        allow(ui.adoptButton, none if not judged else "" if wins else against)
-        allow(ui.keepButton, "" if judged else none)
-        allow(ui.rollBackButton, why)
-        ui.learnBar.setVisible(running)
-        ui.learnLabel.setVisible(running)
-        ui.verdictLabel.setText(session.verdict.get("reason", ""))
+        for control in (ui.cancelLearnButton, ui.learnBar, ui.learnLabel):
+            control.setVisible(running)
+        ui.curveHost.setVisible(running and bool(session.curve))
+        show_verdict(ui, session, card)
+        self._show_versions()
+
+    def close(self) -> None:
+        """Take the curve out of the scene."""
+        self._curve.close()
+
+    def _show_versions(self) -> None:
+        card, before = self._segment.card, self._session.before
+        if card and card.sha256 != self._asked:
+            self._asked = card.sha256
+            self._session.load_history(card.name)
+        why = "" if before else _("The model in use is the first version.")
+        there = _("Go back to version {}").format(before["version"]) if before else ""
+        allow(self._ui.rollBackButton, why if card else _("Choose a model first."), there)
+
+    def _adopt(self) -> None:
+        self._session.adopt(self._ui.reasonEdit.text)
+        self._ui.reasonEdit.setText("")
 
     def _fineTune(self) -> None:
         device = self._segment.settings.device
@@ -58,5 +76,11 @@ class LearnSection:
 
     def _onProgress(self, progress: Progress) -> None:
         self._ui.learnBar.setValue(round(100 * progress.fraction))
-        measures = "  ".join(f"{name} {value:.3g}" for name, value in progress.measures.items())
-        self._ui.learnLabel.setText(f"{progress_line(progress, '')}  {measures}")
+        self._ui.learnLabel.setText(progress_line(progress, ""))
+        self._curve.show(self._session.curve)
+        self._ui.curveHost.setVisible(bool(self._session.curve))
+
+
+def _queue_line(pairs: int, new: int) -> str:
+    count = _("1 pair") if pairs == 1 else _("{} pairs").format(pairs)
+    return _("Queue: {}, {} new since the last model").format(count, new)

@@ -56,7 +56,7 @@ class Panel:
         self._views = SideBySide()
         self._scans = ScansSection(ui, self.segment, self.tell)
         self._model = ModelSection(ui, self.segment, self.tell)
-        self._run = RunSection(ui, self.segment, self.settings, self.tell)
+        self._run = RunSection(ui, self.segment, self.learn, self.settings, self.tell)
         self._result = ResultSection(ui, self.segment, self.tell)
         self._review = ReviewSection(ui, self.review, self.tell)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
@@ -124,13 +124,17 @@ class Panel:
         self._review.leave()
 
     def close(self) -> None:
-        """Stop what runs, end the worker, let go of the scene."""
+        """Stop what runs, end the worker, let go of the scene; a second time does nothing."""
+        if not self._signals:
+            return
         self._timer.stop()
         self._choices = self._pending = None
         for signal in self._signals:
             signal.disconnect(self.refresh)
+        self._signals = []
         self._views.restore()
         self._review.close()
+        self._learn.close()
         self.segment.close()
         self.review.close()
         self.scene.close()

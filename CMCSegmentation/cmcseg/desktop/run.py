@@ -7,8 +7,9 @@ from slicer.i18n import tr as _
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.desktop.controls import allow, trying
+from cmcseg.session.learn import LearnSession
 from cmcseg.session.segment import SegmentSession
-from cmcseg.session.stage import Stage
+from cmcseg.session.stage import LearnStage, Stage
 
 
 class RunSection:
@@ -17,6 +18,7 @@ class RunSection:
     Args:
         ui: the panel's widgets.
         session: what runs.
+        learn: what may keep the worker busy for long.
         settings: reads the settings that the panel shows.
         tell: shows a sentence to the user.
     """
@@ -25,10 +27,11 @@ class RunSection:
         self,
         ui: object,
         session: SegmentSession,
+        learn: LearnSession,
         settings: Callable[[], SegmentSettings],
         tell: Callable,
     ) -> None:
-        self._ui, self._session = ui, session
+        self._ui, self._session, self._learn = ui, session, learn
         ui.segmentButton.clicked.connect(trying(lambda: session.segment(settings()), tell))
         ui.cancelButton.clicked.connect(trying(session.cancel, tell))
         session.progressed.connect(self._onProgress)
@@ -37,8 +40,12 @@ class RunSection:
     def refresh(self) -> None:
         """Show the session's state."""
         running = self._session.stage is Stage.SEGMENTING
-        allow(self._ui.segmentButton, self._session.why_not(), _("Segment the chosen scans"))
+        learning = self._learn.stage is LearnStage.FINE_TUNING
+        why = _("A fine-tuning is running; wait for it, or cancel it.") if learning else ""
+        why = why or self._session.why_not()
+        allow(self._ui.segmentButton, why, _("Segment the chosen scans"))
         allow(self._ui.cancelButton, "" if running else _("Nothing is running."))
+        self._ui.cancelButton.setVisible(running)
         self._ui.progressBar.setVisible(running)
         self._ui.progressLabel.setVisible(running)
 

@@ -81,6 +81,14 @@ class LearnSession:
 
         self._ask(Message(verb="history", values={"model": model}), finished)
 
+    @property
+    def before(self) -> dict | None:
+        """The version that ``roll_back`` would go back to, as ``load_history`` found it."""
+        used = next((version for version in self.history if version["in_use"]), None)
+        if used is None or used is self.history[0]:
+            return None
+        return next((v for v in self.history if v["sha256"] == used["parent"]), None)
+
     def why_not(self) -> str:
         """One sentence saying why fine-tuning cannot start, or empty when it can."""
         if self.stage is LearnStage.FINE_TUNING:

@@ -1,0 +1,157 @@
+"""Step 5 on the panel: learn, compare, adopt, keep, go back."""
+
+import pytest
+from session_parts import version
+
+ORGANS = {
+    "ct liver": {
+        "old": 0.9, "new": 0.95, "change": 0.05, "at_worst": 0.01, "cases": 4, "worse": False,
+    },
+    "mr liver": {
+        "old": 0.9, "new": 0.901, "change": 0.001, "at_worst": -0.01, "cases": 4, "worse": False,
+    },
+    "mr left kidney": {
+        "old": 0.9, "new": 0.85, "change": -0.05, "at_worst": -0.12, "cases": 4, "worse": True,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def a_school(a_desk):
+    """A desk whose queue holds a pair."""
+    a_desk.ui.learnSection.show()
+    a_desk.quiet()
+    assert a_desk.ui.fineTuneButton.isEnabled(), a_desk.ui.fineTuneButton.toolTip
+    return a_desk
+
+
+def judged(desk, verdict, **more):
+    desk.worker.verdict = {"verdict": verdict, "reason": "As found.", "organs": ORGANS, **more}
+    desk.ui.fineTuneButton.click()
+    desk.quiet()
+
+
+def cells(table):
+    return [
+        [table.item(i, j).text() for j in range(table.columnCount)] for i in range(table.rowCount)
+    ]
+
+
+def test_the_queue_is_counted_in_plain_words(a_school):
+    assert a_school.ui.queueLabel.text == "Queue: 1 pair, 1 new since the last model"
+
+
+def test_nothing_is_offered_before_there_is_a_verdict(a_school):
+    ui = a_school.ui
+    for name in ("adoptButton", "keepButton", "reasonEdit", "verdictTable", "learnBar"):
+        assert getattr(ui, name).isHidden(), name
+
+
+def test_a_verdict_for_it_is_a_table_and_one_press(a_school):
+    judged(a_school, "adopt")
+    ui = a_school.ui
+    assert ui.verdictLabel.text == "As found."
+    assert cells(ui.verdictTable) == [
+        ["CT liver", "0.900", "0.950", "+0.050", "+0.010", "better"],
+        ["MR liver", "0.900", "0.901", "+0.001", "-0.010", "not worse"],
+        ["MR left kidney", "0.900", "0.850", "-0.050", "-0.120", "may be worse"],
+    ]
+    assert ui.reasonEdit.isHidden()
+    ui.adoptButton.click()
+    a_school.quiet()
+    assert [m.values for m in a_school.worker.asked if m.verb == "adopt"] == [
+        {"model": "tiny", "run": "/runs/1", "overrule": ""}
+    ]
+    assert ui.adoptButton.isHidden()
+
+
+@pytest.mark.parametrize("verdict", ["keep", "insufficient"])
+def test_a_verdict_against_it_asks_for_a_reason(a_school, verdict):
+    judged(a_school, verdict)
+    ui = a_school.ui
+    assert not ui.reasonEdit.isHidden()
+    assert not ui.adoptButton.isEnabled()
+    assert "give a reason" in ui.adoptButton.toolTip
+    ui.reasonEdit.setText("   ")
+    assert not ui.adoptButton.isEnabled()
+    ui.reasonEdit.setText("two readers agree")
+    assert ui.adoptButton.isEnabled()
+    ui.adoptButton.click()
+    a_school.quiet()
+    (adopted,) = [m.values for m in a_school.worker.asked if m.verb == "adopt"]
+    assert adopted["overrule"] == "two readers agree"
+    assert ui.reasonEdit.text == "", "the next verdict needs a reason of its own"
+
+
+def test_keeping_the_old_one_asks_for_nothing(a_school):
+    judged(a_school, "keep")
+    a_school.ui.keepButton.click()
+    assert a_school.ui.keepButton.isHidden()
+    assert not [m for m in a_school.worker.asked if m.verb == "adopt"]
+
+
+def test_roll_back_is_there_when_there_is_a_version_before(a_school):
+    ui, card = a_school.ui, a_school.worker.cards[0]
+    assert not ui.rollBackButton.isEnabled()
+    assert "The model in use is the first version." in ui.rollBackButton.toolTip
+    a_school.worker.history = [
+        version("base", "old"),
+        version("second", card.sha256, parent="old", in_use=True),
+    ]
+    a_school.panel.learn.load_history("tiny")
+    a_school.quiet()
+    assert ui.rollBackButton.isEnabled()
+    assert "Go back to version 0.1.0" in ui.rollBackButton.toolTip
+    ui.rollBackButton.click()
+    a_school.quiet()
+    assert [m.values for m in a_school.worker.asked if m.verb == "rollback"] == [{"model": "tiny"}]
+
+
+def test_the_losses_are_drawn_as_they_come(a_school):
+    drawn = []
+
+    def look(_progress):
+        tables = a_school.scene.GetNodesByClass("vtkMRMLTableNode")
+        tables = [tables.GetItemAsObject(n) for n in range(tables.GetNumberOfItems())]
+        drawn.append([table.GetTable().GetNumberOfRows() for table in tables])
+
+    a_school.panel.learn.progressed.connect(look)
+    judged(a_school, "adopt")
+    assert drawn == [[1], [2]]
+    table = a_school.scene.GetFirstNodeByClass("vtkMRMLTableNode").GetTable()
+    names = [table.GetColumnName(n) for n in range(table.GetNumberOfColumns())]
+    assert names == ["%", "loss"]
+    assert [table.GetValue(n, 1).ToDouble() for n in range(2)] == [1.0, 0.5]
+    chart = a_school.scene.GetFirstNodeByClass("vtkMRMLPlotChartNode")
+    assert chart.GetNumberOfPlotSeriesNodes() == 1
+    view = a_school.scene.GetFirstNodeByClass("vtkMRMLPlotViewNode")
+    assert view.GetPlotChartNodeID() == chart.GetID()
+    assert view.GetParentLayoutNode() is chart, "else the layout manager would show it"
+
+
+def test_nothing_is_segmented_while_the_worker_learns(a_school):
+    seen = []
+    button = a_school.ui.segmentButton
+    a_school.panel.learn.progressed.connect(
+        lambda _: seen.append((button.isEnabled(), "A fine-tuning is running" in button.toolTip))
+    )
+    judged(a_school, "adopt")
+    assert seen == [(False, True)] * 2
+    assert button.isEnabled()
+
+
+def test_a_second_fine_tuning_draws_anew_even_after_the_scene_was_closed(a_school):
+    judged(a_school, "adopt")
+    a_school.scene.Clear(0)
+    a_school.add("CT", "CT")
+    a_school.quiet()
+    judged(a_school, "adopt")
+    table = a_school.scene.GetFirstNodeByClass("vtkMRMLTableNode").GetTable()
+    assert table.GetNumberOfRows() == 2
+
+
+def test_a_closed_panel_leaves_no_chart(a_school):
+    judged(a_school, "adopt")
+    a_school.panel.close()
+    for kind in ("Table", "PlotSeries", "PlotChart", "PlotView"):
+        assert a_school.scene.GetNumberOfNodesByClass(f"vtkMRML{kind}Node") == 0
