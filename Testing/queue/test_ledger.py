@@ -18,6 +18,7 @@ from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.queue import ledger as module
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.part import FEW, part_of
+from cmcseg.queue.sums import sums_of
 from queued import GRID, TABLE, a_draft
 
 
@@ -172,6 +173,41 @@ def test_a_changed_file_sets_its_entry_aside_and_says_why(a_queue, name):
     assert a_queue.verify() == {}
 
 
+def crafted(ledger, entry, change):
+    """An edit of ``entry.json`` by somebody who also brings the sums in order."""
+    folder = entry_folder(ledger, entry)
+    value = json.loads((folder / "entry.json").read_text())
+    change(value)
+    (folder / "entry.json").write_text(json.dumps(value))
+    (folder / "SHA256SUMS").write_text(sums_of(folder))
+
+
+@pytest.mark.parametrize("kind", ["image", "labels", "scribbles", "found"])
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.nii.gz", "/etc/passwd", "a/b.nii.gz", "..", "", "a\\b.nii.gz", "C:x.nii.gz", 7],
+)
+def test_a_file_outside_the_entry_is_refused_whatever_the_sums_say(a_queue, kind, name):
+    entry = a_queue.add(a_draft(pair="a"))
+    crafted(a_queue, entry, lambda value: value["scans"]["ct"].update({kind: name}))
+    assert a_queue.entries() == []
+    with pytest.raises(BadInput, match="is not the name of a file of an entry"):
+        a_queue.entry(entry.id)
+    assert "is not the name of a file of an entry" in a_queue.verify()["a.r1"]
+
+
+def test_a_role_that_leads_elsewhere_is_refused(a_queue):
+    entry = a_queue.add(a_draft(pair="a"))
+    crafted(a_queue, entry, lambda value: value.update(scans={"../x": value["scans"]["ct"]}))
+    assert a_queue.verify() == {"a.r1": "It cannot be read: '../x' cannot be the role of a scan."}
+
+
+def test_a_file_that_an_entry_names_must_lie_in_it(a_queue):
+    entry = a_queue.add(a_draft(pair="a"))
+    crafted(a_queue, entry, lambda value: value["scans"]["ct"].update(labels="mr_labels.nii.gz"))
+    assert a_queue.verify() == {"a.r1": "It names files that it does not hold (mr_labels.nii.gz)."}
+
+
 def test_an_entry_that_was_edited_to_claim_another_name_is_set_aside(a_queue):
     entry = a_queue.add(a_draft(pair="a"))
     entry_folder(a_queue, entry).rename(a_queue.folder / "entries" / "b.r1")
@@ -223,6 +259,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.part import FEW, part_of
+from cmcseg.queue.sums import sums_of
 from queued import a_draft
 ledger = Ledger(sys.argv[2])
 print("ready", flush=True)

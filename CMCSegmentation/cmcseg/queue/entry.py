@@ -3,6 +3,7 @@
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath, PureWindowsPath
 
 from cmcseg.core.card import table_from_dict
 from cmcseg.core.labelmap import LabelTable
@@ -10,6 +11,8 @@ from cmcseg.queue.part import part_of
 
 FORMAT = 1
 _PAIR = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.nii\.gz")
+_ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _ID = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})\.r([1-9][0-9]{0,5})")
 
 
@@ -24,6 +27,9 @@ class EntryScan:
         scribbles: marks instead of a label map, or None.
         found: what the model had found, or None.
         organs: those that were looked at; empty means all of the table.
+
+    Raises:
+        ValueError: for a file that would not lie in the entry's own folder.
     """
 
     image: str
@@ -32,6 +38,23 @@ class EntryScan:
     scribbles: str | None = None
     found: str | None = None
     organs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.files:
+            if not isinstance(name, str) or not _FILE.fullmatch(name):
+                raise ValueError(f"{_short(str(name))!r} is not the name of a file of an entry.")
+        kinds = (PurePosixPath, PureWindowsPath)  # a shared queue is read on both
+        if self.sha256 and not any(kind(self.image).is_absolute() for kind in kinds):
+            raise ValueError(
+                f"The path {_short(self.image)!r} that is referred to is not absolute."
+            )
+
+    @property
+    def files(self) -> list[str]:
+        """Names of those that lie in the entry's folder."""
+        kept = [] if self.sha256 else [self.image]
+        drawn = (self.labels, self.scribbles, self.found)
+        return [*kept, *(name for name in drawn if name is not None)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +74,7 @@ class QueueEntry:
         who, notes: in the user's words.
 
     Raises:
-        ValueError: for a name or date that cannot be.
+        ValueError: for a name, role or date that cannot be.
     """
 
     pair: str
@@ -75,6 +98,9 @@ class QueueEntry:
             raise ValueError(f"The revision {self.revision} is outside 1 to 999999.")
         if datetime.fromisoformat(self.at).tzinfo is None:
             raise ValueError(f"The time {self.at} lacks its offset from UTC.")
+        for role in self.scans:
+            if not _ROLE.fullmatch(role):
+                raise ValueError(f"{_short(role)!r} cannot be the role of a scan.")
         if not self.scans:
             raise ValueError(f"The entry {self.id} has no scan.")
 

@@ -222,7 +222,7 @@ class Ledger:
             entry = self._read(name)
             sums = read_sums(folder / SUMS)
         except (ValueError, OSError) as error:
-            return f"It cannot be read: {error}."
+            return f"It cannot be read: {str(error).rstrip('.')}."
         files = {path.name for path in folder.iterdir()} - {SUMS}
         if files != set(sums):
             odd = ", ".join(sorted(files ^ set(sums)))
@@ -230,6 +230,8 @@ class Ledger:
         for file, wanted in sums.items():
             if sha256_of(folder / file) != wanted:
                 return f"{file} was changed after it was written."
+        if lost := {name for scan in entry.scans.values() for name in scan.files} - files:
+            return f"It names files that it does not hold ({', '.join(sorted(lost))})."
         for role, scan in entry.scans.items():
             if scan.sha256 and not _same(Path(scan.image), scan.sha256):
                 return f"The {role} scan it refers to is gone or was changed: {scan.image}."
