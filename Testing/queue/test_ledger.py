@@ -221,7 +221,11 @@ def test_links_and_strange_names_are_set_aside_unread(a_queue):
     (entries / ("x" * 200)).mkdir()
     (entry_folder(a_queue, entry) / "more").symlink_to("/etc/passwd")
     found = a_queue.verify()
-    assert found["link.r1"] == found["a.r1"] == "It is or holds a link, which could lead anywhere."
+    assert (
+        found["link.r1"]
+        == found["a.r1"]
+        == "It is or holds a link or a folder, which could lead anywhere."
+    )
     assert found["x" * 200] == "Its name is not that of an entry."
     assert Path("/etc/passwd").exists()
     assert a_queue.entries() == []
@@ -266,12 +270,27 @@ print("ready", flush=True)
 for k in range(int(sys.argv[3])):
     print(ledger.add(a_draft(k, pair=sys.argv[4])).id, flush=True)
 """
+COME_AND_GO = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from cmcseg.queue.ledger import Ledger
+from queued import a_draft
+ledger = Ledger(sys.argv[2])
+for k in range(int(sys.argv[3])):
+    entry = ledger.add(a_draft(k))
+    if k % 2:
+        ledger.remove(entry.id)
+print("done")
+"""
+
+
+def words(program, folder, count, pair):
+    here = str(Path(__file__).parents[1])
+    return [sys.executable, "-c", program, here, str(folder), str(count), pair]
 
 
 def adding(folder, count, pair):
-    here = str(Path(__file__).parents[1])
-    words = [sys.executable, "-c", ADD, here, str(folder), str(count), pair]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(words(ADD, folder, count, pair), stdout=subprocess.PIPE, text=True)
 
 
 def test_two_programs_adding_revisions_of_one_pair_lose_none(a_queue):
@@ -289,6 +308,35 @@ def test_two_programs_adding_new_pairs_keep_back_about_one_in_four(a_queue):
     assert len(ids) == len(a_queue.entries()) == 200
     assert all(part_of(entry.pair) == "check" for entry in kept_back)
     assert 20 < len(kept_back) < 100  # five standard deviations about 53
+
+
+def test_verify_beside_a_program_that_adds_and_removes_finds_nothing_at_fault(a_queue):
+    program = subprocess.Popen(words(COME_AND_GO, a_queue.folder, 100, ""), stdout=subprocess.PIPE)
+    rounds = 0
+    while program.poll() is None:
+        assert a_queue.verify() == {}
+        rounds += 1
+    assert program.communicate()[0].split()[-1] == b"done"
+    assert rounds > 5
+    assert not (a_queue.folder / "damaged").exists() or everything(a_queue.folder / "damaged") == []
+
+
+@pytest.mark.parametrize("what", ["draft", "entry"])
+def test_what_is_moved_between_the_list_and_the_look_is_no_fault(a_queue, monkeypatch, what):
+    a_queue.add(a_draft())
+    listed = Ledger._listed
+
+    def and_gone(ledger, place):
+        found = listed(ledger, place)
+        if what == "draft" and place == "tmp":
+            return [*found, ledger.folder / "tmp" / "p1-gone"]
+        if what == "entry" and place == "entries":
+            return [*found, ledger.folder / "entries" / "gone.r1"]
+        return found
+
+    monkeypatch.setattr(Ledger, "_listed", and_gone)
+    assert a_queue.verify() == {}
+    assert everything(a_queue.folder / "damaged") == []
 
 
 @pytest.mark.parametrize("seed", range(4))

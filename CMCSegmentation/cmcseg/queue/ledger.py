@@ -9,6 +9,7 @@ A rename onto an existing entry fails, so several programs may add at once, on a
 shared folder, without locks.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -104,7 +105,10 @@ class Ledger:
             BadInput: when there is none of that name.
         """
         self.entry(entry_id)
-        return self._set_aside(entry_id, "removed")
+        try:
+            return self._move(entry_id, "removed")
+        except FileNotFoundError as error:
+            raise BadInput(f"The entry {entry_id} has just been taken out by somebody.") from error
 
     def restore(self, entry_id: str) -> QueueEntry:
         """Bring back the entry that was removed last under that name.
@@ -128,15 +132,15 @@ class Ledger:
         Returns:
             What was set aside, with a sentence each; empty when all is well.
         """
+        faults = [(name, self._fault(name), "entries") for name in self._names(every=True)]
+        faults += [(path.name, _abandoned(path), "tmp") for path in self._listed("tmp")]
         aside = {}
-        for name in self._names(every=True):
-            if fault := self._fault(name):
-                aside[name] = fault
-                self._set_aside(name, "damaged", fault)
-        for draft in self._drafts():
-            if time.time() - draft.stat().st_mtime > STALE_SECONDS:
-                aside[draft.name] = "It was never finished; the program ended while writing it."
-                self._set_aside(draft.name, "damaged", aside[draft.name], source="tmp")
+        for name, fault, source in faults:
+            # What another program has moved meanwhile is no longer there to be at fault.
+            with contextlib.suppress(FileNotFoundError):
+                if fault:
+                    self._move(name, "damaged", fault, source=source)
+                    aside[name] = fault
         return aside
 
     def _add(self, draft: Draft) -> QueueEntry:
@@ -187,9 +191,6 @@ class Ledger:
         names = [path.name for path in self._listed("entries")]
         return names if every else [name for name in names if _is_id(name)]
 
-    def _drafts(self) -> list[Path]:
-        return self._listed("tmp")
-
     def _listed(self, place: str) -> list[Path]:
         try:
             return sorted(self._place(place).iterdir())
@@ -216,35 +217,26 @@ class Ledger:
         folder = self._place("entries") / name
         if not _is_id(name):
             return "Its name is not that of an entry."
-        if folder.is_symlink() or any(path.is_symlink() for path in folder.rglob("*")):
-            return "It is or holds a link, which could lead anywhere."
         try:
-            entry = self._read(name)
-            sums = read_sums(folder / SUMS)
+            if folder.is_symlink() or not all(_is_plain(path) for path in folder.iterdir()):
+                return "It is or holds a link or a folder, which could lead anywhere."
+            return _fault_within(folder, self._read(name))
         except (ValueError, OSError) as error:
             return f"It cannot be read: {str(error).rstrip('.')}."
-        files = {path.name for path in folder.iterdir()} - {SUMS}
-        if files != set(sums):
-            odd = ", ".join(sorted(files ^ set(sums)))
-            return f"Its files are not those that were written ({odd})."
-        for file, wanted in sums.items():
-            if sha256_of(folder / file) != wanted:
-                return f"{file} was changed after it was written."
-        if lost := {name for scan in entry.scans.values() for name in scan.files} - files:
-            return f"It names files that it does not hold ({', '.join(sorted(lost))})."
-        for role, scan in entry.scans.items():
-            if scan.sha256 and not _same(Path(scan.image), scan.sha256):
-                return f"The {role} scan it refers to is gone or was changed: {scan.image}."
-        return ""
 
-    def _set_aside(self, name: str, place: str, why: str = "", source: str = "entries") -> Path:
-        self._place(place).mkdir(parents=True, exist_ok=True)
+    def _move(self, name: str, place: str, why: str = "", source: str = "entries") -> Path:
+        """Move an entry or a draft aside; FileNotFoundError when somebody else was quicker."""
         target = self._place(place) / f"{name[:80]}.{time.time_ns()}"
+        note = target.with_name(target.name + ".txt")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             if why:
-                target.with_name(target.name + ".txt").write_text(why + "\n", encoding="utf-8")
+                note.write_text(why + "\n", encoding="utf-8")
             (self._place(source) / name).rename(target)
         except OSError as error:
+            note.unlink(missing_ok=True)
+            if isinstance(error, FileNotFoundError):
+                raise
             raise BadInput(f"The entry {name} cannot be moved: {error.strerror}.") from error
         return target
 
@@ -252,9 +244,39 @@ class Ledger:
         return self.folder / name
 
 
+def _abandoned(draft: Path) -> str:
+    """One sentence when a draft has not grown for long, else empty."""
+    with contextlib.suppress(FileNotFoundError):  # it has just become an entry
+        if time.time() - draft.stat().st_mtime > STALE_SECONDS:
+            return "It was never finished; the program ended while writing it."
+    return ""
+
+
+def _fault_within(folder: Path, entry: QueueEntry) -> str:
+    """One sentence saying what is wrong with an entry's files, or empty."""
+    sums = read_sums(folder / SUMS)
+    files = {path.name for path in folder.iterdir()} - {SUMS}
+    if files != set(sums):
+        odd = ", ".join(sorted(files ^ set(sums)))
+        return f"Its files are not those that were written ({odd})."
+    for file, wanted in sums.items():
+        if sha256_of(folder / file) != wanted:
+            return f"{file} was changed after it was written."
+    if lost := {name for scan in entry.scans.values() for name in scan.files} - files:
+        return f"It names files that it does not hold ({', '.join(sorted(lost))})."
+    for role, scan in entry.scans.items():
+        if scan.sha256 and not _same(Path(scan.image), scan.sha256):
+            return f"The {role} scan it refers to is gone or was changed: {scan.image}."
+    return ""
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
 def _same(path: Path, digest: str) -> bool:
     try:
-        return sha256_of(path) == digest
+        return path.is_file() and sha256_of(path) == digest
     except OSError:
         return False
 
