@@ -17,6 +17,7 @@ ALLOWED = {
     "learn": ("core imaging nets losses data bundle", "numpy torch monai safetensors"),
     "predict": ("core imaging nets bundle", "numpy torch monai"),
     "report": ("core", "numpy matplotlib jinja2 PIL"),
+    "study": ("core data learn report", "numpy torch tomli"),
     "queue": ("core imaging", "numpy"),
     "work": (
         "core imaging nets data bundle learn predict queue report",
@@ -27,7 +28,7 @@ ALLOWED = {
     "desktop": ("core session mrml", "PyTorchUtils qt ctk slicer vtk numpy"),
     "web": ("core session mrml", "trame trame_slicer numpy"),
     "cli": (
-        "core imaging nets losses data bundle learn predict report queue work web",
+        "core imaging nets losses data bundle learn predict report queue study work web",
         "numpy torch tyro rich psutil",
     ),
 }

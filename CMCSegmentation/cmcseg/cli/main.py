@@ -17,6 +17,7 @@ from cmcseg.cli.queue import Queue
 from cmcseg.cli.sample import Sample
 from cmcseg.cli.screen import fail
 from cmcseg.cli.segment import Segment
+from cmcseg.cli.study import Study
 from cmcseg.cli.train import Train
 from cmcseg.cli.work import Work
 from cmcseg.core.errors import BadInput, Cancelled, CMCSegError
@@ -27,6 +28,7 @@ Command = (
     | Annotated[Prepare, subcommand("prepare")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Study, subcommand("study")]
     | Annotated[FineTune, subcommand("finetune")]
     | Annotated[Models, subcommand("models")]
     | Annotated[Queue, subcommand("queue")]

@@ -83,7 +83,7 @@ def best(step: Step) -> dict[str, Tensor]:
     weight = step.settings.teacher * _rise(step, TEACHER_RISE)
     if not weight:
         # Every step names the same losses, so that their columns in the log stay in line.
-        return {**losses, **dict.fromkeys(names, torch.zeros_like(losses["csc"]))}
+        return {**losses, **dict.fromkeys(names, outputs[0].logits_BKDHW.new_zeros(()))}
     said = _taught(step.teacher, batch)
     known_BK = torch.ones_like(batch.known[0])
     for m, out in outputs.items():
@@ -108,8 +108,11 @@ UNLABELLED, TAUGHT = ("paper", "best"), ("best",)  # who needs what
 def _unlabelled(outputs: dict[int, Output], batch: Batch, step: Step) -> dict[str, Tensor]:
     """L_CSC and both forms of L_CAC between the first two modalities.
 
-    Voxels are compared (``agreement``) only where the windows show the same place.
+    Voxels are compared (``agreement``) only where the windows show the same place. A network of
+    one modality has nobody to agree with, and no such term.
     """
+    if len(outputs) < 2:
+        return {}
     a, b = outputs[0], outputs[1]
     csc = semantic_consistency(a.bottleneck_BCDHW, b.bottleneck_BCDHW)
     cac = prototype_contrast(a.decoded_BCDHW, a.logits_BKDHW, b.decoded_BCDHW, b.logits_BKDHW)

@@ -1,0 +1,30 @@
+"""``cmcseg study``: a grid of trainings into tables and figures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from cmcseg.cli.screen import SCREEN, bar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Train and test every cell of a grid; the same command goes on after an interruption."""
+
+    study: Positional[Path]
+    """A TOML file with cache, steps, seeds, recipes and labelled, and what else should vary."""
+    out: Path
+    """Folder of the study: study.csv (a row per cell), runs/, results.md and figures."""
+
+    def run(self) -> None:
+        """Run what is missing; write the report after every cell."""
+        from cmcseg.study.plan import read_study
+        from cmcseg.study.run import run_study
+        from cmcseg.study.table import write_report
+
+        out = self.out.expanduser()
+        with bar() as report:
+            run_study(read_study(self.study.expanduser()), out, report, finished=write_report)
+        write_report(out)
+        SCREEN.print(f"Results: {out / 'results.md'}", soft_wrap=True)

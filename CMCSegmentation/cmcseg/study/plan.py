@@ -1,0 +1,218 @@
+"""What a study is made of: a TOML file into cells.
+
+cache = "cache"                       # made by 'cmcseg prepare', relative to this file
+steps = 300
+seeds = [0, 1, 2]
+recipes = ["supervised", "paper", "best"]
+labelled = [0.1, 0.2]
+base_channels = 8                     # or a table [network] of the card's network settings
+without = ["nothing", "csc", "cac"]   # losses left out
+fusion = [true, false]                # trained with windows of one subject in both scans
+modalities = ["both", "one"]          # one: a network of its own for each scan
+displacements_mm = [0, 20, 40]        # both scans segmented together, one of them displaced
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from cmcseg.core.card import NetworkSpec
+from cmcseg.core.errors import BadInput
+from cmcseg.core.settings import RECIPES
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NOTHING, BOTH = "nothing", "both"
+LOSSES = ("csc", "cac")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One row of a study: a training, and one way of testing it.
+
+    Attributes:
+        recipe: of the training.
+        labelled: share of the training scans whose labels are used.
+        seed: of the training.
+        without: the loss left out, ``csc`` or ``cac``, or ``nothing``.
+        fusion: whether training shows one subject in both scans, so that fusion is learned.
+        modality: the only role that the network knows, or ``both``.
+        apart_mm: scans are segmented together, the other one displaced by so much; None is each
+            scan alone.
+    """
+
+    recipe: str
+    labelled: float
+    seed: int
+    without: str = NOTHING
+    fusion: bool = True
+    modality: str = BOTH
+    apart_mm: float | None = None
+
+    @property
+    def training(self) -> str:
+        """Name of the training; cells that differ in the test alone share it."""
+        parts = [self.recipe, f"{self.labelled:g}", f"seed{self.seed}"]
+        parts += [] if self.without == NOTHING else [f"without-{self.without}"]
+        parts += [] if self.modality == BOTH else [f"only-{self.modality}"]
+        parts += [] if self.fusion or self.modality != BOTH else ["without-fusion"]
+        return "_".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A grid of cells over one cache.
+
+    Attributes:
+        cache: folder of the prepared cohort.
+        steps: weight updates of every training.
+        seeds, recipes, labelled, without, fusion, modalities, displacements_mm: the grid's axes.
+        base_channels: width of the finest level; the card's network is made narrower or wider.
+        network: settings that replace the card's network's.
+    """
+
+    cache: Path
+    steps: int
+    seeds: tuple[int, ...]
+    recipes: tuple[str, ...]
+    labelled: tuple[float, ...]
+    without: tuple[str, ...] = (NOTHING,)
+    fusion: tuple[bool, ...] = (True,)
+    modalities: tuple[str, ...] = (BOTH,)
+    displacements_mm: tuple[float, ...] = ()
+    base_channels: int | None = None
+    network: dict | None = None
+
+    def spec(self, card: NetworkSpec) -> NetworkSpec:
+        """The network of this study, from the one on the cache's card.
+
+        Raises:
+            BadInput: when ``network`` does not describe one.
+        """
+        if self.base_channels:
+            widths = (max(1, w * self.base_channels // card.widths[0]) for w in card.widths)
+            return replace(card, widths=tuple(widths))
+        try:
+            return replace(card, **{k: _tuples(v) for k, v in (self.network or {}).items()})
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"The study's [network] cannot be built: {error}.") from error
+
+    def cells(self, roles: tuple[str, ...]) -> list[Cell]:
+        """Every cell that makes sense, seeds outermost so that a part of it is a study too.
+
+        Only one thing is left out at a time, and no loss that the recipe does not have. A network
+        of one scan has nobody to fuse with, and ``paper`` with one scan would be ``supervised``.
+
+        Args:
+            roles: of the cache's card.
+        """
+        known = [m for way in self.modalities for m in ((BOTH,) if way == BOTH else roles)]
+        axes = (self.seeds, self.labelled, self.recipes, known, self.without, self.fusion)
+        cells = []
+        for seed, labelled, recipe, modality, without, fusion in product(*axes):
+            alone = modality != BOTH
+            if without != NOTHING and (recipe == "supervised" or alone or not fusion):
+                continue
+            if alone and (recipe == "paper" or fusion != self.fusion[0]):
+                continue
+            cell = Cell(
+                recipe=recipe,
+                labelled=labelled,
+                seed=seed,
+                without=without,
+                fusion=fusion and not alone,
+                modality=modality,
+            )
+            cells.append(cell)
+            if cell.fusion and without == NOTHING:
+                cells += [replace(cell, apart_mm=mm) for mm in self.displacements_mm]
+        return cells
+
+
+def read_study(path: Path) -> Study:
+    """Read the file that describes a study.
+
+    Raises:
+        BadInput: when it cannot be read, or a key is missing, unknown or has a wrong value.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"The study {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadInput(f"The study {path} is not TOML: {error}.") from error
+    if strange := sorted(set(content) - set(_RULES)):
+        raise BadInput(
+            f"The study {path.name} has the unknown key {', '.join(strange)}; a study takes "
+            f"{', '.join(_RULES)}."
+        )
+    if missing := [key for key, rule in _RULES.items() if rule.needed and key not in content]:
+        raise BadInput(f"The study {path.name} lacks {', '.join(missing)}.")
+    if {"network", "base_channels"} <= set(content):
+        raise BadInput(f"The study {path.name} takes base_channels or [network], not both.")
+    values = {key: _RULES[key].checked(key, value) for key, value in content.items()}
+    return Study(**{**values, "cache": path.parent / Path(values["cache"]).expanduser()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """What a key of the file may hold."""
+
+    wanted: str
+    fits: Callable[[object], bool]
+    several: bool = False
+    needed: bool = False
+
+    def checked(self, key: str, value: object) -> object:
+        """The value, lists as tuples; refuses what the study cannot use."""
+        items = value if self.several else [value]
+        if not isinstance(items, list) or not items or not all(map(self.fits, items)):
+            kind = f"a list of {self.wanted}" if self.several else self.wanted
+            raise BadInput(f"The study's {key} is {value!r}; it must be {kind}.")
+        if any(item in items[:place] for place, item in enumerate(items)):
+            raise BadInput(f"The study's {key} is {value!r}; it names something twice.")
+        return tuple(items) if self.several else value
+
+
+def _whole(value: object, least: int = 0) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
+def _one_of(names: tuple[str, ...], **more: bool) -> _Rule:
+    text = ", ".join(f'"{name}"' for name in names)
+    return _Rule(wanted=text, fits=lambda value: value in names, several=True, **more)
+
+
+def _tuples(value: object) -> object:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+_RULES = {
+    "cache": _Rule(wanted="a folder", fits=lambda value: isinstance(value, str), needed=True),
+    "steps": _Rule(wanted="a whole number above 0", fits=lambda v: _whole(v, 1), needed=True),
+    "seeds": _Rule(wanted="whole numbers", fits=_whole, several=True, needed=True),
+    "recipes": _one_of(RECIPES, needed=True),
+    "labelled": _Rule(
+        wanted="shares above 0 and up to 1",
+        fits=lambda value: _number(value) and 0 < value <= 1,
+        several=True,
+        needed=True,
+    ),
+    "without": _one_of((NOTHING, *LOSSES)),
+    "fusion": _Rule(wanted="true, false", fits=lambda value: isinstance(value, bool), several=True),
+    "modalities": _one_of((BOTH, "one")),
+    "displacements_mm": _Rule(wanted="numbers, 0 or more", fits=_number, several=True),
+    "base_channels": _Rule(wanted="a whole number above 0", fits=lambda v: _whole(v, 1)),
+    "network": _Rule(
+        wanted="a table of network settings", fits=lambda value: isinstance(value, dict)
+    ),
+}

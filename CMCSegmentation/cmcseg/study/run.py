@@ -1,0 +1,194 @@
+"""Running a study: cell by cell, each finished one a row of ``study.csv``."""
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, astuple, fields, replace
+from pathlib import Path
+
+import torch
+
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.core.settings import TrainSettings
+from cmcseg.data.cache import Cache, open_cache
+from cmcseg.learn.loop import averaged, fit
+from cmcseg.learn.validate import validate
+from cmcseg.study.plan import BOTH, Cell, Study
+
+ROWS, PLAN, RUNS = "study.csv", "plan.json", "runs"
+KEY = tuple(field.name for field in fields(Cell))
+FACTS = ("steps", "parameters", "seconds", "hardware")
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    report: Report = ignore,
+    finished: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
+) -> list[dict[str, str]]:
+    """Train and test every cell that ``folder`` does not hold yet.
+
+    A study that was killed goes on when it is started again: finished cells are rows of
+    ``study.csv``, and the training that was interrupted goes on from its checkpoint under
+    ``runs/``. Other seeds, shares or recipes may join later.
+
+    Args:
+        study: what to do.
+        folder: of the results.
+        report: told after every step.
+        finished: told after every cell, to draw a figure, say.
+
+    Returns:
+        All rows of ``study.csv``.
+
+    Raises:
+        BadInput: when the cache does not suit the study, or the folder holds a study with another
+            cache, network or number of steps.
+    """
+    cache = open_cache(study.cache)
+    cache = replace(cache, card=_card(study, cache.card))
+    cells = study.cells(cache.card.roles)
+    _claim(study, cache, folder)
+    rows = read_rows(folder)
+    done = {tuple(row[key] for key in KEY) for row in rows}
+    for number, cell in enumerate(cells):
+        if _key(cell) in done:
+            continue
+        tell = _within(report, cell, number, len(cells))
+        rows.append({**_named(cell), **_measure(study, cell, cache, folder, tell)})
+        _write(rows, folder / ROWS)
+        finished(folder)
+    return rows
+
+
+def read_rows(folder: Path) -> list[dict[str, str]]:
+    """The finished cells of a study; none when there is no study yet."""
+    path = folder / ROWS
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def _measure(
+    study: Study, cell: Cell, cache: Cache, folder: Path, report: Report
+) -> dict[str, str]:
+    """Train, unless that is done, and test."""
+    ours = cache if cell.modality == BOTH else _only(cache, cell.modality)
+    settings = TrainSettings(
+        recipe=cell.recipe, steps=study.steps, seed=cell.seed, labelled=cell.labelled
+    )
+    if cell.without in ("csc", "cac"):
+        settings = replace(settings, **{cell.without: 0.0})
+    if not cell.fusion:
+        settings = replace(settings, paired=0.0)
+    state = fit(ours, settings, folder / RUNS / cell.training, validate_every=0, report=report)
+    device = next(state.network.parameters()).device
+    scores = validate(averaged(state, ours), ours, device, apart_mm=cell.apart_mm)
+    organs = [f"{role} {label.name}" for role in cache.card.roles for label in cache.card.table]
+    return {
+        "steps": str(state.step),
+        "parameters": str(sum(p.numel() for p in state.network.parameters())),
+        "seconds": f"{state.spent:.1f}",
+        "hardware": _hardware(device),
+        **{name: f"{scores[name]:.4f}" if name in scores else "" for name in organs},
+    }
+
+
+def _card(study: Study, card: ModelCard) -> ModelCard:
+    try:
+        return replace(card, network=study.spec(card.network))
+    except ValueError as error:
+        raise BadInput(f"The study's network does not suit the cache: {error}") from error
+
+
+def _only(cache: Cache, role: str) -> Cache:
+    """The cache as it would be if there were no other scans."""
+    return replace(
+        cache,
+        card=replace(cache.card, inputs=(cache.card.input(role),)),
+        scans=tuple(scan for scan in cache.scans if scan.role == role),
+    )
+
+
+def _claim(study: Study, cache: Cache, folder: Path) -> None:
+    """Note what all cells have in common, or make sure that it is still the same."""
+    plan = {
+        "cache": str(study.cache.resolve()),
+        "steps": study.steps,
+        "network": asdict(cache.card.network),
+        "spacing": cache.card.grid.spacing,
+    }
+    text = json.dumps(plan, indent=1) + "\n"
+    path = folder / PLAN
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _replace(path, text)
+        former = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
+    if other := [key for key in plan if former.get(key) != json.loads(text)[key]]:
+        raise BadInput(
+            f"{folder} holds a study with another {other[0]} ({former.get(other[0])!r}); give "
+            "another folder."
+        )
+
+
+def _within(report: Report, cell: Cell, number: int, total: int) -> Report:
+    """Progress of one training as progress of the whole study."""
+
+    def tell(progress: Progress) -> None:
+        report(
+            Progress(
+                stage=f"cell {number + 1} of {total}, {cell.training}, {progress.stage}",
+                done=number + progress.fraction,
+                total=total,
+                measures=progress.measures,
+            )
+        )
+
+    return tell
+
+
+def _named(cell: Cell) -> dict[str, str]:
+    return dict(zip(KEY, _key(cell), strict=True))
+
+
+def _key(cell: Cell) -> tuple[str, ...]:
+    return tuple(map(_text, astuple(cell)))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, str | bool) else f"{value:g}"
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{platform.machine()} CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _write(rows: list[dict[str, str]], path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    try:
+        _replace(path, text.getvalue())
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole under another name, then give it its own: a kill leaves the old one."""
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
