@@ -21,12 +21,15 @@ ALLOWED = {
     "queue": ("core imaging", "numpy"),
     "work": (
         "core imaging nets data bundle learn predict queue report",
-        "numpy torch",
+        "numpy torch PIL",
     ),
     "session": ("core queue", "numpy"),
     "mrml": ("core session", "numpy vtk slicer"),
     "desktop": ("core session mrml", "PyTorchUtils qt ctk slicer vtk numpy"),
-    "web": ("core session mrml", "trame trame_slicer numpy"),
+    "web": (
+        "core session mrml",
+        "trame trame_server trame_slicer undo_stack aiohttp vtk slicer numpy",
+    ),
     "cli": (
         "core imaging nets losses data bundle learn predict report queue study work web",
         "numpy torch tyro rich psutil",

@@ -19,6 +19,7 @@ from cmcseg.cli.screen import fail
 from cmcseg.cli.segment import Segment
 from cmcseg.cli.study import Study
 from cmcseg.cli.train import Train
+from cmcseg.cli.web import Web
 from cmcseg.cli.work import Work
 from cmcseg.core.errors import BadInput, Cancelled, CMCSegError
 
@@ -34,6 +35,7 @@ Command = (
     | Annotated[Queue, subcommand("queue")]
     | Annotated[Doctor, subcommand("doctor")]
     | Annotated[Demo, subcommand("demo")]
+    | Annotated[Web, subcommand("web")]
     | Annotated[Work, subcommand("work")]
 )
 

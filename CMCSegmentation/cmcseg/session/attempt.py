@@ -58,6 +58,16 @@ class Attempt:
         self._report("reading the scans", 0.0)
         self._steps(self._read(), self._on_read)
 
+    def resume(self, prediction: Prediction) -> None:
+        """Take up what an earlier run found instead of asking the worker."""
+        self._report("reading the scans", 0.0)
+
+        def read(volumes: dict[str, Volume]) -> None:
+            self._volumes = volumes
+            self._measure(lambda: prediction)
+
+        self._steps(self._read(), read)
+
     def cancel(self) -> None:
         """Stop; ``cancelled`` follows, at once unless the worker has to end first.
 
@@ -120,10 +130,13 @@ class Attempt:
         if self._over:
             return
         self._job = 0
+        self._measure(lambda: prediction_from_message(answer))
+
+    def _measure(self, found: Callable[[], Prediction]) -> None:
         self._report("measuring the organs", 1.0)
 
         def sums() -> tuple[Prediction, tuple[OrganRow, ...], tuple[Place, ...]]:
-            prediction = prediction_from_message(answer)
+            prediction = found()
             return prediction, organ_rows(prediction, self._card), find_places(prediction)
 
         def done(found: tuple) -> None:

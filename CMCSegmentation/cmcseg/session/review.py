@@ -143,7 +143,7 @@ class ReviewSession:
             [source],
             lambda found: self._aside(
                 lambda: carry(found[source]),
-                lambda mask: self._write(target, {organ: mask}),
+                lambda mask: self._write({target: {organ: mask}}),
             ),
         )
 
@@ -162,8 +162,25 @@ class ReviewSession:
         self._begin()
         self._aside(
             lambda: {name: found.array == value for name, value in values.items()},
-            lambda masks: self._write(role, masks),
+            lambda masks: self._write({role: masks}),
         )
+
+    def redraw(self, drawn: dict[str, LabelMap]) -> None:
+        """Draw the organs of a draft over what the model found; can be undone.
+
+        Args:
+            drawn: by role; roles that are not reviewed are passed over.
+
+        Raises:
+            BadInput: when there is no result.
+        """
+        result = self._ready()
+        masks = {
+            role: {label.name: labels.array == label.value for label in labels.table}
+            for role, labels in drawn.items()
+            if role in result.scans
+        }
+        self._write(masks)
 
     def compare(self) -> None:
         """Work out ``changes``; ``changed`` follows."""
@@ -266,16 +283,18 @@ class ReviewSession:
     def _aside(self, work: Callable[[], object], then: Callable) -> None:
         self.runner.aside(work, self._while(then), self._on_failed)
 
-    def _write(self, role: str, masks: dict[str, np.ndarray]) -> None:
-        key = self.result.scans[role]
+    def _write(self, masks: dict[str, dict[str, np.ndarray]]) -> None:
+        """Replace organs, by role and name."""
+        keys = self.result.scans
 
         def write() -> Iterator[str | None]:
             last = ""
-            for done in self.scene.writing_organs(key, masks):
-                if done is None:
-                    yield None
-                else:
-                    last = done
+            for role, organs in masks.items():
+                for done in self.scene.writing_organs(keys[role], organs):
+                    if done is None:
+                        yield None
+                    else:
+                        last = done
             yield last
 
         self._begin()

@@ -3,11 +3,13 @@
 no scans -> ready -> segmenting -> result
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
+from cmcseg.core.prediction import Prediction
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.signal import Signal
@@ -249,6 +251,21 @@ class SegmentSession:
         self.settings = settings or self.settings
         if reason := self.why_not():
             raise BadInput(reason)
+        self._begin(Attempt.begin)
+
+    def resume(self, prediction: Prediction) -> None:
+        """Take up a segmentation of the chosen scans that was kept on disk; signals as above.
+
+        Raises:
+            BadInput: when a scan is missing, or another model made it.
+        """
+        if reason := self.why_not():
+            raise BadInput(reason)
+        if prediction.model != self.card.name or set(prediction.labels) != set(self.chosen):
+            raise BadInput("What was kept belongs to another model or to other scans.")
+        self._begin(lambda attempt: attempt.resume(prediction))
+
+    def _begin(self, start: Callable[[Attempt], None]) -> None:
         self._attempt = Attempt(
             self.scene,
             self.runner,
@@ -262,7 +279,7 @@ class SegmentSession:
         )
         self.started.emit()
         self.changed.emit()
-        self._attempt.begin()
+        start(self._attempt)
 
     def cancel(self) -> None:
         """Stop the segmentation that runs, if any; ``cancelled`` follows within a second."""

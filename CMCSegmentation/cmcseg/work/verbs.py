@@ -10,6 +10,7 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.wire import Message, prediction_from_message, prediction_to_message
+from cmcseg.work.case_verbs import sample, thumbnail
 from cmcseg.work.learn_verbs import adopt_run, finetune, roll_back, versions
 from cmcseg.work.pace import Pace
 from cmcseg.work.queue_verbs import queue_add, queue_list
@@ -114,4 +115,6 @@ VERBS: dict[str, Verb] = {
     "adopt": adopt_run,
     "rollback": roll_back,
     "history": versions,
+    "sample": sample,
+    "thumbnail": thumbnail,
 }

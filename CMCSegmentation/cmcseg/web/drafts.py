@@ -1,0 +1,88 @@
+"""What the user has drawn, kept on disk every few seconds, so that no closed tab loses it."""
+
+import shutil
+from pathlib import Path
+
+from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.prediction import Prediction
+from cmcseg.core.wire import (
+    Message,
+    prediction_from_message,
+    prediction_to_message,
+    read_message,
+    write_message,
+)
+from cmcseg.web.folder import Folder, plain
+
+FOUND, DRAWN = "found.npz", "drawn.npz"
+
+
+class Drafts:
+    """One draft per case: what the model found, and what the user made of it.
+
+    Args:
+        folder: of the app.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def place(self, case: str) -> Path:
+        """Where the draft of a case lies; cases in folders keep theirs apart by an underscore."""
+        return self._folder.own("drafts", plain(case))
+
+    def cases(self) -> set[str]:
+        """The plain names of the cases that have one."""
+        root = self._folder.own("drafts")
+        return {path.parent.name for path in root.glob(f"*/{DRAWN}")} if root.exists() else set()
+
+    def keep_found(self, case: str, prediction: Prediction) -> None:
+        """Keep what the model found; any earlier drawing of the case is dropped.
+
+        Raises:
+            BadInput: when the disk is full or the folder cannot be written.
+        """
+        (self.place(case) / DRAWN).unlink(missing_ok=True)
+        self._write(case, FOUND, prediction_to_message(prediction, {}))
+
+    def keep_drawn(self, case: str, labels: dict[str, LabelMap]) -> None:
+        """Keep the organs by role as they are drawn now.
+
+        Raises:
+            BadInput: when the disk is full or the folder cannot be written.
+        """
+        self._write(case, DRAWN, Message(verb="draft", label_maps=labels))
+
+    def open(self, case: str) -> tuple[Prediction, dict[str, LabelMap]] | None:
+        """What was kept of a case, or None.
+
+        Raises:
+            BadInput: when it is damaged.
+        """
+        place = self.place(case)
+        if not (place / DRAWN).exists() or not (place / FOUND).exists():
+            return None
+        try:
+            found = prediction_from_message(read_message(place / FOUND))
+            return found, dict(read_message(place / DRAWN).label_maps)
+        except (ValueError, KeyError) as error:
+            raise BadInput(f"The draft of {case} is damaged and was left where it is.") from error
+
+    def drop(self, case: str) -> None:
+        """Forget a draft."""
+        shutil.rmtree(self.place(case), ignore_errors=True)
+
+    def _write(self, case: str, name: str, message: Message) -> None:
+        place = self.place(case)
+        part = place / f".{name}.part"
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            write_message(message, part)
+            part.replace(place / name)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise BadInput(
+                f"What you have drawn could not be kept: {error.strerror}. Make room; it is tried "
+                "again in a few seconds."
+            ) from error

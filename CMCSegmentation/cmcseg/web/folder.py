@@ -1,0 +1,153 @@
+"""The folder that the app works in: which cases lie there, and no path that leads out of it."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmcseg.core.errors import BadInput
+
+IMAGES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+OWN = ".cmcseg"  # drafts, reports and pictures of ours
+QUEUE = "queue"
+NOT_SCANS = {"labels", "label", "truth", "seg", "segmentation", "organs", "mask", "scribbles"}
+LONGEST = 100  # characters of a name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One or more scans of a patient.
+
+    Attributes:
+        id: what the list shows; unique in the folder.
+        files: scans by role; under the empty role those whose names tell none. A scan has several
+            files when it is DICOM.
+    """
+
+    id: str
+    files: dict[str, tuple[Path, ...]]
+
+
+class Folder:
+    """A folder of scans; everything that is written goes below it.
+
+    Args:
+        root: made when it does not exist.
+
+    Raises:
+        BadInput: when it is a file or cannot be made.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().resolve()
+        try:
+            (self.root / OWN).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"The folder {root} cannot be used: {error.strerror}.") from error
+
+    @property
+    def queue(self) -> Path:
+        """Where accepted pairs go."""
+        return self.root / QUEUE
+
+    def own(self, *names: str) -> Path:
+        """A place of ours; every name is made plain first."""
+        return self.inside(OWN, *(plain(name) for name in names))
+
+    def inside(self, *names: str) -> Path:
+        """A path below the folder.
+
+        Raises:
+            BadInput: when the names, or a link on the way, lead out of it.
+        """
+        path = self.root.joinpath(*names).resolve()
+        if not path.is_relative_to(self.root):
+            raise BadInput(f"{'/'.join(names)!r} lies outside the folder of the app.")
+        return path
+
+    def cases(self, roles: set[str]) -> tuple[Case, ...]:
+        """What lies in the folder, by name.
+
+        Files that differ only by a role's name belong together (``ann_ct.nii.gz`` and
+        ``ann_mr.nii.gz``, or ``ann/ct.nii.gz`` and ``ann/mr.nii.gz``); label maps are passed over.
+
+        Args:
+            roles: of all models at hand.
+        """
+        found: dict[str, dict[str, tuple[Path, ...]]] = defaultdict(dict)
+        for folder, files in self._folders():
+            images = [file for file in files if is_image_name(file.name)]
+            above = folder.relative_to(self.root).parts
+            for file in images:
+                role, name = _told(file, roles)
+                if name is not None:
+                    key = "/".join(part for part in (*above, name) if part) or self.root.name
+                    while role in found[key]:
+                        role += "'"  # a second file of the same role is offered beside the first
+                    found[key][role] = (file,)
+            rest = [file for file in files if file not in images]
+            if rest and is_dicom(rest[0]):
+                key = above[0] if above else self.root.name
+                found[key][""] = (*found[key].get("", ()), *rest)
+        return tuple(Case(id=key, files=dict(found[key])) for key in sorted(found))
+
+    def _folders(self) -> list[tuple[Path, list[Path]]]:
+        """Folders with their files; nothing that starts with a dot, no queue, no link outwards."""
+        rows = []
+        waiting = [self.root]
+        while waiting:
+            folder = waiting.pop()
+            entries = [
+                entry
+                for entry in sorted(folder.iterdir())
+                if not entry.name.startswith(".")
+                and entry != self.queue
+                and entry.resolve().is_relative_to(self.root)
+            ]
+            waiting += [entry for entry in entries if entry.is_dir() and not entry.is_symlink()]
+            rows.append((folder, [entry for entry in entries if entry.is_file()]))
+        return rows
+
+
+def plain(name: str) -> str:
+    """A name that is a single, visible, harmless part of a path.
+
+    Raises:
+        BadInput: when nothing is left of it.
+    """
+    kept = re.sub(r"[^\w.\- ]", "_", name).strip(" .")
+    if not kept:
+        raise BadInput(f"{name!r} cannot be a file name.")
+    if len(kept) <= LONGEST:
+        return kept
+    end = next((end for end in sorted(IMAGES, key=len)[::-1] if kept.endswith(end)), "")
+    return kept[: LONGEST - len(end)] + end
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a name ends like that of a scan."""
+    return name.lower().endswith(IMAGES)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins like DICOM: "DICM" after a preamble of 128 bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _told(file: Path, roles: set[str]) -> tuple[str, str | None]:
+    """Role and the name without it; the name is None for a label map."""
+    stem = file.name.lower()
+    for end in sorted(IMAGES, key=len, reverse=True):
+        stem = stem.removesuffix(end)
+    words = [word for word in re.split(r"[^a-z0-9]+", stem) if word]
+    if NOT_SCANS & set(words):
+        return "", None
+    told = [word for word in words if word in roles]
+    if not told:
+        return "", stem
+    role = told[-1]
+    return role, re.sub(rf"(^|[^a-z0-9]+){role}(?=$|[^a-z0-9])", "", stem, count=1).strip("_- .")

@@ -1,0 +1,195 @@
+"""The page: five steps on the left, the views on the right, keys, and a sheet that lists them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trame.ui.vuetify3 import VAppLayout
+from trame.widgets import client, html
+from trame.widgets import vuetify3 as v
+
+if TYPE_CHECKING:
+    from cmcseg.web.app import App
+
+STEPS = ("cases", "segment", "review", "learn", "models")
+KEYS = (
+    ("N / P", "next, previous doubt"),
+    ("A", "accept"),
+    ("1 … 9", "organ"),
+    ("B / E", "brush, erase"),
+    ("Esc", "lay the tool down"),
+    ("Z / Shift-Z", "undo, redo"),
+    ("Space", "hold to hide the organs"),
+    ("?", "this list"),
+)
+
+STYLE = """
+html { overflow: hidden; }
+.pane { padding: 14px 16px 24px; font-size: 14px; line-height: 1.4; }
+.pane > p { margin-bottom: 8px; }
+.line { display: flex; align-items: center; gap: 8px; }
+.grow { flex: 1 1 auto; }
+.quiet { opacity: .72; font-size: 13px; }
+.number { text-align: right !important; font-variant-numeric: tabular-nums; }
+.unit { min-width: 4em; }
+.swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 8px; }
+.organ { display: flex; align-items: center; padding: 3px 8px; border-radius: 6px;
+  cursor: pointer; }
+.organ.chosen { background: rgba(var(--v-theme-primary), .14); }
+.organs { margin: 4px 0 8px; }
+.tools { display: flex; flex-wrap: wrap; margin: 4px -6px; }
+.tools .v-btn--active { background: rgba(var(--v-theme-primary), .2); }
+.place { text-align: center; font-size: 13px; min-height: 2.6em; display: flex;
+  align-items: center; justify-content: center; }
+.doubtful { font-weight: 600; color: rgb(var(--v-theme-error)); }
+.warning-line { margin-top: 6px; }
+.research { margin-top: 14px; font-size: 12px; opacity: .7; }
+.good { color: rgb(var(--v-theme-success)); margin-top: 6px; }
+.thumb { width: 44px; height: 44px; border-radius: 4px; margin-right: 12px; background: #0003;
+  display: block; object-fit: cover; }
+.drop { display: flex; align-items: center; justify-content: center; border: 1.5px dashed #8888;
+  border-radius: 8px; padding: 18px 10px; margin-top: 14px; cursor: pointer; font-size: 13px; }
+.drop:hover, .drop.over { background: rgba(var(--v-theme-primary), .1); }
+.drop input { position: absolute; width: 1px; height: 1px; opacity: 0; }
+.drop:focus-within { outline: 2px solid rgb(var(--v-theme-primary)); }
+.bar { display: flex; align-items: center; gap: 6px; padding: 2px 12px; min-height: 44px; }
+.short { max-width: 130px; min-width: 70px; }
+.stage { position: absolute; inset: 0; display: flex; flex-direction: column; }
+.stage .views { flex: 1 1 auto; display: flex; min-height: 0; background: #000; }
+.empty { position: absolute; inset: 0; display: flex; align-items: center; justify-content: center;
+  color: #bbb; pointer-events: none; background: #111; }
+kbd { font: 12px ui-monospace, monospace; border: 1px solid #8888; border-radius: 4px;
+  padding: 1px 6px; }
+"""
+
+# Vue's templates reach neither the network nor the keyboard of the whole page.
+SCRIPT = """
+(() => {
+  const typing = (e) => /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) &&
+    !/^(range|checkbox|button)$/.test(e.target.type);
+  const tell = (name, value) => window.trame && window.trame.trigger(name, [value]);
+  document.addEventListener('keydown', (e) => {
+    if (typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.key === ' ') { e.preventDefault(); if (!e.repeat) tell('hold', true); return; }
+    if (/^([1-9npabez?]|Escape)$/i.test(e.key) && !e.repeat) tell('key', e.shiftKey &&
+      e.key.toLowerCase() === 'z' ? 'Z' : e.key.length === 1 ? e.key.toLowerCase() : e.key);
+  });
+  document.addEventListener('keyup', (e) => { if (e.key === ' ') tell('hold', false); });
+  const send = async (files, to) => {
+    if (!files.length) return;
+    const form = new FormData();
+    for (const file of files) form.append('file', file, file.name);
+    window.trame && window.trame.state.set('uploading', true);
+    try { await fetch(to, { method: 'POST', body: form }); }
+    catch (error) { tell('lost', String(error)); }
+    window.trame && window.trame.state.set('uploading', false);
+  };
+  document.addEventListener('change', (e) => {
+    if (e.target.type === 'file' && e.target.dataset.to) {
+      send([...e.target.files], e.target.dataset.to); e.target.value = '';
+    }
+  });
+  const within = (entry) => new Promise((done) => {
+    if (entry.isFile) return entry.file((f) => done([f]), () => done([]));
+    const reader = entry.createReader(); const all = [];
+    const more = () => reader.readEntries(async (found) => {
+      if (!found.length) return done((await Promise.all(all.map(within))).flat());
+      all.push(...found); more();
+    }, () => done([]));
+    more();
+  });
+  document.addEventListener('dragover', (e) => e.preventDefault());
+  document.addEventListener('drop', async (e) => {
+    e.preventDefault();
+    const entries = [...e.dataTransfer.items].map((i) => i.webkitGetAsEntry()).filter(Boolean);
+    send((await Promise.all(entries.map(within))).flat(), '/upload');
+  });
+})();
+"""
+
+
+def build_page(app: App) -> None:
+    """Lay everything out; panels bring their own parts."""
+    _bind_keys(app)
+    with VAppLayout(app.server, theme=("dark ? 'dark' : 'light'",)) as page:
+        client.Style(STYLE)
+        client.Script(SCRIPT)
+        with v.VAppBar(density="compact", flat=True, border="b"):
+            v.VAppBarTitle("CMCSeg", classes="flex-0-0 mr-6")
+            with v.VTabs(v_model=("step",), density="compact"):
+                for step in STEPS:
+                    v.VTab(step.capitalize(), value=step, id=f"step-{step}")
+            v.VSpacer()
+            html.Span("Research use, not for diagnosis", classes="quiet mr-3")
+            v.VBtn(
+                icon=("dark ? 'mdi-weather-sunny' : 'mdi-weather-night'",),
+                click="dark = !dark",
+                title="Light or dark",
+                aria_label="Light or dark",
+                id="theme",
+            )
+            v.VBtn(
+                icon="mdi-keyboard-outline",
+                click="help = !help",
+                title="Keys (?)",
+                aria_label="Keys",
+            )
+        with v.VNavigationDrawer(permanent=True, width=372, disable_resize_watcher=True):
+            with v.VAlert(
+                v_if="notice",
+                type=("notice_kind",),
+                density="compact",
+                closable=True,
+                click_close="notice = ''",
+                classes="ma-3",
+                id="notice",
+            ):
+                html.Span("{{ notice }}")
+                html.Div("Log: {{ notice_log }}", v_if="notice_log", classes="quiet mt-1")
+            for panel in app.panels:
+                panel.build()
+        with v.VMain(), html.Div(style="position: relative; width: 100%; height: 100%"):
+            with html.Div(classes="stage"):
+                with html.Div(classes="views"):
+                    app.views.place(page)
+                app.reviewing.build_bar()
+            html.Div("Choose a case", v_if="!opened", classes="empty")
+        with v.VDialog(v_model=("help",), max_width=380), v.VCard(title="Keys"):
+            with v.VCardText(), html.Table():
+                for key, words in KEYS:
+                    with html.Tr():
+                        with html.Td(style="padding: 3px 16px 3px 0"):
+                            html.Kbd(key)
+                        html.Td(words)
+    app.page = page
+
+
+def _bind_keys(app: App) -> None:
+    reviewing, review = app.reviewing, app.review
+
+    def organ(number: int) -> None:
+        result = review.result
+        if result and number <= len(result.card.table.labels):
+            reviewing.choose_organ(result.card.table.labels[number - 1].name)
+
+    calls = {
+        "n": review.next,
+        "p": review.previous,
+        "a": review.accept,
+        "b": lambda: reviewing.use("brush"),
+        "e": lambda: reviewing.use("erase"),
+        "Escape": lambda: reviewing.use(""),
+        "z": reviewing.undo,
+        "Z": reviewing.redo,
+        **{str(n): (lambda n=n: organ(n)) for n in range(1, 10)},
+    }
+
+    def key(name: str) -> None:
+        if name == "?":
+            app.state.help = not app.state.help
+        elif name in calls and review.result is not None:
+            app.trying(calls[name])()
+
+    app.server.trigger("key")(key)
+    app.server.trigger("hold")(lambda held: app.views.hide(bool(held)))
+    app.server.trigger("lost")(lambda words: app.tell(f"The upload failed: {words}."))

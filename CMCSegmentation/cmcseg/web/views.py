@@ -1,0 +1,248 @@
+"""The slice views: one per scan, side by side, moving together through the alignment."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import vtk
+from trame_server import Server
+from trame_slicer.core import LayoutManager, SlicerApp
+from trame_slicer.rca_view import register_rca_factories
+from trame_slicer.views import Layout, LayoutDirection, SliceView, ViewLayoutDefinition
+
+from cmcseg.core.card import InputSpec
+from cmcseg.core.prediction import Alignment
+from cmcseg.mrml.scans import OURS
+
+SLICES = ("First", "Second")
+SOLID = "Solid"
+ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
+SOFT_TISSUE = (400.0, 40.0)  # window and level of a CT, HU
+
+
+class Views:
+    """What is shown in which view.
+
+    Args:
+        server: of the page.
+        app: Slicer's scene and logics.
+    """
+
+    def __init__(self, server: Server, app: SlicerApp) -> None:
+        self._app = app
+        register_rca_factories(app.view_manager, server)
+        self._layouts = LayoutManager(app.scene, app.view_manager, server)
+        first, second = (ViewLayoutDefinition.slice_view("Axial", label=tag) for tag in SLICES)
+        solid = ViewLayoutDefinition.threed_view(name=SOLID)
+        rows = {
+            "one": [first],
+            "pair": [first, second],
+            "one solid": [first, solid],
+            "pair solid": [first, second, solid],
+        }
+        self._layouts.register_layout_dict(
+            {name: Layout(LayoutDirection.Horizontal, views) for name, views in rows.items()}
+        )
+        self._layouts.set_layout("pair")
+        self._scans: tuple[str, ...] = ()
+        self._results: tuple[str, ...] = ()
+        self._across = np.eye(4)
+        self._ghosts: dict[str, str] = {}
+        self._following = False
+        self._solid = False
+        for tag in SLICES:
+            self._slice(tag).modified.connect(self._on_moved)
+
+    def place(self, page: object) -> None:
+        """Put the views where the page is being built."""
+        self._layouts.initialize_layout_grid(page)
+
+    def show(self, scans: dict[str, str], inputs: dict[str, InputSpec]) -> None:
+        """Show scans, the first on the left; keys by role."""
+        keys = tuple(scans.values())[:2]
+        if keys == self._scans:
+            return
+        self._forget_ghosts()
+        self._scans, self._results, self._across = keys, (), np.eye(4)
+        for role, key in scans.items():
+            if role in inputs and inputs[role].modality == "CT":
+                display = self._node(key).GetDisplayNode()
+                display.AutoWindowLevelOff()
+                display.SetWindowLevel(*SOFT_TISSUE)
+        self._lay_out()
+        for tag, key in zip(SLICES, (*keys, "", "")[:2], strict=True):
+            view = self._slice(tag)
+            view.set_background_volume_id(key or None)
+            view.set_foreground_volume_id(None)
+        self.fit()
+
+    def show_results(self, results: dict[str, str], alignment: Alignment | None) -> None:
+        """Show each segmentation over its own scan; link the views through the alignment."""
+        self._results = tuple(results.values())
+        self._across = np.eye(4)
+        if alignment is not None and len(self._scans) == 2:
+            forth = next(iter(results)) == alignment.moving
+            self._across = alignment.matrix if forth else np.linalg.inv(alignment.matrix)
+        solid = self._app.view_manager.get_view(SOLID)
+        for tag, key in zip(SLICES, self._results, strict=False):
+            display = self._node(key).GetDisplayNode()
+            display.RemoveAllViewNodeIDs()
+            display.AddViewNodeID(self._slice(tag).get_view_node_id())
+            if solid and tag == SLICES[0]:
+                display.AddViewNodeID(solid.get_view_node_id())
+        self._forget_ghosts()
+
+    def fit(self) -> None:
+        """Show each scan as a whole, from its middle."""
+        for tag, key in zip(SLICES, self._scans, strict=False):
+            if key:
+                self._slice(tag).reset_view()
+        if self._solid and (view := self._app.view_manager.get_view(SOLID)):
+            view.reset_view()
+
+    def draw(self) -> None:
+        """Draw everything again; a new page has seen nothing yet."""
+        for view in self._app.view_manager.get_views():
+            view.schedule_render()
+
+    def orient(self, name: str) -> None:
+        """Turn both views: ``Axial``, ``Coronal`` or ``Sagittal``."""
+        if name in ORIENTATIONS:
+            for tag in SLICES:
+                self._slice(tag).set_orientation(name)
+            self.fit()
+
+    def jump(self, points: list[tuple[float, float, float]]) -> None:
+        """Centre each view on its own point, RAS in mm."""
+        self._following = True
+        for tag, point in zip(SLICES, points, strict=False):
+            self._node_of(tag).JumpSliceByCentering(*point)
+        self._following = False
+
+    def solid(self, shown: bool) -> None:
+        """Show the organs of the first scan in 3D beside the slices."""
+        self._solid = shown
+        self._lay_out()
+        if self._results:
+            segmentation = self._node(self._results[0]).GetSegmentation()
+            if shown:
+                segmentation.CreateRepresentation("Closed surface")
+            display = self._node(self._results[0]).GetDisplayNode()
+            view = self._app.view_manager.get_view(SOLID)
+            if shown and view:
+                display.AddViewNodeID(view.get_view_node_id())
+                display.SetVisibility3D(True)
+        self.fit()
+
+    def blend(self, share: float) -> None:
+        """Lay the other scan over each scan, moved by the alignment, with an opacity of 0 to 1."""
+        if len(self._scans) < 2:
+            return
+        if share <= 0:
+            self._forget_ghosts()
+            return
+        self._make_ghosts()
+        for tag, key in zip(SLICES, self._scans, strict=True):
+            self._slice(tag).set_foreground_volume_id(self._ghosts[key])
+            self._slice(tag).set_foreground_opacity(min(1.0, share))
+
+    def veil(self, maps: list[str]) -> None:
+        """Lay a map over each scan (doubt, disagreement); none when the list is empty."""
+        self._forget_ghosts()
+        for tag, key in zip(SLICES, maps, strict=False):
+            self._slice(tag).set_foreground_volume_id(key or None)
+            self._slice(tag).set_foreground_opacity(0.6)
+
+    def opacity(self, share: float) -> None:
+        """How strongly the organs are drawn, 0 to 1."""
+        for key in self._results:
+            if node := self._app.scene.GetNodeByID(key):
+                node.GetDisplayNode().SetOpacity(share)
+
+    def hide(self, hidden: bool) -> None:
+        """Take the organs away for a look at the scan itself."""
+        for key in self._results:
+            if node := self._app.scene.GetNodeByID(key):
+                node.GetDisplayNode().SetVisibility(not hidden)
+
+    def show_organ(self, organ: str, shown: bool) -> None:
+        """Show or hide one organ in all scans."""
+        for key in self._results:
+            node = self._app.scene.GetNodeByID(key)
+            segmentation = node.GetSegmentation()
+            for segment in segmentation.GetSegmentIDs():
+                if segmentation.GetSegment(segment).GetName() == organ:
+                    node.GetDisplayNode().SetSegmentVisibility(segment, shown)
+
+    def clear(self) -> None:
+        """Nothing is shown any more."""
+        self._forget_ghosts()
+        self._scans = self._results = ()
+        for tag in SLICES:
+            self._slice(tag).set_background_volume_id(None)
+
+    # Private
+
+    def _lay_out(self) -> None:
+        name = "pair" if len(self._scans) != 1 else "one"
+        self._layouts.set_layout(f"{name} solid" if self._solid else name)
+
+    def _slice(self, tag: str) -> SliceView:
+        return self._app.view_manager.get_view(tag)
+
+    def _node_of(self, tag: str) -> slicer.vtkMRMLSliceNode:
+        return self._slice(tag).get_view_node()
+
+    def _node(self, key: str) -> slicer.vtkMRMLNode:
+        return self._app.scene.GetNodeByID(key)
+
+    def _on_moved(self, view: SliceView) -> None:
+        """The other view follows to the same anatomy, at the same millimetres per pixel."""
+        if self._following or len(self._scans) < 2:
+            return
+        self._following = True
+        tag = view.get_singleton_tag()
+        other = SLICES[1 - SLICES.index(tag)]
+        across = self._across if tag == SLICES[0] else np.linalg.inv(self._across)
+        here, there = view.get_view_node(), self._node_of(other)
+        pose = here.GetSliceToRAS()
+        point = across @ [pose.GetElement(0, 3), pose.GetElement(1, 3), pose.GetElement(2, 3), 1]
+        there.JumpSliceByCentering(*point[:3])
+        wide, high, deep = here.GetFieldOfView()
+        columns, rows, _ = there.GetDimensions()
+        own_columns, own_rows, _ = here.GetDimensions()
+        there.SetFieldOfView(wide * columns / own_columns, high * rows / own_rows, deep)
+        self._following = False
+
+    def _make_ghosts(self) -> None:
+        """A node per scan that shows the other one's voxels where the alignment puts them."""
+        if self._ghosts:
+            return
+        steps = (np.linalg.inv(self._across), self._across)
+        for key, other, step in zip(self._scans, self._scans[::-1], steps, strict=True):
+            source = self._node(other)
+            ghost = self._app.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "blended")
+            ghost.SetAttribute(OURS, "blended")
+            ghost.HideFromEditorsOn()
+            ghost.SetSaveWithScene(False)
+            matrix = vtk.vtkMatrix4x4()
+            source.GetIJKToRASMatrix(matrix)
+            moved = step @ np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+            for r in range(4):
+                for c in range(4):
+                    matrix.SetElement(r, c, moved[r, c])
+            ghost.SetIJKToRASMatrix(matrix)
+            ghost.SetAndObserveImageData(source.GetImageData())
+            ghost.CreateDefaultDisplayNodes()
+            display, shown = ghost.GetDisplayNode(), source.GetDisplayNode()
+            display.AutoWindowLevelOff()
+            display.SetWindowLevel(shown.GetWindow(), shown.GetLevel())
+            self._ghosts[key] = ghost.GetID()
+
+    def _forget_ghosts(self) -> None:
+        for tag in SLICES:
+            self._slice(tag).set_foreground_volume_id(None)
+        for key in self._ghosts.values():
+            if node := self._app.scene.GetNodeByID(key):
+                self._app.scene.RemoveNode(node)
+        self._ghosts = {}
