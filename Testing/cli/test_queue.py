@@ -65,12 +65,19 @@ def test_an_entry_is_removed_and_restored(capsys, tmp_path, a_pair):
     assert json.loads(queue(capsys, tmp_path, "show", entry))["pair"] == entry.split(".")[0]
 
 
-def test_an_exported_queue_is_imported_again(capsys, tmp_path, a_pair):
-    add(capsys, tmp_path, a_pair)
-    queue(capsys, tmp_path, "export", tmp_path / "out")
-    words = ["--queue", str(tmp_path / "other"), "--model", MODEL, "--json"]
-    main(["queue", "import", str(tmp_path / "out" / "datalist.json"), *words])
-    assert len(json.loads(capsys.readouterr().out)["entries"]) == 1
+@pytest.mark.parametrize(("form", "file"), [("datalist", "datalist.json"), ("nnunet", "")])
+def test_an_exported_queue_is_imported_again_pair_by_pair(capsys, tmp_path, a_pair, form, file):
+    for subject in "abcd":
+        add(capsys, tmp_path, a_pair[:2], subject)
+    before = json.loads(queue(capsys, tmp_path, "list", "--json"))
+    queue(capsys, tmp_path, "export", tmp_path / "out", "--format", form)
+    place = ["--queue", str(tmp_path / "other"), "--model", MODEL, "--json"]
+    main(["queue", "import", str(tmp_path / "out" / file), *place])
+    capsys.readouterr()
+    main(["queue", "list", *place[:2], "--json"])
+    after = json.loads(capsys.readouterr().out)
+    assert {row["id"]: row["part"] for row in after} == {row["id"]: row["part"] for row in before}
+    assert sorted(row["part"] for row in after) == ["check", "check", "learn", "learn"]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card
-from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
-from cmcseg.data.cohort import read_cohort
 from cmcseg.queue.cohort import as_cohort, gather
 from cmcseg.queue.draft import Draft
-from cmcseg.queue.exchange import export
 from cmcseg.queue.ledger import Ledger
 from queued import GRID, a_draft
 
@@ -52,33 +47,3 @@ def test_what_a_model_does_not_learn_from_is_named(a_queue):
         "stranger.r1": "It has a scan pet, and the model abdomen-ct-mr takes ct, mr.",
         "g.r1": "Its value 1 means heart; to the model abdomen-ct-mr it means liver.",
     }
-
-
-def test_an_exported_datalist_is_a_cohort(a_queue, tmp_path):
-    a_queue.remove("stranger.r1")
-    folder = export(a_queue, tmp_path / "out")
-    cohort = read_cohort(folder / "datalist.json", CARD)
-    assert {pair.id for pair in cohort.train} == {"a", "c"}
-    assert {pair.id for pair in cohort.validation} == {"e"}
-
-
-def test_an_exported_nnunet_dataset_has_what_it_promises(a_queue, tmp_path):
-    folder = export(a_queue, tmp_path / "out", "nnunet")
-    place = folder / "Dataset501_ct"
-    content = json.loads((place / "dataset.json").read_text())
-    assert content["numTraining"] == len(list((place / "labelsTr").iterdir())) == 3
-    assert {p.name for p in (place / "imagesTr").iterdir()} == {
-        f"{pair}_0000.nii.gz" for pair in "aec"
-    }
-    assert content["labels"]["background"] == 0
-
-
-def test_an_existing_folder_is_not_written_into(a_queue, tmp_path):
-    (tmp_path / "out").mkdir()
-    with pytest.raises(BadInput, match="exists; give a new one"):
-        export(a_queue, tmp_path / "out")
-
-
-def test_an_empty_queue_has_nothing_to_export(tmp_path):
-    with pytest.raises(BadInput, match="is empty; there is nothing to export"):
-        export(Ledger(tmp_path / "none"), tmp_path / "out")

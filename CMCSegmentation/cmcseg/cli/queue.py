@@ -200,10 +200,10 @@ class Export:
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """Add every labelled pair of a datalist."""
+    """Add every labelled pair of a datalist or of nnU-Net datasets; what is kept back stays so."""
 
-    datalist: Positional[Path]
-    """A Decathlon/MONAI-style JSON file with a key per role."""
+    source: Positional[Path]
+    """A Decathlon/MONAI-style JSON file with a key per role, or a folder of nnU-Net datasets."""
     queue: Path
     """The queue's folder."""
     model: str
@@ -219,15 +219,22 @@ class Import:
         from cmcseg.data.cohort import read_cohort
         from cmcseg.imaging.files import read_label_map, read_volume
         from cmcseg.queue.draft import Draft
+        from cmcseg.queue.exchange import pair_for_import
         from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.nnunet import read_nnunet
+        from cmcseg.queue.part import CHECK, LEARN
 
         card = default_store().card(self.model)
-        cohort = read_cohort(self.datalist, card)
+        ledger = Ledger(self.queue)
+        cohort = (read_nnunet if self.source.is_dir() else read_cohort)(self.source, card)
+        # A file that keeps nothing back leaves the choice to the queue.
+        learn, check = (LEARN, CHECK) if cohort.validation else (None, None)
         ids = []
         for pair in (*cohort.train, *cohort.validation):
             drawn = {role: scan for role, scan in pair.scans.items() if scan.annotation}
             if not drawn:
                 continue
+            part = check if pair in cohort.validation else learn
             draft = Draft(
                 scans={role: read_volume(scan.image) for role, scan in pair.scans.items()},
                 corrected={
@@ -235,15 +242,16 @@ class Import:
                     for role, scan in drawn.items()
                 },
                 table=card.table,
+                pair=pair_for_import(ledger, pair.id, part),
                 organs={role: scan.organs for role, scan in drawn.items()},
                 model=card.name,
                 version=card.version,
                 sha256=card.sha256,
                 who=self.who,
             )
-            ids.append(Ledger(self.queue).add(draft).id)
+            ids.append(ledger.add(draft).id)
         if not ids:
-            raise BadInput(f"The datalist {self.datalist} holds no labelled pair.")
+            raise BadInput(f"{self.source} holds no labelled pair.")
         print(json.dumps({"entries": ids}) if self.json else "\n".join(ids))
 
 

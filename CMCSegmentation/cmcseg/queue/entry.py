@@ -110,6 +110,11 @@ class QueueEntry:
         return f"{self.pair}.r{self.revision}"
 
     @property
+    def files(self) -> list[str]:
+        """Names of the scans and label maps in the entry's folder."""
+        return [name for scan in self.scans.values() for name in scan.files]
+
+    @property
     def part(self) -> str:
         """``learn``, or ``check``: never trained on. The pair's id says it, so no edit can."""
         return part_of(self.pair)

@@ -2,21 +2,23 @@
 
 import json
 import shutil
+import uuid
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.nnunet import write_nnunet
+from cmcseg.queue.part import CHECK, LEARN, is_fresh_id, new_pair, part_of
 
 FORMATS = ("datalist", "nnunet")
 
 
 def export(ledger: Ledger, folder: Path, form: str = "datalist") -> Path:
-    """Copy the newest revision of every pair into a new folder.
+    """Copy the newest revision of every pair into a new folder, which appears whole or not at all.
 
-    ``datalist`` writes ``datalist.json``, which ``cmcseg prepare`` reads, with the files beside it.
-    ``nnunet`` writes one dataset per role, since the two scans of a pair lie on different grids and
-    nnU-Net wants all channels of a case on one.
+    ``datalist`` writes ``datalist.json``, which ``cmcseg prepare`` reads, with the files beside it;
+    ``nnunet`` is told in ``nnunet.py``. Either way pairs that are kept back stay apart.
 
     Args:
         ledger: the queue.
@@ -27,82 +29,85 @@ def export(ledger: Ledger, folder: Path, form: str = "datalist") -> Path:
         The folder.
 
     Raises:
-        BadInput: for an empty queue, an unknown format, or a folder that exists.
+        BadInput: for an empty queue, an unknown format, a folder that exists, entries of different
+            label tables, scans that are only referred to, or a disk that refuses.
     """
     if form not in FORMATS:
         raise BadInput(f"The format {form!r} is not one of {', '.join(FORMATS)}.")
+    if folder.exists():
+        raise BadInput(f"The folder {folder} exists; give a new one.")
     entries = ledger.latest()
     if not entries:
         raise BadInput(f"The queue {ledger.folder} is empty; there is nothing to export.")
+    _check_tables(entries)
+    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
-        folder.mkdir(parents=True)
-        (_as_datalist if form == "datalist" else _as_nnunet)(ledger, entries, folder)
-    except FileExistsError as error:
-        raise BadInput(f"The folder {folder} exists; give a new one.") from error
+        draft.mkdir(parents=True)
+        (_write_datalist if form == "datalist" else write_nnunet)(ledger, entries, draft)
+        draft.rename(folder)
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
         raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
-def _as_datalist(ledger: Ledger, entries: list[QueueEntry], folder: Path) -> None:
-    parts: dict[str, list[dict]] = {"learn": [], "check": []}
+def pair_for_import(ledger: Ledger, name: str, part: str | None) -> str:
+    """The id that a pair of a file gets in the queue.
+
+    An id that a queue has drawn stays, and its part with it. Any other may name a patient, and may
+    be given twice by two files; a fresh one takes its place.
+
+    Args:
+        ledger: the queue.
+        name: the pair's id in the file.
+        part: where the file has it; None when the file keeps nothing back.
+    """
+    if is_fresh_id(name) and part in (None, part_of(name)):
+        return name
+    return new_pair(part) if part else ledger.fresh_pair()
+
+
+def _check_tables(entries: list[QueueEntry]) -> None:
+    first = entries[0]
     for entry in entries:
-        case: dict = {"id": entry.pair}
-        for role, scan in entry.scans.items():
-            case[role] = _copied(ledger, entry, scan.image, folder / f"{entry.pair}_{role}.nii.gz")
-            for kind, name in (("labels", scan.labels), ("scribbles", scan.scribbles)):
-                if name:
-                    target = folder / f"{entry.pair}_{role}_{kind}.nii.gz"
-                    case[f"{role}_{kind}"] = _copied(ledger, entry, name, target)
-            if scan.organs:
-                case[f"{role}_organs"] = list(scan.organs)
-        parts[entry.part].append(case)
+        if _meanings(entry) != _meanings(first):
+            raise BadInput(
+                f"The entries {first.id} and {entry.id} have different label tables, so that their "
+                "label maps cannot stand in one data set; remove those of one table first."
+            )
+
+
+def _meanings(entry: QueueEntry) -> dict[int, str]:
+    return {label.value: label.name for label in entry.table}
+
+
+def _write_datalist(ledger: Ledger, entries: list[QueueEntry], folder: Path) -> None:
+    parts: dict[str, list[dict]] = {LEARN: [], CHECK: []}
+    for entry in entries:
+        parts[entry.part].append(_case(ledger, entry, folder))
     content = {
         "name": ledger.folder.name,
-        "labels": {str(label.value): label.name for label in entries[0].table},
-        "training": parts["learn"],
-        "validation": parts["check"],
+        "labels": {str(value): name for value, name in _meanings(entries[0]).items()},
+        "training": parts[LEARN],
+        "validation": parts[CHECK],
     }
-    _write(folder / "datalist.json", content)
+    text = json.dumps(content, indent=1) + "\n"
+    (folder / "datalist.json").write_text(text, encoding="utf-8")
 
 
-def _as_nnunet(ledger: Ledger, entries: list[QueueEntry], folder: Path) -> None:
-    roles = sorted({role for entry in entries for role in entry.scans})
-    for number, role in enumerate(roles, 501):
-        place = folder / f"Dataset{number}_{role}"
-        count = 0
-        for entry in entries:
-            scan = entry.scans.get(role)
-            if scan is None or not scan.labels:
-                continue
-            images, labels = place / "imagesTr", place / "labelsTr"
-            images.mkdir(parents=True, exist_ok=True)
-            labels.mkdir(exist_ok=True)
-            _copied(ledger, entry, scan.image, images / f"{entry.pair}_0000.nii.gz")
-            _copied(ledger, entry, scan.labels, labels / f"{entry.pair}.nii.gz")
-            count += 1
-        if count:
-            table = entries[0].table
-            content = {
-                "channel_names": {"0": "CT" if role == "ct" else role},
-                "labels": {"background": 0, **{label.name: label.value for label in table}},
-                "numTraining": count,
-                "file_ending": ".nii.gz",
-            }
-            _write(place / "dataset.json", content)
-
-
-def _copied(ledger: Ledger, entry: QueueEntry, name: str, target: Path) -> str:
-    source = ledger.path(entry, name)
-    if not source.name.endswith(".nii.gz"):
-        raise BadInput(
-            f"The entry {entry.id} only refers to {source.name}; export needs scans that the queue "
-            "has copied."
-        )
-    shutil.copyfile(source, target)
-    return target.name
-
-
-def _write(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+def _case(ledger: Ledger, entry: QueueEntry, folder: Path) -> dict:
+    case: dict = {"id": entry.pair}
+    for role, scan in entry.scans.items():
+        names = {
+            role: scan.image,
+            f"{role}_labels": scan.labels,
+            f"{role}_scribbles": scan.scribbles,
+        }
+        for key, name in names.items():
+            if name:
+                case[key] = f"{entry.pair}_{key}.nii.gz"
+                ledger.copy(entry, name, folder / case[key])
+        if scan.organs:
+            case[f"{role}_organs"] = list(scan.organs)
+    return case

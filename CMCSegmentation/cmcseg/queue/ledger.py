@@ -95,6 +95,19 @@ class Ledger:
         """Where a file of an entry lies; scans that are only referred to have their own path."""
         return self._place("entries") / entry.id / file  # an absolute path wins
 
+    def copy(self, entry: QueueEntry, file: str, target: Path) -> None:
+        """Copy a file of an entry to somewhere outside.
+
+        Raises:
+            BadInput: when the queue only refers to it.
+        """
+        if file not in entry.files:
+            raise BadInput(
+                f"The entry {entry.id} only refers to {file}; export needs scans that the queue "
+                "has copied."
+            )
+        shutil.copyfile(self.path(entry, file), target)
+
     def remove(self, entry_id: str) -> Path:
         """Take an entry out of the queue; it stays under ``removed``.
 
@@ -262,7 +275,7 @@ def _fault_within(folder: Path, entry: QueueEntry) -> str:
     for file, wanted in sums.items():
         if sha256_of(folder / file) != wanted:
             return f"{file} was changed after it was written."
-    if lost := {name for scan in entry.scans.values() for name in scan.files} - files:
+    if lost := set(entry.files) - files:
         return f"It names files that it does not hold ({', '.join(sorted(lost))})."
     for role, scan in entry.scans.items():
         if scan.sha256 and not _same(Path(scan.image), scan.sha256):

@@ -6,12 +6,14 @@ and for every program, without a lock.
 """
 
 import hashlib
+import re
 import secrets
 
 LEARN, CHECK = "learn", "check"
 PARTS = (LEARN, CHECK)
 EVERY = 4  # one id in four is kept back
 FEW = 12  # pairs up to which fresh ids are chosen so that both parts grow alike
+_FRESH = re.compile("p[0-9a-f]{12}")
 _SALT = "cmcseg queue part "  # never to be changed: pairs would change sides
 
 
@@ -31,6 +33,11 @@ def new_pair(part: str | None = None) -> str:
         pair = "p" + secrets.token_hex(6)
         if part in (None, part_of(pair)):
             return pair
+
+
+def is_fresh_id(pair: str) -> bool:
+    """Whether an id is of those that ``new_pair`` draws, and so is no other pair's by chance."""
+    return _FRESH.fullmatch(pair) is not None
 
 
 def next_part(pairs: set[str]) -> str | None:
