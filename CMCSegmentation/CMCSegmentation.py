@@ -57,7 +57,7 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(root)
         self.panel = Panel(
             self.ui,
-            requirements=Path(self.resourcePath("requirements.txt")),
+            resources=Path(self.resourcePath("requirements.txt")).parent,
             queue=Path.home() / "CMCSeg" / "queue",
         )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)

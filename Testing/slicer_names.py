@@ -15,11 +15,7 @@ MODULE = ROOT / "CMCSegmentation"
 UI = MODULE / "Resources" / "UI" / "CMCSegmentation.ui"
 ROOTS = ("qt", "ctk", "slicer")
 # What a call of a member gives, where the code goes on with it.
-GIVES = {
-    "slicer.app.layoutManager": "slicer.app.layoutManager()",
-    "ui.rolesHost.layout": "qt.QFormLayout",
-    "ui.editorHost.layout": "qt.QVBoxLayout",
-}
+GIVES = {"slicer.app.layoutManager": "slicer.app.layoutManager()"}
 # What a member is, where the code goes on with it.
 IS = {"slicer.mrmlScene": "slicer.vtkMRMLScene"}
 
@@ -30,12 +26,14 @@ def slicer_files() -> list[Path]:
 
 
 def widgets_of(ui_file: Path) -> dict[str, str]:
-    """Class by name of every widget of a .ui file."""
+    """Class by name of every widget of a .ui file, and of its layout by ``NAME.layout``."""
     found = {}
     for widget in ET.parse(ui_file).iter("widget"):
         kind = widget.get("class")
         home = {"c": "ctk", "q": "slicer", "Q": "qt"}[kind[0]]
         found[widget.get("name")] = f"{home}.{kind}"
+        if (layout := widget.find("layout")) is not None:
+            found[f"{widget.get('name')}.layout"] = f"qt.{layout.get('class')}"
     return found
 
 
@@ -114,6 +112,8 @@ def _kind(node: ast.AST, widgets: dict, names: dict) -> str:
         called = _dotted(node.func).removeprefix("self._").removeprefix("self.")
         if called in GIVES:
             return GIVES[called]
+        if called.startswith("ui.") and called.endswith(".layout"):
+            return widgets.get(called[3:], "")
         last = called.rpartition(".")[2]
         built = _rooted(called) and (last.startswith(("Q", "ctk", "qMRML")))
         return called if built else ""

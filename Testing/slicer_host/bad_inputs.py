@@ -148,22 +148,32 @@ def test_the_scene_closed_while_running(a_desk):
 
 @pytest.mark.parametrize(
     ("missing", "found"),
-    [("torch", "PyTorch"), ("monai", "monai>=1.4")],
+    [
+        ("torch", ("PyTorch", "not installed")),
+        ("monai", ("Packages", "missing or too old: monai>=1.4")),
+    ],
 )
-def test_a_package_that_is_not_installed(a_panel, monkeypatch, missing, found):
-    from cmcseg.desktop import install
+def test_a_package_that_is_not_installed(a_panel, until, monkeypatch, missing, found):
+    from cmcseg.desktop import facts, install
 
-    version = install._version
-    monkeypatch.setattr(install, "_version", lambda n: "" if n == missing else version(n))
-    panel = a_panel()
-    ui = panel.ui
+    version = facts.version
+    for module in (facts, install):
+        monkeypatch.setattr(module, "version", lambda n: "" if n == missing else version(n))
+    ui = a_panel().ui
     assert ui.messageLabel.text == "Something is not installed yet; see Installation."
     assert ui.installSection.collapsed is False
-    table = ui.installTable
-    texts = [table.item(i, j).text() for i in range(table.rowCount) for j in range(2)]
-    assert any(found in text for text in texts)
     assert ui.installButton.isEnabled()
-    assert not panel.runner.busy, "no worker is started in vain"
+    until(lambda: lines(ui))
+    assert found in lines(ui)
+    assert not ui.segmentButton.isEnabled()
+
+
+def lines(ui):
+    """What the page of the installation says."""
+    import qt
+
+    words = [label.text for label in ui.checksHost.findChildren(qt.QLabel)]
+    return list(zip(words[::2], words[1::2], strict=True))
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 MODULE = Path(__file__).resolve().parents[2] / "CMCSegmentation"
 STATUS: list[str] = []  # what the status bar said
+# PySide6 6.12 on Python 3.11 gives a reference of None away at every call without a result, and
+# Python dies when none is left; Python 3.12 does not count them. Remove with Python 3.11.
+SPARE = [None] * 5_000_000
 VIRTUAL = ("sizeHint", "minimumSizeHint", "singleStep")  # Qt itself calls these
 
 
@@ -219,6 +222,7 @@ def start():
     slicer.app = types.SimpleNamespace(
         slicerHome="/nowhere", processEvents=application.processEvents
     )
+    slicer.modules = types.SimpleNamespace()
     slicer.qMRMLSegmentEditorWidget = SegmentEditor
     slicer.qMRMLPlotView = PlotView
     i18n = types.ModuleType("slicer.i18n")

@@ -47,7 +47,7 @@ subprocess.run(
 root = slicer.util.loadUI(ROOT / "CMCSegmentation/Resources/UI/CMCSegmentation.ui")
 ui = slicer.util.childWidgetVariables(root)
 observers = HOST.scene.HasObserver(slicer.vtkMRMLScene.NodeAddedEvent)
-panel = Panel(ui, ROOT / "CMCSegmentation/Resources/requirements.txt", folder / "queue")
+panel = Panel(ui, ROOT / "CMCSegmentation/Resources", folder / "queue")
 panel.use(Choices(None))
 panel.load()
 wait(lambda: panel.segment.cards)

@@ -39,7 +39,7 @@ def a_panel(a_host, tmp_path):
     def make(runner=None, load=True):
         root = slicer.util.loadUI(RESOURCES / "UI" / "CMCSegmentation.ui")
         ui = slicer.util.childWidgetVariables(root)
-        panel = Panel(ui, RESOURCES / "requirements.txt", tmp_path / "queue", runner)
+        panel = Panel(ui, RESOURCES, tmp_path / "queue", runner)
         made.append((panel, root))
         choices = Choices(None)
         choices.connectGui(ui)

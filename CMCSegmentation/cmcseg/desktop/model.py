@@ -20,7 +20,7 @@ class ModelSection:
         ui.modelCombo.currentIndexChanged.connect(
             trying(lambda: session.choose_model(key_of(ui.modelCombo)), tell)
         )
-        ui.importButton.clicked.connect(trying(self._import, tell))
+        ui.importButton.clicked.connect(trying(self.import_, tell))
         ui.removeButton.clicked.connect(trying(self._remove, tell))
 
     def refresh(self) -> None:
@@ -31,7 +31,8 @@ class ModelSection:
         self._ui.modelLabel.setText(_promise(session.card) if session.card else "")
         allow(self._ui.removeButton, "" if session.card else _("There is no model to remove."))
 
-    def _import(self) -> None:
+    def import_(self) -> None:
+        """Ask for a zipped model and take it over."""
         name = qt.QFileDialog.getOpenFileName(None, _("Import a model"), "", _("Model (*.zip)"))
         name = name[0] if isinstance(name, tuple) else name
         if name:

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.core.settings import SegmentSettings
-from cmcseg.desktop.install import InstallSection
+from cmcseg.desktop.checkup import CheckupSection
 from cmcseg.desktop.layout import SideBySide
 from cmcseg.desktop.learn import LearnSection
 from cmcseg.desktop.model import ModelSection
@@ -36,13 +36,13 @@ class Panel:
 
     Args:
         ui: the widgets of ``CMCSegmentation.ui``, by name.
-        requirements: the packages that the worker needs.
+        resources: folder of the module's resources.
         queue: folder of the accepted pairs.
         runner: where the work is done; a worker in PythonSlicer when None.
     """
 
     def __init__(
-        self, ui: object, requirements: Path, queue: Path, runner: Runner | None = None
+        self, ui: object, resources: Path, queue: Path, runner: Runner | None = None
     ) -> None:
         self.ui = ui
         self.runner = runner or ProcessRunner(python())
@@ -60,7 +60,7 @@ class Panel:
         self._result = ResultSection(ui, self.segment, self.tell)
         self._review = ReviewSection(ui, self.review, self.tell)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
-        self._install = InstallSection(ui, requirements, self.load, self.tell)
+        self._checkup = CheckupSection(ui, resources, self.load, self._model.import_, self.tell)
         ui.viewsCheck.toggled.connect(self._onViews)
         for combo in (ui.alignCombo, ui.deviceCombo):
             combo.currentIndexChanged.connect(lambda _index: self.refresh())
@@ -68,12 +68,13 @@ class Panel:
         self._timer = qt.QTimer()
         self._timer.setInterval(PUMP_MS)
         self._timer.timeout.connect(self.runner.pump)
+        self._timer.timeout.connect(self._checkup.pump)
         self._timer.start()
         self.refresh()
 
     def load(self) -> None:
         """Ask which models and which accepted pairs there are."""
-        if self._install.ready:
+        if self._checkup.ready:
             self.tell("")
             self.segment.load_models()
             self.learn.load_queue()
@@ -135,6 +136,7 @@ class Panel:
         self._views.restore()
         self._review.close()
         self._learn.close()
+        self._checkup.close()
         self.segment.close()
         self.review.close()
         self.scene.close()
