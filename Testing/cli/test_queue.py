@@ -7,7 +7,8 @@ import pytest
 from cmcseg.bundle.store import task_card
 from cmcseg.cli import main
 from cmcseg.core.labelmap import LabelMap
-from cmcseg.imaging.files import write_label_map, write_volume
+from cmcseg.imaging.files import read_volume, write_label_map, write_volume
+from dicom_phantom import write_series
 from queued import GRID, a_draft
 
 MODEL = "abdomen-ct-mr"
@@ -55,6 +56,43 @@ def test_the_patient_is_nowhere_in_the_queue(capsys, tmp_path, a_pair):
         assert "Jane" not in path.name
         assert path.is_dir() or b"Jane" not in path.read_bytes()
     assert "Jane" in next((tmp_path / "q-key").iterdir()).read_text()
+
+
+def test_a_scan_that_is_referred_to_is_not_copied(capsys, tmp_path, a_pair):
+    entry = add(capsys, tmp_path, [*a_pair, "--reference"], "7731-x")
+    told = json.loads(queue(capsys, tmp_path, "show", entry))["scans"]["ct"]
+    assert told["image"] == str(tmp_path / "ct.nii.gz")
+    names = {path.name for path in (tmp_path / "q" / "entries" / entry).iterdir()}
+    assert names == {"entry.json", "SHA256SUMS", "ct_labels.nii.gz"}
+
+
+def test_a_path_that_tells_the_patient_is_not_kept(capsys, tmp_path, a_pair):
+    place = tmp_path / "DOE_JANE_1970"
+    place.mkdir()
+    (tmp_path / "ct.nii.gz").rename(place / "ct.nii.gz")
+    with pytest.raises(SystemExit) as stop:
+        add(capsys, tmp_path, [f"ct={place / 'ct.nii.gz'}", a_pair[1], "--reference"])
+    assert stop.value.code == 2
+    assert "The path of the ct holds 'jane' of the patient's id" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("q")) == []
+
+
+def test_a_dicom_series_is_copied_but_never_referred_to(capsys, tmp_path):
+    scan = a_draft().scans["ct"]
+    write_series(tmp_path / "dicom", scan.array, scan.grid.affine)
+    scan = read_volume(tmp_path / "dicom")
+    table = task_card("abdomen").table
+    drawn = LabelMap(array=np.ones(scan.grid.shape, np.uint8), grid=scan.grid, table=table)
+    write_label_map(drawn, tmp_path / "l.nii.gz")
+    words = [f"ct={tmp_path / 'dicom'}", f"ct_labels={tmp_path / 'l.nii.gz'}"]
+    with pytest.raises(SystemExit):
+        add(capsys, tmp_path, [*words, "--reference"])
+    assert "The ct is DICOM, which is many files and holds the patient's name" in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "q").exists()
+    entry = add(capsys, tmp_path, words)
+    assert (tmp_path / "q" / "entries" / entry / "ct.nii.gz").is_file()
 
 
 def test_an_entry_is_removed_and_restored(capsys, tmp_path, a_pair):

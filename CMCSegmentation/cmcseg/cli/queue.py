@@ -31,7 +31,8 @@ class Add:
     key: Path | None = None
     """Folder of the key from patients to random numbers; beside the queue when left out."""
     reference: bool = False
-    """Keep path and checksum of the scans instead of copying them."""
+    """Keep path and checksum of the scans instead of copying them; for image files whose path
+    holds no patient's name."""
     json: bool = False
     """Print the entry as JSON."""
 
@@ -42,9 +43,13 @@ class Add:
         from cmcseg.queue.draft import Draft
         from cmcseg.queue.key import pair_for
         from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.reference import check_reference
 
         card = default_store().card(self.model)
         images, labels = _files(self.files, card.roles)
+        references = images if self.reference else {}
+        for role, path in references.items():
+            check_reference(role, path, self.id)
         volumes = {role: read_volume(path) for role, path in images.items()}
         maps = {role: read_label_map(path, card.table) for role, path in labels.items()}
         ledger = Ledger(self.queue)
@@ -55,7 +60,7 @@ class Add:
                 corrected=maps,
                 table=card.table,
                 pair=pair_for(self.id, key, ledger.fresh_pair),
-                references=images if self.reference else {},
+                references=references,
                 model=card.name,
                 version=card.version,
                 sha256=card.sha256,

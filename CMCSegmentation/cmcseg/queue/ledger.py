@@ -24,6 +24,7 @@ from cmcseg.imaging.files import write_label_map, write_volume
 from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
 from cmcseg.queue.part import new_pair, next_part
+from cmcseg.queue.reference import check_reference
 from cmcseg.queue.sums import SUMS, read_sums, sha256_of, sums_of
 
 ENTRY = "entry.json"
@@ -315,7 +316,7 @@ def _write_scans(draft: Draft, folder: Path) -> dict[str, EntryScan]:
     for role, volume in draft.scans.items():
         image, digest = f"{role}.nii.gz", ""
         if role in draft.references:
-            image = str(Path(draft.references[role]).resolve())
+            image = str(check_reference(role, draft.references[role]))
             digest = sha256_of(Path(image))
         else:
             write_volume(volume, folder / image)
