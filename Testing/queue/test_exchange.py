@@ -134,7 +134,7 @@ def test_a_disk_that_fills_up_during_an_export_is_told(a_queue, tmp_path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(ledgers.shutil, "copyfile", full)
-    with pytest.raises(BadInput, match="cannot be written: No space left on device"):
+    with pytest.raises(BadInput, match="cannot be written: the disk is full"):
         export(a_queue, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["queue"]
 

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,3 +39,31 @@ def test_a_damaged_key_is_told(tmp_path):
 def test_a_subject_without_a_name_is_refused(tmp_path):
     with pytest.raises(BadInput, match="The subject's id is empty"):
         pair_for("  ", tmp_path)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_full_disk_leaves_no_crumb_of_a_key(tmp_path, monkeypatch, links):
+    def full(descriptor):  # noqa: ARG001
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def no_links(source, target):  # noqa: ARG001
+        monkeypatch.setattr(os, "fsync", full)
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if links:
+        monkeypatch.setattr(os, "fsync", full)
+    else:
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(BadInput, match="cannot be used: the disk is full"):
+        pair_for("Jane", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_links_keeps_the_key_all_the_same(tmp_path, monkeypatch):
+    def no_links(source, target):  # noqa: ARG001
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", no_links)
+    first = pair_for("Jane", tmp_path)
+    assert pair_for("Jane", tmp_path) == first
+    assert len(list(tmp_path.iterdir())) == 1

@@ -231,19 +231,25 @@ def test_links_and_strange_names_are_set_aside_unread(a_queue):
     assert a_queue.entries() == []
 
 
-def test_a_full_disk_is_told_and_leaves_no_crumb(a_queue, monkeypatch):
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("place", ["write_volume", "write_label_map", "sums_of"])
+@pytest.mark.parametrize("how", [full, "by the writer of images"])
+def test_a_full_disk_is_told_and_leaves_no_crumb(a_queue, monkeypatch, place, how):
     a_queue.add(a_draft(1))
     before = everything(a_queue.folder)
-    written = []
 
-    def full(*values):
-        written.append(values)
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def told(*_):
+        try:
+            full()
+        except OSError as error:
+            raise BadInput("x.nii.gz cannot be written.") from error
 
-    monkeypatch.setattr(module, "write_label_map", full)
-    with pytest.raises(BadInput, match=r"No space left on device\); nothing was lost"):
+    monkeypatch.setattr(module, place, how if how is full else told)
+    with pytest.raises(BadInput, match=r"cannot be written: the disk is full\. Nothing was lost"):
         a_queue.add(a_draft(2))
-    assert written
     assert everything(a_queue.folder) == before
 
 

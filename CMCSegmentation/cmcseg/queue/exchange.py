@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.nnunet import write_nnunet
@@ -45,8 +46,10 @@ def export(ledger: Ledger, folder: Path, form: str = "datalist") -> Path:
         draft.mkdir(parents=True)
         (_write_datalist if form == "datalist" else write_nnunet)(ledger, entries, draft)
         draft.rename(folder)
-    except OSError as error:
-        raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
+    except (OSError, BadInput) as error:
+        if isinstance(error, BadInput) and not is_full(error):
+            raise
+        raise BadInput(f"The folder {folder} cannot be written: {in_words(error)}.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder

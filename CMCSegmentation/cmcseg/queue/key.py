@@ -5,6 +5,7 @@ where the disk has none, by exclusive creation), so two programs never give two 
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -13,12 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.queue.disk import in_words
 from cmcseg.queue.entry import check_pair
 from cmcseg.queue.part import new_pair
+
+_WITHOUT_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> str:
     """The study-local id of a subject; a new one when it comes for the first time.
+
+    The id stays the subject's even if nothing comes into the queue after all: another program may
+    have read it meanwhile.
 
     Args:
         subject: whatever the clinic calls the patient or study; never empty.
@@ -38,19 +45,34 @@ def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> st
             _publish(path, {"subject": subject.strip(), "pair": fresh()})
         return check_pair(json.loads(path.read_text(encoding="utf-8"))["pair"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"The key {path} cannot be used: {error}.") from error
+        raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
 
 
 def _publish(path: Path, value: dict) -> None:
     """Write a file that appears whole, unless somebody else was quicker."""
     draft = path.with_name(f".{secrets.token_hex(8)}")
-    draft.write_text(json.dumps(value), encoding="utf-8")
     try:
+        _write(draft, value)
         with contextlib.suppress(FileExistsError):
             try:
                 os.link(draft, path)
-            except (PermissionError, NotImplementedError):  # a disk without hard links
-                with path.open("x", encoding="utf-8") as file:
-                    json.dump(value, file)
+            except OSError as error:
+                if error.errno not in _WITHOUT_LINKS:
+                    raise
+                _write(path, value)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
+
+
+def _write(path: Path, value: dict) -> None:
+    """A new file on the disk; nothing is left of it when that fails."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(value, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

@@ -21,6 +21,7 @@ from pathlib import Path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.imaging.files import write_label_map, write_volume
+from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
 from cmcseg.queue.part import new_pair, next_part
@@ -51,10 +52,12 @@ class Ledger:
             return self._add(draft)
         except ValueError as error:
             raise BadInput(str(error)) from error
-        except OSError as error:
+        except (OSError, BadInput) as error:
+            if isinstance(error, BadInput) and not is_full(error):
+                raise
             raise BadInput(
-                f"The queue {self.folder} cannot be written ({error.strerror or error}); "
-                "nothing was lost, make room and accept again."
+                f"The queue {self.folder} cannot be written: {in_words(error)}. Nothing was lost; "
+                "make room, or see to it, and accept again."
             ) from error
 
     def fresh_pair(self) -> str:
@@ -211,7 +214,7 @@ class Ledger:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise BadInput(f"The queue {self.folder} cannot be read: {error.strerror}.") from error
+            raise BadInput(f"The queue {self.folder} cannot be read: {in_words(error)}.") from error
 
     def _read(self, name: str) -> QueueEntry:
         folder = self._place("entries") / name
@@ -251,7 +254,7 @@ class Ledger:
             note.unlink(missing_ok=True)
             if isinstance(error, FileNotFoundError):
                 raise
-            raise BadInput(f"The entry {name} cannot be moved: {error.strerror}.") from error
+            raise BadInput(f"The entry {name} cannot be moved: {in_words(error)}.") from error
         return target
 
     def _place(self, name: str) -> Path:
