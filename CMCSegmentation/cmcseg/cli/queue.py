@@ -8,6 +8,7 @@ from typing import Annotated
 from rich.table import Column, Table
 from tyro.conf import Positional, subcommand
 
+from cmcseg.cli.queue_next import Next
 from cmcseg.cli.screen import SCREEN
 from cmcseg.core.errors import BadInput
 
@@ -41,7 +42,7 @@ class Add:
         from cmcseg.bundle.store import default_store
         from cmcseg.imaging.files import read_label_map, read_volume
         from cmcseg.queue.draft import Draft
-        from cmcseg.queue.key import pair_for
+        from cmcseg.queue.key import key_beside, pair_for
         from cmcseg.queue.ledger import Ledger
         from cmcseg.queue.reference import check_reference
 
@@ -53,7 +54,7 @@ class Add:
         volumes = {role: read_volume(path) for role, path in images.items()}
         maps = {role: read_label_map(path, card.table) for role, path in labels.items()}
         ledger = Ledger(self.queue)
-        key = self.key or self.queue.with_name(f"{self.queue.name}-key")
+        key = self.key or key_beside(self.queue)
         try:
             draft = Draft(
                 scans=volumes,
@@ -268,6 +269,7 @@ class Queue:
         Annotated[Add, subcommand("add")]
         | Annotated[List, subcommand("list")]
         | Annotated[Show, subcommand("show")]
+        | Annotated[Next, subcommand("next")]
         | Annotated[Remove, subcommand("remove")]
         | Annotated[Restore, subcommand("restore")]
         | Annotated[Verify, subcommand("verify")]

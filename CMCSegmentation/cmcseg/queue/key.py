@@ -35,14 +35,40 @@ def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> st
     Raises:
         BadInput: when the key cannot be read or written.
     """
-    if not subject.strip():
-        raise BadInput("The subject's id is empty; give what your clinic calls the patient.")
-    digest = hashlib.sha256(subject.strip().encode("utf-8")).hexdigest()
-    path = key / f"{digest}.json"
+    path = _path(subject, key)
     try:
         key.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _publish(path, {"subject": subject.strip(), "pair": fresh()})
+    except OSError as error:
+        raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
+    return _read(path)
+
+
+def known_pair(subject: str, key: Path) -> str | None:
+    """The id of a subject that has come before; None for any other.
+
+    Raises:
+        BadInput: when the key cannot be read.
+    """
+    path = _path(subject, key)
+    return _read(path) if path.exists() else None
+
+
+def key_beside(queue: Path) -> Path:
+    """Where the key of a queue lies when nobody says otherwise."""
+    return queue.with_name(f"{queue.name}-key")
+
+
+def _path(subject: str, key: Path) -> Path:
+    if not subject.strip():
+        raise BadInput("The subject's id is empty; give what your clinic calls the patient.")
+    digest = hashlib.sha256(subject.strip().encode("utf-8")).hexdigest()
+    return key / f"{digest}.json"
+
+
+def _read(path: Path) -> str:
+    try:
         return check_pair(json.loads(path.read_text(encoding="utf-8"))["pair"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
