@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-import time
+import tempfile
 from pathlib import Path
 
 import slicer
@@ -34,17 +34,18 @@ class CMCSegmentation(ScriptedLoadableModule):
             "After Zhou et al., Robust Semi-supervised Multimodal Medical Image Segmentation via "
             "Cross Modality Collaboration, MICCAI 2024."
         )
+        slicer.app.startupCompleted.connect(_registerSamples)
 
 
 class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Hosts the panel, and tells it what becomes of the scene."""
 
     def __init__(self, parent: object = None) -> None:
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
         self.panel = None
         self.choices = None
         self._connection = None
+        VTKObservationMixin.__init__(self)
+        ScriptedLoadableModuleWidget.__init__(self, parent)  # without a parent it runs setup
 
     def setup(self) -> None:
         """Build the panel."""
@@ -118,7 +119,7 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
 
 class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
-    """For scripts: segments without a panel."""
+    """For scripts: segments without a panel, and waits for the result."""
 
     def segment(
         self,
@@ -127,6 +128,7 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         align: str = "auto",
         device: str = "auto",
         overlap: float = 0.25,
+        timeout: float = 3600.0,
     ) -> dict:
         """Segment scans and wait for the result.
 
@@ -136,41 +138,46 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
             align: ``auto``, ``none`` or ``rigid``.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             overlap: share by which neighbouring windows overlap.
+            timeout: seconds after which to give up.
 
         Returns:
             The segmentation node by role.
 
         Raises:
-            RuntimeError: with one sentence saying why there is no result.
+            CMCSegError: with one sentence saying why there is no result.
         """
         from cmcseg.core.settings import SegmentSettings
-        from cmcseg.desktop.panel import python
-        from cmcseg.mrml.scene import MrmlScene
-        from cmcseg.session.process_runner import ProcessRunner
-        from cmcseg.session.segment import SegmentSession
+        from cmcseg.desktop.headless import segment
 
-        runner, scene = ProcessRunner(python()), MrmlScene(slicer.mrmlScene)
-        session = SegmentSession(scene, runner)
-        troubles: list[str] = []
-        session.failed.connect(lambda sentence, log: troubles.append(f"{sentence} {log}".strip()))
-        try:
-            session.load_models(select=model)
-            _wait(runner, lambda: session.cards or troubles)
-            if not troubles:
-                session.choose_model(model)
-                for role in session.card.roles:
-                    node = nodesByRole.get(role)
-                    session.set_scan(role, node.GetID() if node else "")
-                session.segment(SegmentSettings(align=align, device=device, overlap=overlap))
-                _wait(runner, lambda: session.result or troubles)
-            if troubles:
-                raise RuntimeError(troubles[0])
-            keys = session.result.segmentations
-            return {role: slicer.mrmlScene.GetNodeByID(key) for role, key in keys.items()}
-        finally:
-            session.close()
-            scene.close()
-            runner.close()
+        settings = SegmentSettings(align=align, device=device, overlap=overlap)
+        found = segment(nodesByRole, model, settings, timeout)
+        return {role: slicer.mrmlScene.GetNodeByID(key) for role, key in found.items()}
+
+    def segmentScene(
+        self,
+        model: str,
+        align: str = "auto",
+        device: str = "auto",
+        overlap: float = 0.25,
+        timeout: float = 86400.0,
+    ) -> list:
+        """Segment all pairs of the scene; a pair that fails does not stop the others.
+
+        Args:
+            model, align, device, overlap, timeout: as in ``segment``.
+
+        Returns:
+            A ``cmcseg.session.batch.BatchItem`` per pair: its scans, and its result or why there
+            is none.
+
+        Raises:
+            CMCSegError: when there is no such model, or no scan for it.
+        """
+        from cmcseg.core.settings import SegmentSettings
+        from cmcseg.desktop.headless import segment_scene
+
+        settings = SegmentSettings(align=align, device=device, overlap=overlap)
+        return segment_scene(model, settings, timeout)
 
 
 class CMCSegmentationTest(ScriptedLoadableModuleTest):
@@ -181,34 +188,43 @@ class CMCSegmentationTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear(0)
 
     def runTest(self) -> None:
-        """Run everything."""
+        """Run everything, where everything is installed."""
+        from cmcseg.desktop.install import ready
+
+        if not ready(Path(__file__).parent / "Resources" / "requirements.txt"):
+            self.delayDisplay("Not tested: the packages are not installed (see Installation).")
+            return
         self.setUp()
         self.test_a_phantom_pair_gets_its_organs()
+        self.delayDisplay("Test passed")
 
     def test_a_phantom_pair_gets_its_organs(self) -> None:
         """The worker makes the pair, so that Slicer needs nothing but itself."""
-        import subprocess
+        from cmcseg.desktop.sample import load_pair, make
 
-        from cmcseg.desktop.panel import python
+        with tempfile.TemporaryDirectory() as folder:
+            pair = Path(folder) / "pair"
+            make("CMCSegAbdomen", pair)
+            nodes = load_pair("CMCSegAbdomen", pair)
+            truth = {
+                role: slicer.util.loadLabelVolume(str(pair / f"{role}_truth.nii.gz"))
+                for role in nodes
+            }
+            found = CMCSegmentationLogic().segment(nodes, model="abdomen-ct-mr")
+            self.assertEqual(set(found), {"ct", "mr"})
+            for role, node in found.items():
+                segmentation = node.GetSegmentation()
+                self.assertEqual(segmentation.GetNumberOfSegments(), 4)
+                liver = slicer.util.arrayFromSegmentBinaryLabelmap(
+                    node, segmentation.GetSegmentIdBySegmentName("liver"), nodes[role]
+                )
+                wanted = slicer.util.arrayFromVolume(truth[role]) == 1
+                both = (wanted & (liver > 0)).sum()
+                self.assertGreater(2 * both / (wanted.sum() + (liver > 0).sum()), 0.8)
 
-        with slicer.util.tempDirectory() as folder:
-            code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
-            code += "from cmcseg.cli import main; main()"
-            subprocess.run([python(), "-c", code, "sample", folder], check=True)
-            nodes = {}
-            for role in ("ct", "mr"):
-                path = next(Path(folder).rglob(f"*{role}.nii.gz"))
-                nodes[role] = slicer.util.loadVolume(str(path))
-        found = CMCSegmentationLogic().segment(nodes, model="abdomen-ct-mr")
-        self.assertEqual(set(found), {"ct", "mr"})
-        for node in found.values():
-            self.assertEqual(node.GetSegmentation().GetNumberOfSegments(), 4)
-        self.delayDisplay("Test passed")
 
+def _registerSamples() -> None:
+    """Offer the synthetic pairs in the Sample Data module."""
+    from cmcseg.desktop.sample import register
 
-def _wait(runner: object, until: object) -> None:
-    """Deliver what happens until there is an answer; Slicer's window stays alive meanwhile."""
-    while not until():
-        runner.pump()
-        slicer.app.processEvents()
-        time.sleep(0.02)
+    register(Path(__file__).parent / "Resources" / "Icons" / "CMCSegmentation.png")

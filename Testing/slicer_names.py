@@ -121,7 +121,8 @@ def _kind(node: ast.AST, widgets: dict, names: dict) -> str:
     plain = name.removeprefix("self._").removeprefix("self.")
     if plain.startswith("ui.") and plain[3:] in widgets:
         return widgets[plain[3:]]
-    return names.get(name) or IS.get(name) or (name if _rooted(name) else "")
+    plain_name = name if _rooted(name) and name.count(".") <= 1 else ""
+    return names.get(name) or IS.get(name) or plain_name
 
 
 def _dotted(node: ast.AST) -> str:

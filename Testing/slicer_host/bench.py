@@ -6,12 +6,13 @@ Properties are attributes, as PythonQt has them. What is not written here does n
 import os
 import sys
 import types
+import unittest
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import slicer
 import slicer.util
-from mrml_scene import Host
+from mrml_scene import Host, add_volume
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 MODULE = Path(__file__).resolve().parents[2] / "CMCSegmentation"
@@ -42,6 +43,10 @@ def make_qt():
             if name.startswith("Q"):
                 setattr(qt, name, getattr(source, name))
     return qt
+
+
+class Starting(QtCore.QObject):
+    startupCompleted = QtCore.Signal()
 
 
 class Collapsible(QtWidgets.QGroupBox):
@@ -181,23 +186,37 @@ def scripted_module():
 
     class ScriptedLoadableModule:
         def __init__(self, parent):
+            super().__init__()
             self.parent = parent
 
     class ScriptedLoadableModuleWidget:
         def __init__(self, parent=None):
-            self.parent = parent or QtWidgets.QWidget()
-            self.layout = QtWidgets.QVBoxLayout(self.parent)
+            super().__init__()
+            self.moduleName = type(self).__name__.removesuffix("Widget")
+            if not parent:
+                self.parent = QtWidgets.QWidget()
+                QtWidgets.QVBoxLayout(self.parent)
+            else:
+                self.parent = parent
+            self.layout = self.parent.layout()
+            if not parent:
+                self.setup()
 
         def setup(self): ...
 
         def resourcePath(self, name):
             return str(MODULE / "Resources" / name)
 
+        def onReload(self):
+            slicer.util.reloadScriptedModule(self.moduleName)
+
     class ScriptedLoadableModuleLogic:
         def getParameterNode(self):
             return None
 
-    class ScriptedLoadableModuleTest: ...
+    class ScriptedLoadableModuleTest(unittest.TestCase):
+        def delayDisplay(self, message):
+            STATUS.append(message)
 
     for cls in (
         ScriptedLoadableModule,
@@ -209,10 +228,79 @@ def scripted_module():
     return base
 
 
+def sample_data():
+    """The Sample Data module: the same rules for what may be registered."""
+    module = types.ModuleType("SampleData")
+
+    class SampleDataLogic:
+        @staticmethod
+        def registerCustomSampleDataSource(
+            *, category, sampleName, uris, fileNames, nodeNames, thumbnailFileName, customDownloader
+        ):
+            if not isinstance(uris, (list, tuple)):
+                raise TypeError("this stand-in takes lists")
+            if not len(uris) == len(fileNames) == len(nodeNames):
+                raise ValueError("All fields of sample data source must have the same length")
+            source = types.SimpleNamespace(
+                sampleName=sampleName,
+                nodeNames=nodeNames,
+                thumbnailFileName=thumbnailFileName,
+                customDownloader=customDownloader,
+            )
+            slicer.modules.sampleDataSources.setdefault(category, []).append(source)
+
+    module.SampleDataLogic = SampleDataLogic
+    return module
+
+
+def load_volume(path, properties=None, kind="vtkMRMLScalarVolumeNode"):
+    """A volume node of a file, with a storage node as Slicer makes one."""
+    from cmcseg.imaging.files import read_volume
+
+    scan = read_volume(Path(path))
+    node = slicer.mrmlScene.AddNewNodeByClass(kind, (properties or {}).get("name", ""))
+    filled = add_volume(slicer.mrmlScene, scan.array, scan.grid.affine, "filled")
+    node.SetAndObserveImageData(filled.GetImageData())
+    node.CopyOrientation(filled)
+    slicer.mrmlScene.RemoveNode(filled)
+    storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    storage.SetFileName(str(path))
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    return node
+
+
+class Desk(Host):
+    """What start() gives back; open_module() opens the module as Slicer does."""
+
+    def open_module(self):
+        """Load the module, announce the end of the start-up, show the widget."""
+        import CMCSegmentation
+
+        starting = Starting()
+        slicer.app.startupCompleted = starting.startupCompleted
+        path = str(MODULE / "CMCSegmentation.py")
+        module = CMCSegmentation.CMCSegmentation(types.SimpleNamespace(path=path))
+        starting.startupCompleted.emit()
+        representation = QtWidgets.QWidget()
+        QtWidgets.QVBoxLayout(representation)
+        slicer.modules.cmcsegmentation = types.SimpleNamespace(
+            path=path, widgetRepresentation=lambda: representation
+        )
+
+        def reload():
+            kind = sys.modules["CMCSegmentation"].CMCSegmentationWidget
+            widget = slicer.modules.CMCSegmentationWidget = kind(representation)
+            widget.setup()
+
+        representation.reload = reload
+        reload()
+        return module
+
+
 def start():
     """Put the stand-ins in place; returns the MRML host and the Qt application."""
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
-    host = Host()
+    host = Desk()
     for source in (QtCore, QtGui, QtWidgets):
         for value in [getattr(source, name) for name in dir(source)]:
             if isinstance(value, type) and issubclass(value, QtCore.QObject):
@@ -220,9 +308,14 @@ def start():
     sys.modules["qt"] = make_qt()
     slicer.mrmlScene = host.scene
     slicer.app = types.SimpleNamespace(
-        slicerHome="/nowhere", processEvents=application.processEvents
+        slicerHome="/nowhere",
+        processEvents=application.processEvents,
+        setOverrideCursor=lambda cursor: None,
+        restoreOverrideCursor=lambda: None,
+        testingEnabled=lambda: True,
     )
-    slicer.modules = types.SimpleNamespace()
+    segmentations = types.SimpleNamespace(logic=lambda: host.logics[1])
+    slicer.modules = types.SimpleNamespace(sampleDataSources={}, segmentations=segmentations)
     slicer.qMRMLSegmentEditorWidget = SegmentEditor
     slicer.qMRMLPlotView = PlotView
     i18n = types.ModuleType("slicer.i18n")
@@ -230,10 +323,13 @@ def start():
     i18n.translate = lambda context, text: text
     wrapper = types.ModuleType("slicer.parameterNodeWrapper")
     wrapper.parameterNodeWrapper, wrapper.Choice = parameter_node_wrapper, Choice
+    sys.modules["SampleData"] = sample_data()
     sys.modules["slicer.ScriptedLoadableModule"] = scripted_module()
     sys.modules["slicer.i18n"], sys.modules["slicer.parameterNodeWrapper"] = i18n, wrapper
     slicer.i18n, slicer.parameterNodeWrapper = i18n, wrapper
     slicer.util.loadUI, slicer.util.childWidgetVariables = load_ui, widgets_of
+    slicer.util.loadVolume = load_volume
+    slicer.util.loadLabelVolume = lambda path: load_volume(path, kind="vtkMRMLLabelMapVolumeNode")
     slicer.util.mainWindow = lambda: None
     slicer.util.showStatusMessage = lambda text, duration=0: STATUS.append(text)
     return host, application

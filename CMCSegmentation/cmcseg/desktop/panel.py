@@ -1,7 +1,6 @@
 """The panel: three sessions, one worker, one section per step of the page."""
 
 import html
-import sys
 from pathlib import Path
 
 import qt
@@ -10,6 +9,7 @@ from slicer.i18n import tr as _
 
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.desktop.checkup import CheckupSection
+from cmcseg.desktop.interpreter import python
 from cmcseg.desktop.layout import SideBySide
 from cmcseg.desktop.learn import LearnSection
 from cmcseg.desktop.model import ModelSection
@@ -194,10 +194,3 @@ class Panel:
         ):
             if getattr(self._choices, name) != value:
                 setattr(self._choices, name, value)
-
-
-def python() -> str:
-    """PythonSlicer beside the application; ``sys.executable`` may be empty inside Slicer."""
-    folder = Path(slicer.app.slicerHome) / "bin"
-    found = [folder / name for name in ("PythonSlicer", "PythonSlicer.exe")]
-    return next((str(path) for path in found if path.exists()), sys.executable)

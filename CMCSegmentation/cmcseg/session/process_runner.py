@@ -38,7 +38,7 @@ class ProcessRunner:
     ) -> None:
         program = [python] if isinstance(python, str) else list(python)
         self._command = [*program, "-m", "cmcseg", "work"]
-        self._environment = _with_ourselves(environment or dict(os.environ))
+        self._environment = with_ourselves(environment or dict(os.environ))
         self._logs = logs or Path(tempfile.gettempdir()) / "cmcseg-logs"
         self._idle_seconds = idle_seconds
         self._line: list[tuple[int, Message, Listener]] = []
@@ -201,8 +201,8 @@ class ProcessRunner:
         return Path(handle.name)
 
 
-def _with_ourselves(environment: dict[str, str]) -> dict[str, str]:
-    """The worker's Python must find this package where it lies, in an extension's folder say."""
+def with_ourselves(environment: dict[str, str]) -> dict[str, str]:
+    """An environment in which Python finds this package wherever it lies."""
     home = str(Path(__file__).resolve().parents[2])
     before = environment.get("PYTHONPATH")
     return {**environment, "PYTHONPATH": os.pathsep.join([home, before] if before else [home])}

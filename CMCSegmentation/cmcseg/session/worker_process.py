@@ -56,7 +56,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env={**environment, "PYTHONIOENCODING": "utf-8:replace"},
-                **_OWN_GROUP,
+                **OWN_GROUP,
             )
         except OSError:
             self._log.close()
@@ -157,22 +157,24 @@ class WorkerProcess:
 
     def _kill(self) -> None:
         with self._killing:
-            _kill_tree(self._process)
+            kill_tree(self._process)
 
 
 if sys.platform == "win32":
-    _OWN_GROUP = {
+    OWN_GROUP = {
         "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     }
 
-    def _kill_tree(process: subprocess.Popen) -> None:
+    def kill_tree(process: subprocess.Popen) -> None:
+        """End a process and everything it started."""
         subprocess.run(
             ["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False
         )
 else:
-    _OWN_GROUP = {"start_new_session": True}
+    OWN_GROUP = {"start_new_session": True}
 
-    def _kill_tree(process: subprocess.Popen) -> None:
+    def kill_tree(process: subprocess.Popen) -> None:
+        """End a process and everything it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
 

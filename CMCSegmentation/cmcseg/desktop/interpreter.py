@@ -1,0 +1,69 @@
+"""Which Python works for Slicer, and how to wait for it without a frozen window."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import slicer
+
+from cmcseg.core.errors import CMCSegError
+from cmcseg.session.worker_process import OWN_GROUP, kill_tree
+
+STEP = 0.02  # seconds between two looks
+
+
+def python() -> str:
+    """PythonSlicer beside the application; ``sys.executable`` may be empty inside Slicer."""
+    folder = Path(slicer.app.slicerHome) / "bin"
+    found = [folder / name for name in ("PythonSlicer", "PythonSlicer.exe")]
+    return next((str(path) for path in found if path.exists()), sys.executable)
+
+
+def wait(
+    until: Callable[[], bool], timeout: float, pump: Callable[[], None] = lambda: None
+) -> None:
+    """Let Slicer's window live until something holds.
+
+    Args:
+        until: asked again and again.
+        timeout: seconds.
+        pump: called before each question.
+
+    Raises:
+        CMCSegError: when the time is over.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        pump()
+        if until():
+            return
+        if time.monotonic() > end:
+            raise CMCSegError(f"There was no answer within {timeout:g} s; the work was stopped.")
+        slicer.app.processEvents()
+        time.sleep(STEP)
+
+
+def run(command: list[str], environment: dict[str, str], timeout: float) -> None:
+    """Run a program to its end while the window lives.
+
+    Raises:
+        CMCSegError: with the last line that it said, when it fails or takes longer.
+    """
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        **OWN_GROUP,
+    )
+    try:
+        wait(lambda: process.poll() is not None, timeout)
+    finally:
+        kill_tree(process)  # PythonSlicer starts the Python that does the work
+        said = process.communicate()[1].strip().splitlines()
+    if process.returncode:
+        raise CMCSegError(said[-1] if said else f"{command[0]} ended with {process.returncode}.")

@@ -1,0 +1,157 @@
+"""The module file as Slicer opens it: its sample data, its scripts, its self-test, its reload."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+WORKER = [sys.executable, str(Path(__file__).resolve().parent / "card_worker.py")]
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def a_module(a_host, until):
+    """The opened module; ``a_module()`` is its widget of now."""
+    import slicer
+
+    before = a_host.scene.HasObserver(slicer.vtkMRMLScene.NodeAddedEvent)
+    slicer.modules.sampleDataSources.clear()
+    a_host.open_module()
+    yield lambda: slicer.modules.CMCSegmentationWidget
+    widget = slicer.modules.CMCSegmentationWidget
+    worker = widget.panel.runner.pid if widget.panel else 0
+    widget.cleanup()
+    until(lambda: not worker or not alive(worker))
+    assert widget.Observations == []
+    assert a_host.scene.HasObserver(slicer.vtkMRMLScene.NodeAddedEvent) == before
+    a_host.scene.Clear(0)
+
+
+def test_models_are_there_after_opening(a_module, until):
+    until(lambda: a_module().panel.segment.cards)
+    a_module().enter()
+    assert a_module().panel.segment.card.name == "abdomen-ct-mr"
+    a_module().exit()
+
+
+def test_a_reload_leaves_no_process_and_no_observer_and_works(a_host, a_module, until):
+    until(lambda: a_module().panel.segment.cards and not a_module().panel.runner.busy)
+    old, worker = a_module(), a_module().panel.runner.pid
+    kind = type(old.panel)
+    assert alive(worker)
+    old.onReload()
+    new = a_module()
+    assert new is not old
+    assert type(new.panel) is not kind, "the package is taken over anew, not this file alone"
+    assert old.panel is None
+    assert old.Observations == []
+    until(lambda: not alive(worker))
+    until(lambda: new.panel.segment.cards)
+    kept = old.ui.segmentButton  # the old widgets may live on for a while, unheard
+    kept.click()
+    assert new.panel.segment.stage.value == "no scans"
+
+
+def test_closing_the_scene_keeps_the_panel_alive(a_host, a_module, until):
+    until(lambda: a_module().panel.segment.cards)
+    a_host.scene.Clear(0)
+    assert a_module().choices is not None
+    assert a_module().panel.segment.chosen == {}
+
+
+def test_a_widget_without_a_parent_is_set_up_once(a_host, until):
+    import CMCSegmentation
+
+    widget = CMCSegmentation.CMCSegmentationWidget()
+    assert widget.panel is not None
+    assert len(widget.Observations) == 3
+    widget.cleanup()
+    assert widget.Observations == []
+
+
+def test_synthetic_pairs_stand_among_the_sample_data(a_module):
+    import slicer
+
+    (sources,) = slicer.modules.sampleDataSources.values()
+    assert [source.sampleName for source in sources] == ["CMCSegAbdomen", "CMCSegHeart"]
+    assert all(Path(source.thumbnailFileName).is_file() for source in sources)
+
+
+def test_a_sample_that_cannot_be_made_is_told(a_module, monkeypatch):
+    import slicer
+    from cmcseg.core.errors import CMCSegError
+    from cmcseg.desktop import sample
+
+    monkeypatch.setattr(sample, "python", lambda: sys.executable)
+    monkeypatch.setattr(sample, "PAIRS", {"CMCSegAbdomen": ("no-such-task", {"ct": "CT"})})
+    source = slicer.modules.sampleDataSources["CMCSeg"][0]
+    with pytest.raises(CMCSegError, match="no-such-task"):
+        source.customDownloader(source)
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") == 0
+
+
+def test_waiting_has_an_end(a_host):
+    from cmcseg.core.errors import CMCSegError
+    from cmcseg.desktop.interpreter import wait
+
+    with pytest.raises(CMCSegError, match=r"^There was no answer within 0\.05 s; the work was"):
+        wait(lambda: False, timeout=0.05)
+
+
+def test_the_self_test_segments_a_phantom_pair(a_host):
+    import slicer
+
+    import bench
+    import CMCSegmentation
+
+    test = CMCSegmentation.CMCSegmentationTest()
+    test.runTest()
+    assert bench.STATUS[-1] == "Test passed"
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
+    volume = slicer.mrmlScene.GetFirstNodeByName("Phantom CT")
+    assert volume.GetStorageNode() is None, "its file is gone, so nothing may point at it"
+    a_host.scene.Clear(0)
+
+
+def test_a_script_segments_every_pair_of_the_scene(a_host, monkeypatch, tmp_path):
+    from cmcseg.desktop import headless
+    from cmcseg.session.process_runner import ProcessRunner
+    from mrml_scene import add_volume, ball_scan, box
+
+    import CMCSegmentation
+
+    monkeypatch.setattr(headless, "ProcessRunner", lambda _: ProcessRunner(WORKER, logs=tmp_path))
+    grid = box((24, 22, 20), (6.0, 6.0, 7.0))
+    for name in ("CT", "MR"):
+        add_volume(a_host.scene, ball_scan(grid), grid.affine, name, modality=name)
+    (item,) = CMCSegmentation.CMCSegmentationLogic().segmentScene("tiny", align="none")
+    assert item.trouble == ""
+    assert set(item.scans) == {"ct", "mr"}
+    assert len(item.result.segmentations) == 2
+    a_host.scene.Clear(0)
+
+
+@pytest.mark.parametrize(
+    ("roles", "model", "sentence"),
+    [
+        ({}, "abdomen-ct-mr", "Choose a scan: CT or MR."),
+        ({}, "no-such-model", "There is no model 'no-such-model'; there are: abdomen-ct-mr, "),
+        ({"pet": None}, "abdomen-ct-mr", "The model abdomen-ct-mr has no role 'pet'; its roles "),
+    ],
+)
+def test_a_script_is_told_in_one_sentence(a_host, roles, model, sentence):
+    from cmcseg.core.errors import CMCSegError
+
+    import CMCSegmentation
+
+    with pytest.raises(CMCSegError) as refusal:
+        CMCSegmentation.CMCSegmentationLogic().segment(roles, model=model)
+    assert str(refusal.value).startswith(sentence)
