@@ -16,7 +16,7 @@ import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
-from cmcseg.bundle.versions import adopt, history, rollback
+from cmcseg.bundle.versions import adopt, history, prune, rollback
 from cmcseg.core.errors import BadInput
 from cmcseg.learn.gate import Score, judge
 from tiny import tiny_card, tiny_state
@@ -163,6 +163,42 @@ def test_a_candidate_of_an_older_version_is_refused(a_store, tmp_path):
 def test_a_folder_without_a_verdict_is_refused(a_store, tmp_path):
     with pytest.raises(BadInput, match="holds no finished fine-tuning"):
         adopt(a_store, NAME, tmp_path)
+
+
+def three_versions(store, tmp_path):
+    return [adopt(store, NAME, a_run(store, tmp_path / f"run{k}", k)) for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("back", [0, 1])
+def test_pruning_keeps_the_first_version_and_the_one_in_use(a_store, tmp_path, back):
+    base, versions = weights(a_store), three_versions(a_store, tmp_path)
+    for _ in range(back):
+        rollback(a_store, NAME)
+    used, name = weights(a_store), versions[2 - back].name
+    assert {v.name for v in prune(a_store, NAME)} == {v.name for v in versions} - {name}
+    assert weights(a_store) == used
+    assert [(v.name, v.in_use) for v in history(a_store, NAME)] == [("base", False), (name, True)]
+    home = a_store.user / ".versions" / NAME
+    assert {path.name for path in home.iterdir()} == {"line.json", name}
+    rollback(a_store, NAME)  # its parent is gone
+    assert weights(a_store) == base
+
+
+def test_where_the_first_version_is_in_use_all_others_can_go(a_store, tmp_path):
+    three_versions(a_store, tmp_path)
+    for _ in range(3):
+        rollback(a_store, NAME)
+    assert len(prune(a_store, NAME)) == 3
+    assert [(v.name, v.in_use) for v in history(a_store, NAME)] == [("base", True)]
+    assert prune(a_store, NAME) == []
+
+
+def test_a_version_after_a_pruning_finds_its_way(a_store, tmp_path):
+    three_versions(a_store, tmp_path)
+    prune(a_store, NAME)
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "next", 4))
+    assert [v.card.version for v in history(a_store, NAME)] == ["0.1.0", "0.1.3", "0.1.4"]
+    assert rollback(a_store, NAME).card.version == "0.1.3"
 
 
 def test_a_line_that_leads_elsewhere_is_refused(a_store, tmp_path):

@@ -174,11 +174,7 @@ class Store:
                 raise BadInput(f"The model {name} came with the program and cannot be removed.")
             raise BadInput(_unknown("model", name, _models(self.user)))
         set_aside(self, name)
-        folder = self.user / name
-        try:
-            _delete(folder)
-        except OSError as error:
-            raise BadInput(f"{folder} cannot be removed: {error.strerror}.") from error
+        delete(self.user / name)
 
 
 def place(files: dict[str, bytes], folder: Path, *, replace: bool = False) -> None:
@@ -227,14 +223,21 @@ def _swap(draft: Path, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _delete(folder: Path) -> None:
-    """Out of sight in one step, then deleted: a model is never half there."""
+def delete(folder: Path) -> None:
+    """Out of sight in one step, then deleted: a model is never half there.
+
+    Raises:
+        BadInput: when the disk refuses.
+    """
     aside = _draft_beside(folder)
-    folder.rename(aside)
-    if aside.is_symlink():
-        aside.unlink()
-    else:
-        shutil.rmtree(aside)
+    try:
+        folder.rename(aside)
+        if aside.is_symlink():
+            aside.unlink()
+        else:
+            shutil.rmtree(aside)
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be removed: {error.strerror}.") from error
 
 
 def _draft_beside(path: Path) -> Path:

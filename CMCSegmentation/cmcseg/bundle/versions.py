@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from cmcseg.bundle.store import Store
+from cmcseg.bundle.store import Store, delete
 from cmcseg.bundle.verdict import ADOPT, read_verdict
 from cmcseg.bundle.verify import check_name, read_card
 from cmcseg.core.card import ModelCard
@@ -128,7 +128,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
 
 
 def rollback(store: Store, model: str) -> Version:
-    """Use the version before the one in use.
+    """Use the version that the one in use was made from, or the first if that was pruned.
 
     Raises:
         BadInput: when the one in use is the first.
@@ -137,10 +137,41 @@ def rollback(store: Store, model: str) -> Version:
     at = next(number for number, version in enumerate(versions) if version.in_use)
     parent = versions[at].card.parent
     before = [number for number in range(at) if versions[number].card.sha256 == parent]
-    if not before:
+    if at == 0:
         raise BadInput(f"There is no version of {model} before the one in use.")
-    _switch(store, model, [version.name for version in versions], before[-1])
+    _switch(store, model, [version.name for version in versions], before[-1] if before else 0)
     return next(v for v in history(store, model) if v.in_use)
+
+
+def spare(store: Store, model: str) -> list[Version]:
+    """The versions that ``prune`` would delete: all but the first and the one in use.
+
+    Raises:
+        BadInput: as ``history`` does.
+    """
+    return [v for v in history(store, model) if v.name != BASE and not v.in_use]
+
+
+def prune(store: Store, model: str) -> list[Version]:
+    """Delete the ``spare`` versions for good; what was said at their adoption goes with them.
+
+    They leave the line first, so that it never names a version that is half there.
+
+    Returns:
+        Those that are gone.
+
+    Raises:
+        BadInput: as ``history`` does, or when the disk refuses.
+    """
+    gone = spare(store, model)
+    if not gone:
+        return gone
+    kept = [v for v in history(store, model) if v not in gone]
+    at = next(number for number, version in enumerate(kept) if version.in_use)
+    _switch(store, model, [version.name for version in kept], at)
+    for version in gone:
+        delete(_folder(store, model, version.name))
+    return gone
 
 
 def set_aside(store: Store, model: str) -> Path | None:

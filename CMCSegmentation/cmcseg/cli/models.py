@@ -9,7 +9,7 @@ from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.convert import ConvertModel
 from cmcseg.cli.screen import SCREEN
-from cmcseg.cli.versions import Adopt, History, Rollback
+from cmcseg.cli.versions import Adopt, History, Prune, Rollback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +91,7 @@ class Models:
         | Annotated[History, subcommand("history")]
         | Annotated[Adopt, subcommand("adopt")]
         | Annotated[Rollback, subcommand("rollback")]
+        | Annotated[Prune, subcommand("prune")]
     )
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""``cmcseg models adopt``, ``history`` and ``rollback``."""
+"""``cmcseg models adopt``, ``history``, ``rollback`` and ``prune``."""
 
 import json
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from cmcseg.cli.screen import SCREEN
+from cmcseg.core.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,37 @@ class Rollback:
         from cmcseg.bundle.versions import rollback
 
         _tell(rollback(default_store(), self.name), self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prune:
+    """Delete old versions of a model; the first and the one in use always stay."""
+
+    name: Positional[str]
+    """Which model."""
+    yes: bool = False
+    """Do it; without it, nothing is deleted."""
+    json: bool = False
+    """Print the deleted versions as JSON."""
+
+    def run(self) -> None:
+        """Say which would go, or delete them."""
+        from cmcseg.bundle.store import default_store
+        from cmcseg.bundle.versions import prune, spare
+
+        store = default_store()
+        old = spare(store, self.name)
+        if old and not self.yes:
+            names = ", ".join(f"{v.card.version} ({v.card.sha256[:12]})" for v in old)
+            raise BadInput(
+                f"This would delete {names} for good, with the reasons that were given for them; "
+                "say --yes if that is meant."
+            )
+        gone = [version.to_dict() for version in prune(store, self.name)]
+        if self.json:
+            print(json.dumps(gone, indent=1))
+        else:
+            SCREEN.print(f"Deleted {len(gone)} old versions of {self.name}.")
 
 
 @dataclass(frozen=True, kw_only=True)
