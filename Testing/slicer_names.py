@@ -15,7 +15,10 @@ MODULE = ROOT / "CMCSegmentation"
 UI = MODULE / "Resources" / "UI" / "CMCSegmentation.ui"
 ROOTS = ("qt", "ctk", "slicer")
 # What a call of a member gives, where the code goes on with it.
-GIVES = {"slicer.app.layoutManager": "slicer.app.layoutManager()"}
+GIVES = {
+    "slicer.app.layoutManager": "slicer.app.layoutManager()",
+    "slicer.app.layoutManager().sliceWidget": "slicer.qMRMLSliceWidget",
+}
 # What a member is, where the code goes on with it.
 IS = {"slicer.mrmlScene": "slicer.vtkMRMLScene"}
 
@@ -110,8 +113,11 @@ def _kind(node: ast.AST, widgets: dict, names: dict) -> str:
     """The class or module that an expression is, or empty."""
     if isinstance(node, ast.Call):
         called = _dotted(node.func).removeprefix("self._").removeprefix("self.")
-        if called in GIVES:
-            return GIVES[called]
+        owner = (
+            _kind(node.func.value, widgets, names) if isinstance(node.func, ast.Attribute) else ""
+        )
+        if owner and f"{owner}.{node.func.attr}" in GIVES:
+            return GIVES[f"{owner}.{node.func.attr}"]
         if called.startswith("ui.") and called.endswith(".layout"):
             return widgets.get(called[3:], "")
         last = called.rpartition(".")[2]

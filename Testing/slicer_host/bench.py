@@ -4,6 +4,7 @@ Properties are attributes, as PythonQt has them. What is not written here does n
 """
 
 import os
+import re
 import sys
 import types
 import unittest
@@ -104,6 +105,45 @@ class SegmentEditor(QtWidgets.QWidget):
     def setupViewObservations(self): ...
 
     def removeViewObservations(self): ...
+
+
+class SliceWidget:
+    """A slice view without a picture."""
+
+    def __init__(self, node):
+        self._node = node
+        self.fitted = 0
+
+    def mrmlSliceNode(self):
+        return self._node
+
+    def fitSliceToBackground(self):
+        self.fitted += 1
+
+
+class LayoutManager:
+    """Makes the slice views of a layout, as many as it names; the nodes are real."""
+
+    def __init__(self):
+        self._logic = slicer.vtkMRMLLayoutLogic()
+        self._logic.SetMRMLScene(slicer.mrmlScene)
+
+    def layoutLogic(self):
+        return self._logic
+
+    def setLayout(self, number):
+        node = self._logic.GetLayoutNode()
+        node.SetViewArrangement(number)
+        for tag in re.findall('singletontag="([^"]+)"', node.GetLayoutDescription(number)):
+            for kind in (slicer.vtkMRMLSliceNode, slicer.vtkMRMLSliceCompositeNode):
+                if slicer.mrmlScene.GetSingletonNode(tag, kind.__name__) is None:
+                    made = kind()
+                    made.SetSingletonTag(tag)
+                    made.SetLayoutName(tag)
+                    slicer.mrmlScene.AddNode(made)
+
+    def sliceWidget(self, tag):
+        return SliceWidget(slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode"))
 
 
 class PlotView(QtWidgets.QWidget):
@@ -272,6 +312,11 @@ def load_volume(path, properties=None, kind="vtkMRMLScalarVolumeNode"):
 class Desk(Host):
     """What start() gives back; open_module() opens the module as Slicer does."""
 
+    def close(self):
+        """The layout lets go of the scene before the scene goes."""
+        slicer.app.layoutManager().layoutLogic().SetMRMLScene(None)
+        super().close()
+
     def open_module(self):
         """Load the module, announce the end of the start-up, show the widget."""
         import CMCSegmentation
@@ -307,7 +352,9 @@ def start():
                 pythonqt(value)
     sys.modules["qt"] = make_qt()
     slicer.mrmlScene = host.scene
+    manager = LayoutManager()
     slicer.app = types.SimpleNamespace(
+        layoutManager=lambda: manager,
         slicerHome="/nowhere",
         processEvents=application.processEvents,
         setOverrideCursor=lambda cursor: None,
@@ -330,6 +377,7 @@ def start():
     slicer.util.loadUI, slicer.util.childWidgetVariables = load_ui, widgets_of
     slicer.util.loadVolume = load_volume
     slicer.util.loadLabelVolume = lambda path: load_volume(path, kind="vtkMRMLLabelMapVolumeNode")
+    slicer.util.confirmOkCancelDisplay = lambda text, *more: True
     slicer.util.mainWindow = lambda: None
     slicer.util.showStatusMessage = lambda text, duration=0: STATUS.append(text)
     return host, application

@@ -3,6 +3,7 @@ before a test asks for the host; ``Testing/desktop`` runs these files in process
 """
 
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -52,6 +53,10 @@ def a_panel(a_host, tmp_path):
     for panel, _ in made:
         panel.close()
     a_host.scene.Clear(0)
+    end = time.monotonic() + WAIT
+    while left := [t.name for t in threading.enumerate() if t.name.startswith("cmcseg")]:
+        assert time.monotonic() < end, f"left behind: {left}"
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -24,23 +24,38 @@ class SideBySide:
     def __init__(self) -> None:
         self._before: int | None = None
 
-    def show(self, scans: list[str]) -> None:
-        """Show up to two scans, by node ID."""
+    @property
+    def shown(self) -> bool:
+        """Whether ``show`` was called and ``restore`` not yet."""
+        return self._before is not None
+
+    def show(self, scans: list[str], segmentations: dict[str, str]) -> None:
+        """Show up to two scans, each with its own organs alone.
+
+        Args:
+            scans: node IDs.
+            segmentations: node ID of the organs by that of the scan.
+        """
         manager = slicer.app.layoutManager()
         node = manager.layoutLogic().GetLayoutNode()
         if not node.IsLayoutDescription(LAYOUT):
             node.AddLayoutDescription(LAYOUT, XML)
         if node.GetViewArrangement() != LAYOUT:
             self._before = node.GetViewArrangement()
-        manager.setLayout(LAYOUT)
+            manager.setLayout(LAYOUT)
+        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         for tag, key in zip(VIEWS, scans, strict=False):
-            for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+            view = manager.sliceWidget(tag)
+            for composite in composites:
                 if composite.GetLayoutName() == tag:
                     composite.SetBackgroundVolumeID(key)
                     composite.SetLinkedControl(1)
+            _confine(segmentations.get(key, ""), view.mrmlSliceNode().GetID())
+            view.fitSliceToBackground()
 
     def restore(self) -> None:
         """Put the layout back that was there before, unless the user chose another meanwhile."""
+        release()
         if self._before is None:
             return
         manager = slicer.app.layoutManager()
@@ -48,3 +63,23 @@ class SideBySide:
         if node.GetViewArrangement() == LAYOUT:
             manager.setLayout(self._before)
         self._before = None
+
+
+def release() -> None:
+    """Show all organs where they were shown before, in a scene saved side by side, too."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    ours = [node.GetID() for node in nodes if node.GetLayoutName() in VIEWS]
+    for segmentation in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        display = segmentation.GetDisplayNode()
+        for view in ours if display else ():
+            display.RemoveViewNodeID(view)
+
+
+def _confine(segmentation: str, view: str) -> None:
+    """Show organs in one of our views alone: those of the other scan lie elsewhere.
+
+    A node that names no view is shown in all of them; the user's own views, if it names any, stay.
+    """
+    node = slicer.mrmlScene.GetNodeByID(segmentation) if segmentation else None
+    if node is not None and node.GetDisplayNode():
+        node.GetDisplayNode().AddViewNodeID(view)

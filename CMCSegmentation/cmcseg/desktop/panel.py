@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.desktop.checkup import CheckupSection
 from cmcseg.desktop.interpreter import python
-from cmcseg.desktop.layout import SideBySide
+from cmcseg.desktop.layout import SideBySide, release
 from cmcseg.desktop.learn import LearnSection
 from cmcseg.desktop.model import ModelSection
 from cmcseg.desktop.parameters import Choices
@@ -112,6 +112,8 @@ class Panel:
         self._learn.refresh()
         done = self.segment.result is not None
         self.ui.resultSection.setEnabled(done)
+        if not done and self.ui.viewsCheck.isChecked():
+            self.ui.viewsCheck.setChecked(False)  # there is nothing to lay side by side any more
         self.ui.reviewSection.setEnabled(self.review.result is not None)
         self._remember()
 
@@ -154,12 +156,16 @@ class Panel:
 
     def _onFinished(self, result: Result) -> None:
         self.review.open(result)
+        if self._views.shown:
+            self._onViews(True)
         self.learn.load_queue(self._model_name())
 
     def _onViews(self, shown: bool) -> None:
         if shown:
-            chosen = self.segment.chosen
-            self._views.show([chosen[role] for role in chosen])
+            result = self.segment.result
+            scans = list(self.segment.chosen.values())
+            organs = {result.scans[r]: result.segmentations[r] for r in result.scans}
+            self._views.show(scans, organs)
         else:
             self._views.restore()
 
@@ -175,6 +181,8 @@ class Panel:
                 self.segment.set_scan(role, node.GetID())
         self._choices = choices
         self._remember()
+        if not self._views.shown:
+            release()
         self.segment.reopen()
 
     def _model_name(self) -> str:

@@ -20,7 +20,9 @@ class ResultSection:
         ui.showCheck.toggled.connect(self._onShow)
         ui.show3DCheck.toggled.connect(self._onShow3D)
         ui.reportButton.clicked.connect(trying(self._report, tell))
-        session.reported.connect(lambda path: qt.QDesktopServices.openUrl(_url(path)))
+        session.reported.connect(self._onReported)
+        session.started.connect(lambda: ui.reportLabel.setText(""))
+        ui.reportLabel.setText("")
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -66,6 +68,8 @@ class ResultSection:
         folder = Path(tempfile.mkdtemp(prefix="cmcseg-report-"))
         self._session.write_report(folder / "report.html")
 
-
-def _url(path: str) -> qt.QUrl:
-    return qt.QUrl.fromLocalFile(path)
+    def _onReported(self, path: str) -> None:
+        """Open it; the link stays for those whose system opens nothing."""
+        link = Path(path).as_uri()
+        self._ui.reportLabel.setText(f'<a href="{link}">{_("Open the report")}</a>')
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(path))

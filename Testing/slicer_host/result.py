@@ -1,0 +1,143 @@
+"""Steps 2 and 3 on the panel: models come and go, the result is shown, laid out and reported."""
+
+import pytest
+
+
+@pytest.fixture
+def a_result(a_desk):
+    a_desk.segmented()
+    a_desk.keys = a_desk.panel.segment.result.segmentations
+    a_desk.organs = {r: a_desk.scene.GetNodeByID(key) for r, key in a_desk.keys.items()}
+    return a_desk
+
+
+def layout_of(desk):
+    import slicer
+
+    return slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
+
+
+def views_of(node):
+    display = node.GetDisplayNode()
+    return [display.GetNthViewNodeID(n) for n in range(display.GetNumberOfViewNodeIDs())]
+
+
+def test_nothing_can_be_shown_before_there_is_a_result(a_desk):
+    assert not a_desk.ui.resultSection.isEnabled()
+    assert "Segment a scan first." in a_desk.ui.reportButton.toolTip
+
+
+def test_the_table_says_how_much_and_how_sure(a_result):
+    table = a_result.ui.resultTable
+    titles = [table.horizontalHeaderItem(n).text() for n in range(table.columnCount)]
+    assert titles == ["organ", "CT mL", "MR mL", "doubt in CT", "doubt in MR"]
+    assert [table.item(n, 0).text() for n in range(table.rowCount)] == ["liver", "left kidney"]
+
+
+def test_organs_are_hidden_and_shown_again(a_result):
+    a_result.ui.showCheck.setChecked(False)
+    assert [node.GetDisplayVisibility() for node in a_result.organs.values()] == [0, 0]
+    a_result.ui.showCheck.setChecked(True)
+    assert [node.GetDisplayVisibility() for node in a_result.organs.values()] == [1, 1]
+
+
+def test_surfaces_come_and_go(a_result):
+    surface = "Closed surface"
+    segmentations = [node.GetSegmentation() for node in a_result.organs.values()]
+    a_result.ui.show3DCheck.setChecked(True)
+    assert all(s.ContainsRepresentation(surface) for s in segmentations)
+    a_result.ui.show3DCheck.setChecked(False)
+    assert not any(s.ContainsRepresentation(surface) for s in segmentations)
+
+
+def test_side_by_side_shows_each_scan_with_its_own_organs(a_result):
+    import slicer
+
+    before = layout_of(a_result)
+    a_result.ui.viewsCheck.setChecked(True)
+    assert layout_of(a_result) != before
+    composites = {c.GetLayoutName(): c for c in nodes(a_result, "vtkMRMLSliceCompositeNode")}
+    slices = {s.GetLayoutName(): s for s in nodes(a_result, "vtkMRMLSliceNode")}
+    for tag, role in (("CMCSegFirst", "ct"), ("CMCSegSecond", "mr")):
+        assert composites[tag].GetBackgroundVolumeID() == a_result.nodes[role].GetID()
+        assert composites[tag].GetLinkedControl() == 1
+        assert views_of(a_result.organs[role]) == [slices[tag].GetID()]
+    a_result.ui.viewsCheck.setChecked(False)
+    assert layout_of(a_result) == before
+    assert [views_of(node) for node in a_result.organs.values()] == [[], []]
+    slicer.app.layoutManager().setLayout(before)
+
+
+def nodes(desk, kind):
+    count = desk.scene.GetNumberOfNodesByClass(kind)
+    return [desk.scene.GetNthNodeByClass(n, kind) for n in range(count)]
+
+
+def test_a_view_that_the_user_chose_for_an_organ_is_kept(a_result):
+    display = a_result.organs["ct"].GetDisplayNode()
+    display.AddViewNodeID("vtkMRMLSliceNodeRed")
+    a_result.ui.viewsCheck.setChecked(True)
+    a_result.ui.viewsCheck.setChecked(False)
+    assert views_of(a_result.organs["ct"]) == ["vtkMRMLSliceNodeRed"]
+
+
+def test_a_layout_that_the_user_chose_meanwhile_is_kept(a_result):
+    import slicer
+
+    a_result.ui.viewsCheck.setChecked(True)
+    slicer.app.layoutManager().setLayout(6)
+    a_result.ui.viewsCheck.setChecked(False)
+    assert layout_of(a_result) == 6
+
+
+def test_a_second_result_is_laid_side_by_side_too(a_result):
+    a_result.ui.viewsCheck.setChecked(True)
+    a_result.scene.RemoveNode(a_result.organs["mr"])
+    a_result.quiet()
+    assert not a_result.ui.viewsCheck.isChecked(), "without a result there is nothing to lay out"
+    a_result.segmented()
+    a_result.ui.viewsCheck.setChecked(True)
+    a_result.segmented()
+    key = a_result.panel.segment.result.segmentations["mr"]
+    assert len(views_of(a_result.scene.GetNodeByID(key))) == 1
+
+
+def test_a_report_is_opened_and_linked(a_result, monkeypatch):
+    import qt
+
+    opened = []
+    monkeypatch.setattr(qt.QDesktopServices, "openUrl", opened.append)
+    assert a_result.ui.reportLabel.text == ""
+    a_result.ui.reportButton.click()
+    a_result.quiet()
+    (asked,) = [m.values for m in a_result.worker.asked if m.verb == "report"]
+    assert [url.toLocalFile() for url in opened] == [asked["path"]]
+    assert f'href="file://{asked["path"]}"' in a_result.ui.reportLabel.text
+    assert asked["scans"] == {"ct": "CT", "mr": "MR"}
+
+
+def test_a_model_is_imported_and_chosen_then_removed(a_desk, monkeypatch, tmp_path):
+    import qt
+
+    ui = a_desk.ui
+    path = str(tmp_path / "other.zip")
+    monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_: (path, ""))
+    ui.importButton.click()
+    a_desk.quiet()
+    (asked,) = [m.values for m in a_desk.worker.asked if m.verb == "import-model"]
+    assert asked == {"source": path}
+    assert [ui.modelCombo.itemText(n) for n in range(ui.modelCombo.count)] == ["Tiny", "Other"]
+    assert ui.modelCombo.currentText == "Other"
+    ui.removeButton.click()
+    a_desk.quiet()
+    assert ui.modelCombo.currentText == "Tiny"
+
+
+def test_an_import_that_was_called_off_asks_nobody(a_desk, monkeypatch):
+    import qt
+
+    # PySide6 gives a pair, PythonQt the name alone.
+    for nothing in (("", ""), ""):
+        monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_, n=nothing: n)
+        a_desk.ui.importButton.click()
+    assert not [m for m in a_desk.worker.asked if m.verb == "import-model"]
