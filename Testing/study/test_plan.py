@@ -113,3 +113,12 @@ def test_a_network_that_cannot_be_is_refused(tmp_path, network):
     )
     with pytest.raises(BadInput, match=r"The study's \[network\] cannot be built: "):
         study.spec(NetworkSpec())
+
+
+def test_a_model_to_start_from_is_a_name_or_a_folder_beside_the_file(tmp_path):
+    (tmp_path / "start").mkdir()
+    for name, found in (("start", str(tmp_path / "start")), ("abdomen-ct-mr", "abdomen-ct-mr")):
+        assert read_study(written(tmp_path, LEAST + f'init = "{name}"\n')).init == found
+    text = LEAST + 'init = "start"\nmodalities = ["both", "one"]\n'
+    with pytest.raises(BadInput, match="starts from a model of several scans"):
+        read_study(written(tmp_path, text))

@@ -37,6 +37,8 @@ def a_report(tmp_path):
         writer.writerows(ROWS)
     plan = {
         "steps": 300,
+        "batch": 2,
+        "init": None,
         "spacing": [6, 6, 6],
         "network": {"encoder": "residual", "fusion": "concat", "widths": [8, 16]},
     }
@@ -73,7 +75,10 @@ def test_the_tables_hold_means_gains_and_how_they_came_about(a_report):
     assert "| 10 % | paper | without CSC | 0.200 | -0.500 | 0.200 | -0.100 |" in a_report
     assert "| 10 % | paper | one modality | 0.100 | -0.600 | - | - |" in a_report
     assert "| 10 % | paper | 20 | 0.750 | +0.050 | 0.300 | +0.000 |" in a_report
-    assert "7 cells, 2 seeds, 300 steps each; working grid 6 x 6 x 6 mm" in a_report
+    assert (
+        "7 cells, 2 seeds, 300 steps, batch 2, from random weights; working grid 6 x 6 x 6 mm"
+        in a_report
+    )
     assert "12 to 12 s a training." in a_report
 
 

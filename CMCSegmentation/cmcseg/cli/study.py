@@ -6,6 +6,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from cmcseg.cli.screen import SCREEN, bar
+from cmcseg.cli.train import weights_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +24,9 @@ class Study:
         from cmcseg.study.run import run_study
         from cmcseg.study.table import write_report
 
-        out = self.out.expanduser()
+        study, out = read_study(self.study.expanduser()), self.out.expanduser()
+        initial = weights_of(study.init)
         with bar() as report:
-            run_study(read_study(self.study.expanduser()), out, report, finished=write_report)
+            run_study(study, out, report, finished=write_report, initial=initial)
         write_report(out)
         SCREEN.print(f"Results: {out / 'results.md'}", soft_wrap=True)

@@ -54,7 +54,7 @@ class Train:
                 cache,
                 settings,
                 self.out,
-                initial=_weights(self.init),
+                initial=weights_of(self.init),
                 report=report,
                 checked=draw_curves,
             )
@@ -62,7 +62,8 @@ class Train:
         SCREEN.print(f"Model: {self.out / 'model'}", soft_wrap=True)
 
 
-def _weights(model: str | None) -> dict | None:
+def weights_of(model: str | None) -> dict | None:
+    """The weights of a model, by its name or folder; None for None."""
     from cmcseg.bundle.load import load_bundle
     from cmcseg.bundle.store import default_store
 

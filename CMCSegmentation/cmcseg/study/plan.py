@@ -72,8 +72,10 @@ class Study:
         cache: folder of the prepared cohort.
         steps: weight updates of every training.
         seeds, recipes, labelled, without, fusion, modalities, displacements_mm: the grid's axes.
+        batch: windows of each scan in a step.
         base_channels: width of the finest level; the card's network is made narrower or wider.
         network: settings that replace the card's network's.
+        init: name or folder of the model that every training starts from; None is by chance.
     """
 
     cache: Path
@@ -85,8 +87,10 @@ class Study:
     fusion: tuple[bool, ...] = (True,)
     modalities: tuple[str, ...] = (BOTH,)
     displacements_mm: tuple[float, ...] = ()
+    batch: int = 1
     base_channels: int | None = None
     network: dict | None = None
+    init: str | None = None
 
     def spec(self, card: NetworkSpec) -> NetworkSpec:
         """The network of this study, from the one on the cache's card.
@@ -156,6 +160,14 @@ def read_study(path: Path) -> Study:
     if {"network", "base_channels"} <= set(content):
         raise BadInput(f"The study {path.name} takes base_channels or [network], not both.")
     values = {key: _RULES[key].checked(key, value) for key, value in content.items()}
+    if "init" in values and "one" in values.get("modalities", ()):
+        raise BadInput(
+            f"The study {path.name} starts from a model of several scans, which a network of one "
+            'cannot do; leave out init, or "one" among the modalities.'
+        )
+    beside = path.parent / values.get("init", "")
+    if "init" in values and beside.is_dir():
+        values["init"] = str(beside)
     return Study(**{**values, "cache": path.parent / Path(values["cache"]).expanduser()})
 
 
@@ -211,8 +223,10 @@ _RULES = {
     "fusion": _Rule(wanted="true, false", fits=lambda value: isinstance(value, bool), several=True),
     "modalities": _one_of((BOTH, "one")),
     "displacements_mm": _Rule(wanted="numbers, 0 or more", fits=_number, several=True),
+    "batch": _Rule(wanted="a whole number above 0", fits=lambda v: _whole(v, 1)),
     "base_channels": _Rule(wanted="a whole number above 0", fits=lambda v: _whole(v, 1)),
     "network": _Rule(
         wanted="a table of network settings", fits=lambda value: isinstance(value, dict)
     ),
+    "init": _Rule(wanted="a model's name or folder", fits=lambda v: isinstance(v, str)),
 }

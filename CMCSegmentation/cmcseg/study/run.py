@@ -9,6 +9,7 @@ from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
@@ -29,6 +30,7 @@ def run_study(
     folder: Path,
     report: Report = ignore,
     finished: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
+    initial: dict[str, Tensor] | None = None,
 ) -> list[dict[str, str]]:
     """Train and test every cell that ``folder`` does not hold yet.
 
@@ -41,6 +43,7 @@ def run_study(
         folder: of the results.
         report: told after every step.
         finished: told after every cell, to draw a figure, say.
+        initial: the weights of ``study.init``.
 
     Returns:
         All rows of ``study.csv``.
@@ -59,7 +62,7 @@ def run_study(
         if _key(cell) in done:
             continue
         tell = _within(report, cell, number, len(cells))
-        rows.append({**_named(cell), **_measure(study, cell, cache, folder, tell)})
+        rows.append({**_named(cell), **_measure(study, cell, cache, folder, tell, initial)})
         _write(rows, folder / ROWS)
         finished(folder)
     return rows
@@ -75,18 +78,34 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
 
 
 def _measure(
-    study: Study, cell: Cell, cache: Cache, folder: Path, report: Report
+    study: Study,
+    cell: Cell,
+    cache: Cache,
+    folder: Path,
+    report: Report,
+    initial: dict[str, Tensor] | None,
 ) -> dict[str, str]:
     """Train, unless that is done, and test."""
     ours = cache if cell.modality == BOTH else _only(cache, cell.modality)
     settings = TrainSettings(
-        recipe=cell.recipe, steps=study.steps, seed=cell.seed, labelled=cell.labelled
+        recipe=cell.recipe,
+        steps=study.steps,
+        batch=study.batch,
+        seed=cell.seed,
+        labelled=cell.labelled,
     )
     if cell.without in ("csc", "cac"):
         settings = replace(settings, **{cell.without: 0.0})
     if not cell.fusion:
         settings = replace(settings, paired=0.0)
-    state = fit(ours, settings, folder / RUNS / cell.training, validate_every=0, report=report)
+    state = fit(
+        ours,
+        settings,
+        folder / RUNS / cell.training,
+        initial=initial,
+        validate_every=0,
+        report=report,
+    )
     device = next(state.network.parameters()).device
     scores = validate(averaged(state, ours), ours, device, apart_mm=cell.apart_mm)
     organs = [f"{role} {label.name}" for role in cache.card.roles for label in cache.card.table]
@@ -120,6 +139,8 @@ def _claim(study: Study, cache: Cache, folder: Path) -> None:
     plan = {
         "cache": str(study.cache.resolve()),
         "steps": study.steps,
+        "batch": study.batch,
+        "init": study.init and Path(study.init).name,
         "network": asdict(cache.card.network),
         "spacing": cache.card.grid.spacing,
     }

@@ -102,7 +102,8 @@ def _facts(rows: list[Row], plan: dict) -> str:
     seconds = [float(row["seconds"]) for row in rows]
     spacing = " x ".join(f"{mm:g}" for mm in plan["spacing"])
     return (
-        f"{len(rows)} cells, {len(values(rows, 'seed'))} seeds, {plan['steps']} steps each; "
+        f"{len(rows)} cells, {len(values(rows, 'seed'))} seeds, {plan['steps']} steps, "
+        f"batch {plan['batch']}, from {plan['init'] or 'random'} weights; "
         f"working grid {spacing} mm; encoder `{plan['network']['encoder']}`, fusion "
         f"`{plan['network']['fusion']}`, widths {plan['network']['widths']}, "
         f"{', '.join(values(rows, 'parameters'))} parameters; "
