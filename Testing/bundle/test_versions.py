@@ -1,60 +1,23 @@
 """Versions: one switch forward, one back, and a model that always loads."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
 from cmcseg.bundle.versions import adopt, history, prune, rollback
 from cmcseg.core.errors import BadInput
-from cmcseg.learn.gate import Score, judge
+from fine_tuned import NAME, a_run
 from tiny import tiny_card, tiny_state
-
-NAME = "abdomen-ct-mr"
 
 
 @pytest.fixture
 def a_store(tmp_path):
     save_bundle(tiny_state(tiny_card()), tiny_card(), tmp_path / "shipped" / NAME)
     return Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
-
-
-def a_run(store, folder, seed=1, change=0.1, **changes):
-    """A finished fine-tuning of the version in use; its verdict follows from a change of Dice."""
-    used = store.card(NAME)
-    card = replace(used, parent=used.sha256)
-    made = save_bundle(tiny_state(tiny_card(), seed), card, folder / "candidate", replace=True)
-    verdict = {
-        **judge(scores(change)).to_dict(),
-        "model": NAME,
-        "parent": used.sha256,
-        "sha256": made.sha256,
-        "learned_from": ["a", "b"],
-        "compared_on": ["c0", "c1", "c2"],
-        **changes,
-    }
-    (folder / "verdict.json").write_text(json.dumps(verdict))
-    return folder
-
-
-def scores(change, real=3):
-    """The liver of some patients and two phantoms, each a little different."""
-    return [
-        Score(case=f"c{k}", role="ct", organ="liver", real=k < real,
-              old=0.6 + k / 100, new=0.6 + k / 100 + change + k / 1000)
-        for k in range(real + 2)
-    ]  # fmt: skip
 
 
 def edited(run, **changes):
@@ -227,33 +190,3 @@ def test_a_model_that_comes_under_a_removed_name_does_not_meet_its_versions(tmp_
     aside = next((store.user / ".versions").iterdir())
     assert (aside / adopted.name / "card.json").is_file()  # nothing was deleted unasked
     assert store.names() == (NAME,)
-
-
-SWITCHING = """
-import sys, torch
-from pathlib import Path
-torch.set_num_threads(1)
-sys.path.insert(0, sys.argv[2])
-from test_versions import NAME, Store, a_run, adopt, rollback
-root = Path(sys.argv[1])
-store = Store(shipped=root / "shipped", user=root / "user")
-print("ready", flush=True)
-for k in range(10_000):
-    adopt(store, NAME, a_run(store, root / "run", seed=k % 5 + 1))
-    if k % 2:
-        rollback(store, NAME)
-"""
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_at_any_moment_a_model_still_loads(a_store, tmp_path, seed):
-    words = [sys.executable, "-c", SWITCHING, str(tmp_path), str(Path(__file__).parent)]
-    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    program = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=path)
-    assert program.stdout.readline() == "ready\n"
-    chance = torch.rand(1, generator=torch.Generator().manual_seed(seed)).item()
-    time.sleep(0.05 + 0.5 * chance)
-    program.send_signal(signal.SIGKILL)
-    program.communicate()
-    assert load_bundle(a_store.find(NAME)).card.name == NAME
-    assert sum(version.in_use for version in history(a_store, NAME)) == 1
