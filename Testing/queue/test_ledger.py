@@ -15,7 +15,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.imaging.files import read_label_map, read_volume
-from cmcseg.queue import ledger as module
+from cmcseg.queue import publish as module
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.part import FEW, part_of
 from cmcseg.queue.sums import sums_of
@@ -171,6 +171,27 @@ def test_a_changed_file_sets_its_entry_aside_and_says_why(a_queue, name):
     told = aside[0].with_name(aside[0].name + ".txt").read_text()
     assert told == f"{name} was changed after it was written.\n"
     assert a_queue.verify() == {}
+
+
+def test_what_was_set_aside_comes_back_once_it_is_mended(a_queue, tmp_path):
+    path = tmp_path / "share" / "own.nii.gz"
+    path.parent.mkdir()
+    path.write_bytes(b"the scan")
+    entry = a_queue.add(a_draft(references={"ct": path}))
+    path.parent.rename(tmp_path / "unplugged")
+    assert list(a_queue.verify()) == [entry.id]
+    with pytest.raises(BadInput, match=r"is still damaged\. The ct scan it refers to is gone"):
+        a_queue.restore(entry.id)
+    (tmp_path / "unplugged").rename(path.parent)
+    assert a_queue.restore(entry.id) == entry
+    assert a_queue.verify() == {}
+
+
+def test_an_entry_nested_without_end_does_not_stop_the_others(a_queue):
+    whole, hurt = a_queue.add(a_draft(1)), a_queue.add(a_draft(2))
+    (entry_folder(a_queue, hurt) / "entry.json").write_text("[" * 100_000)
+    assert [entry.id for entry in a_queue.entries()] == [whole.id]
+    assert a_queue.verify() == {hurt.id: "It cannot be read: entry.json is nested too deeply."}
 
 
 def crafted(ledger, entry, change):

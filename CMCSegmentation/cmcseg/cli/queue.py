@@ -142,7 +142,7 @@ class Remove:
 
 @dataclass(frozen=True, kw_only=True)
 class Restore:
-    """Bring back an entry that was removed."""
+    """Bring back an entry that was removed, or set aside and mended since."""
 
     entry: Positional[str]
     """Its id."""

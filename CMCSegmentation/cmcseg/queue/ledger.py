@@ -10,8 +10,6 @@ shared folder, without locks.
 """
 
 import contextlib
-import json
-import os
 import secrets
 import shutil
 import time
@@ -19,16 +17,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
-from cmcseg.core.labelmap import UNANNOTATED
-from cmcseg.imaging.files import write_label_map, write_volume
+from cmcseg.queue.damage import fault_of, read_entry
 from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
 from cmcseg.queue.part import new_pair, next_part
-from cmcseg.queue.reference import check_reference
-from cmcseg.queue.sums import SUMS, read_sums, sha256_of, sums_of
+from cmcseg.queue.publish import publish, write_entry, write_scans
 
-ENTRY = "entry.json"
 STALE_SECONDS = 3600.0  # a draft that has not grown for so long was abandoned
 
 
@@ -69,7 +64,7 @@ class Ledger:
         found = []
         for name in self._names():
             try:
-                found.append(self._read(name))
+                found.append(read_entry(self._place("entries") / name, name))
             except ValueError:
                 continue  # ``verify`` says what is wrong with it
         return sorted(found, key=lambda entry: (entry.at, entry.pair, entry.revision))
@@ -91,7 +86,7 @@ class Ledger:
         if not (self._place("entries") / name).is_dir():
             raise BadInput(f"The queue {self.folder} has no entry {name}; see 'cmcseg queue list'.")
         try:
-            return self._read(name)
+            return read_entry(self._place("entries") / name, name)
         except ValueError as error:
             raise BadInput(f"The entry {name} is damaged ({error}); run verify.") from error
 
@@ -128,15 +123,22 @@ class Ledger:
             raise BadInput(f"The entry {entry_id} has just been taken out by somebody.") from error
 
     def restore(self, entry_id: str) -> QueueEntry:
-        """Bring back the entry that was removed last under that name.
+        """Bring back the entry of that name that was removed last, or set aside and mended since.
 
         Raises:
-            BadInput: when none was removed, or the name is taken again.
+            BadInput: when there is none, it is still damaged, or the name is taken again.
         """
         name = _checked(entry_id)
-        places = sorted(self._place("removed").glob(f"{name}.*"))
+        places = [
+            path
+            for place in ("damaged", "removed")
+            for path in self._listed(place)
+            if path.name.startswith(f"{name}.") and path.is_dir()
+        ]
         if not places:
             raise BadInput(f"No entry {name} was removed from the queue {self.folder}.")
+        if fault := fault_of(places[-1], name):
+            raise BadInput(f"The entry {name} in {places[-1]} is still damaged. {fault}")
         try:
             places[-1].rename(self._place("entries") / name)
         except OSError as error:
@@ -149,7 +151,10 @@ class Ledger:
         Returns:
             What was set aside, with a sentence each; empty when all is well.
         """
-        faults = [(name, self._fault(name), "entries") for name in self._names(every=True)]
+        faults = [
+            (name, fault_of(self._place("entries") / name, name), "entries")
+            for name in self._names(every=True)
+        ]
         faults += [(path.name, _abandoned(path), "tmp") for path in self._listed("tmp")]
         aside = {}
         for name, fault, source in faults:
@@ -167,11 +172,11 @@ class Ledger:
         tmp = self._place("tmp") / f"{pair}-{secrets.token_hex(8)}"
         tmp.mkdir()
         try:
-            scans = _write_scans(draft, tmp)
+            scans = write_scans(draft, tmp)
             while True:
                 entry = self._numbered(pair, draft, scans)
-                _write_entry(entry, tmp)
-                if _moved(tmp, self._place("entries") / entry.id):
+                write_entry(entry, tmp)
+                if publish(tmp, self._place("entries") / entry.id):
                     return entry
         except BaseException:
             shutil.rmtree(tmp, ignore_errors=True)
@@ -216,31 +221,6 @@ class Ledger:
         except OSError as error:
             raise BadInput(f"The queue {self.folder} cannot be read: {in_words(error)}.") from error
 
-    def _read(self, name: str) -> QueueEntry:
-        folder = self._place("entries") / name
-        try:
-            if folder.is_symlink():
-                raise ValueError("it is a link")
-            value = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ValueError(f"{ENTRY} cannot be read: {error.strerror}") from error
-        entry = QueueEntry.from_dict(value)
-        if entry.id != name:
-            raise ValueError(f"its folder is called {name}, it says {entry.id}")
-        return entry
-
-    def _fault(self, name: str) -> str:
-        """One sentence saying what is wrong with an entry, or empty."""
-        folder = self._place("entries") / name
-        if not _is_id(name):
-            return "Its name is not that of an entry."
-        try:
-            if folder.is_symlink() or not all(_is_plain(path) for path in folder.iterdir()):
-                return "It is or holds a link or a folder, which could lead anywhere."
-            return _fault_within(folder, self._read(name))
-        except (ValueError, OSError) as error:
-            return f"It cannot be read: {str(error).rstrip('.')}."
-
     def _move(self, name: str, place: str, why: str = "", source: str = "entries") -> Path:
         """Move an entry or a draft aside; FileNotFoundError when somebody else was quicker."""
         target = self._place(place) / f"{name[:80]}.{time.time_ns()}"
@@ -261,43 +241,6 @@ class Ledger:
         return self.folder / name
 
 
-def _abandoned(draft: Path) -> str:
-    """One sentence when a draft has not grown for long, else empty."""
-    with contextlib.suppress(FileNotFoundError):  # it has just become an entry
-        if time.time() - draft.stat().st_mtime > STALE_SECONDS:
-            return "It was never finished; the program ended while writing it."
-    return ""
-
-
-def _fault_within(folder: Path, entry: QueueEntry) -> str:
-    """One sentence saying what is wrong with an entry's files, or empty."""
-    sums = read_sums(folder / SUMS)
-    files = {path.name for path in folder.iterdir()} - {SUMS}
-    if files != set(sums):
-        odd = ", ".join(sorted(files ^ set(sums)))
-        return f"Its files are not those that were written ({odd})."
-    for file, wanted in sums.items():
-        if sha256_of(folder / file) != wanted:
-            return f"{file} was changed after it was written."
-    if lost := set(entry.files) - files:
-        return f"It names files that it does not hold ({', '.join(sorted(lost))})."
-    for role, scan in entry.scans.items():
-        if scan.sha256 and not _same(Path(scan.image), scan.sha256):
-            return f"The {role} scan it refers to is gone or was changed: {scan.image}."
-    return ""
-
-
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
-
-
-def _same(path: Path, digest: str) -> bool:
-    try:
-        return path.is_file() and sha256_of(path) == digest
-    except OSError:
-        return False
-
-
 def _checked(entry_id: str) -> str:
     try:
         return check_id(entry_id)
@@ -313,62 +256,9 @@ def _is_id(name: str) -> bool:
     return True
 
 
-def _write_scans(draft: Draft, folder: Path) -> dict[str, EntryScan]:
-    """The voxels; headers of the files that are written hold no word about the patient."""
-    scans = {}
-    for role, volume in draft.scans.items():
-        image, digest = f"{role}.nii.gz", ""
-        if role in draft.references:
-            image = str(check_reference(role, draft.references[role]))
-            digest = sha256_of(Path(image))
-        else:
-            write_volume(volume, folder / image)
-        files = {}
-        if role in draft.corrected:
-            # Where somebody looked at parts only, the map must not be taken for a dense one.
-            partly = bool((draft.corrected[role].array == UNANNOTATED).any())
-            files["scribbles" if partly else "labels"] = draft.corrected[role]
-        if role in draft.found:
-            files["found"] = draft.found[role]
-        names = {kind: f"{role}_{kind}.nii.gz" for kind in files}
-        for kind, label_map in files.items():
-            write_label_map(label_map, folder / names[kind])
-        scans[role] = EntryScan(
-            image=image, sha256=digest, organs=tuple(draft.organs.get(role, ())), **names
-        )
-    return scans
-
-
-def _write_entry(entry: QueueEntry, folder: Path) -> None:
-    _write_text(folder / ENTRY, json.dumps(entry.to_dict(), indent=1) + "\n")
-    _write_text(folder / SUMS, sums_of(folder))
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _moved(draft: Path, target: Path) -> bool:
-    """Give a draft its name; False when somebody else has just taken it."""
-    _sync(draft)
-    try:
-        draft.rename(target)
-    except OSError:
-        if target.exists():
-            return False
-        raise
-    _sync(target.parent)
-    return True
-
-
-def _sync(folder: Path) -> None:
-    """Make a folder's names last through a power cut, where the system can."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _abandoned(draft: Path) -> str:
+    """One sentence when a draft has not grown for long, else empty."""
+    with contextlib.suppress(FileNotFoundError):  # it has just become an entry
+        if time.time() - draft.stat().st_mtime > STALE_SECONDS:
+            return "It was never finished; the program ended while writing it."
+    return ""

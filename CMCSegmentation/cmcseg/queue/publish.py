@@ -1,0 +1,82 @@
+"""Writing an entry: its files, its sums, and the one step by which it appears."""
+
+import json
+import os
+from pathlib import Path
+
+from cmcseg.core.labelmap import UNANNOTATED
+from cmcseg.imaging.files import write_label_map, write_volume
+from cmcseg.queue.damage import ENTRY
+from cmcseg.queue.draft import Draft
+from cmcseg.queue.entry import EntryScan, QueueEntry
+from cmcseg.queue.reference import check_reference
+from cmcseg.queue.sums import SUMS, sha256_of, sums_of
+
+
+def write_scans(draft: Draft, folder: Path) -> dict[str, EntryScan]:
+    """Write a draft's voxels; headers of the files hold no word about the patient.
+
+    Returns:
+        What was written, by role.
+
+    Raises:
+        BadInput: when the disk refuses, or a scan may not be referred to.
+    """
+    scans = {}
+    for role, volume in draft.scans.items():
+        image, digest = f"{role}.nii.gz", ""
+        if role in draft.references:
+            image = str(check_reference(role, draft.references[role]))
+            digest = sha256_of(Path(image))
+        else:
+            write_volume(volume, folder / image)
+        files = {}
+        if role in draft.corrected:
+            # Where somebody looked at parts only, the map must not be taken for a dense one.
+            partly = bool((draft.corrected[role].array == UNANNOTATED).any())
+            files["scribbles" if partly else "labels"] = draft.corrected[role]
+        if role in draft.found:
+            files["found"] = draft.found[role]
+        names = {kind: f"{role}_{kind}.nii.gz" for kind in files}
+        for kind, label_map in files.items():
+            write_label_map(label_map, folder / names[kind])
+        scans[role] = EntryScan(
+            image=image, sha256=digest, organs=tuple(draft.organs.get(role, ())), **names
+        )
+    return scans
+
+
+def write_entry(entry: QueueEntry, folder: Path) -> None:
+    """Write ``entry.json``, and the sums of it and of all that lies beside it."""
+    _write_text(folder / ENTRY, json.dumps(entry.to_dict(), indent=1) + "\n")
+    _write_text(folder / SUMS, sums_of(folder))
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def publish(draft: Path, target: Path) -> bool:
+    """Give a draft its name; False when somebody else has just taken it."""
+    _sync(draft)
+    try:
+        draft.rename(target)
+    except OSError:
+        if target.exists():
+            return False
+        raise
+    _sync(target.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    """Make a folder's names last through a power cut, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
