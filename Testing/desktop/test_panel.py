@@ -54,7 +54,7 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
 
 
 @pytest.mark.skipif(not qt_loads(), reason="PySide6 or a system library it needs is missing")
-@pytest.mark.parametrize("name", ["bad_inputs", "learning", "preflight", "doorway", "result"])
+@pytest.mark.parametrize("name", ["bad_inputs", "learning", "preflight", "doorway", "result", "reviewing"])
 def test_every_test_in_the_host_holds(name):
     path = ROOT / "Testing" / "slicer_host" / f"{name}.py"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]

@@ -74,7 +74,8 @@ class SegmentEditor(QtWidgets.QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self.node = self.source = self.editor = self.scene = None
-        self.saved = 0
+        self.effect = self.segment = ""
+        self.saved = self.undone = 0
 
     def setMRMLScene(self, scene):
         self.scene = scene
@@ -100,7 +101,17 @@ class SegmentEditor(QtWidgets.QWidget):
 
     def setSourceVolumeNodeSelectorVisible(self, shown): ...
 
-    def setActiveEffectByName(self, name): ...
+    def setActiveEffectByName(self, name):
+        self.effect = name
+
+    def setCurrentSegmentID(self, segment):
+        self.segment = segment
+
+    def undo(self):
+        self.undone += 1
+
+    def redo(self):
+        self.undone -= 1
 
     def setupViewObservations(self): ...
 

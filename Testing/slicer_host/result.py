@@ -141,3 +141,18 @@ def test_an_import_that_was_called_off_asks_nobody(a_desk, monkeypatch):
         monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_, n=nothing: n)
         a_desk.ui.importButton.click()
     assert not [m for m in a_desk.worker.asked if m.verb == "import-model"]
+
+
+def test_the_model_line_says_what_it_finds_how_well_and_what_for(a_desk):
+    from dataclasses import replace
+
+    (card,) = a_desk.worker.cards
+    assert a_desk.ui.modelLabel.text == (
+        "liver, left kidney · Dice not measured · version 0.1.0 · Research use, not for diagnosis."
+    )
+    measured = {"ct": {"liver": 0.9, "left kidney": 0.8}, "mr": {"liver": 0.7}, "how": "On cases."}
+    a_desk.worker.cards = [replace(card, measured=measured, licence="Terms.", trained_on="Scans.")]
+    a_desk.panel.segment.load_models()
+    a_desk.quiet()
+    assert "Dice CT 0.85, MR 0.70" in a_desk.ui.modelLabel.text
+    assert "On cases.\nScans.\nTerms." in a_desk.ui.modelLabel.toolTip

@@ -53,6 +53,12 @@ class SideBySide:
             _confine(segmentations.get(key, ""), view.mrmlSliceNode().GetID())
             view.fitSliceToBackground()
 
+    def jump(self, points: list) -> None:
+        """Centre each view on the RAS point in mm that is the same place in its own scan."""
+        for tag, point in zip(VIEWS, points, strict=False):
+            node = slicer.app.layoutManager().sliceWidget(tag).mrmlSliceNode()
+            node.JumpSliceByCentering(*map(float, point))
+
     def restore(self) -> None:
         """Put the layout back that was there before, unless the user chose another meanwhile."""
         release()

@@ -28,7 +28,9 @@ class ModelSection:
         session = self._session
         chosen = session.card.name if session.card else ""
         fill(self._ui.modelCombo, [(card.title, card.name) for card in session.cards], chosen)
-        self._ui.modelLabel.setText(_promise(session.card) if session.card else "")
+        card = session.card
+        self._ui.modelLabel.setText(_promise(card) if card else "")
+        self._ui.modelLabel.setToolTip(_small_print(card) if card else "")
         allow(self._ui.removeButton, "" if session.card else _("There is no model to remove."))
 
     def import_(self) -> None:
@@ -45,5 +47,20 @@ class ModelSection:
 
 
 def _promise(card: ModelCard) -> str:
+    """One line: what it finds, how well, which version, what for."""
     organs = ", ".join(label.name for label in card.table)
-    return " · ".join(part for part in (organs, card.version, card.intended_use) if part)
+    version = _("version {}").format(card.version)
+    return " · ".join((organs, _dice(card), version, card.intended_use))
+
+
+def _dice(card: ModelCard) -> str:
+    """Mean Dice per scan over the organs, as it was measured."""
+    found = [(spec.title, card.measured.get(spec.role) or {}) for spec in card.inputs]
+    shown = [f"{title} {sum(v.values()) / len(v):.2f}" for title, v in found if v]
+    return _("Dice {}").format(", ".join(shown)) if shown else _("Dice not measured")
+
+
+def _small_print(card: ModelCard) -> str:
+    """How it was measured, what it learned from, its terms."""
+    how = card.measured.get("how", "")
+    return "\n".join(part for part in (how, card.trained_on, card.licence) if part)

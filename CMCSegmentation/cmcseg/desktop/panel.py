@@ -20,6 +20,7 @@ from cmcseg.desktop.run import RunSection
 from cmcseg.desktop.scans import ScansSection
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.learn import LearnSession
+from cmcseg.session.places import Place
 from cmcseg.session.ports import Runner
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.result import Result
@@ -152,6 +153,7 @@ class Panel:
             session.failed.connect(self.tell)
         self.segment.started.connect(lambda: self.tell(""))
         self.segment.finished.connect(self._onFinished)
+        self.review.jumped.connect(self._onJumped)
         self.review.accepted.connect(lambda _id: self.learn.load_queue(self._model_name()))
 
     def _onFinished(self, result: Result) -> None:
@@ -159,6 +161,10 @@ class Panel:
         if self._views.shown:
             self._onViews(True)
         self.learn.load_queue(self._model_name())
+
+    def _onJumped(self, place: Place) -> None:
+        if self._views.shown:  # all views are at the place in one scan; the other lies elsewhere
+            self._views.jump([place.points[role] for role in self.segment.chosen])
 
     def _onViews(self, shown: bool) -> None:
         if shown:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.desktop.controls import allow, fill, key_of, trying
+from cmcseg.desktop.keys import Keys, Peek, list_of_keys
 from cmcseg.mrml.scene import DISAGREEMENT
+from cmcseg.session.places import Place
 from cmcseg.session.review import ReviewSession
 
 
@@ -32,10 +33,25 @@ class ReviewSection:
         ui.acceptButton.clicked.connect(trying(session.accept, tell))
         ui.disagreementCheck.toggled.connect(self._onDisagreement)
         ui.roleCombo.currentIndexChanged.connect(lambda *_index: self._edit())
-        self._keys = [
-            _shortcut(ui.reviewSection, key, trying(call, tell))
-            for key, call in (("N", session.next), ("P", session.previous))
-        ]
+        session.jumped.connect(self._onJumped)
+        ui.organCombo.currentIndexChanged.connect(lambda *_index: self._pick())
+        self._entered = False
+        self._hidden: list = []  # while Space is held
+        self._peek = Peek(self._showOrgans)
+        calls = {
+            "N": session.next,
+            "P": session.previous,
+            "A": session.accept,
+            "B": lambda: self._editor.setActiveEffectByName("Paint"),
+            "E": lambda: self._editor.setActiveEffectByName("Erase"),
+            "Z": self._editor.undo,
+            "Shift+Z": self._editor.redo,
+            "Space": self._peek.press,
+            "?": lambda: tell(list_of_keys(), ""),
+            **{str(n): lambda n=n: self._organ(n) for n in range(1, 10)},
+        }
+        keys = {key: trying(call, tell) for key, call in calls.items()}
+        self._keys = Keys(ui.reviewSection, keys)
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -55,10 +71,9 @@ class ReviewSection:
         why = _("Segment a scan first.") if not result else ""
         allow(ui.restoreButton, why)
         allow(ui.copyButton, why or ("" if len(roles) == 2 else _("There is no second scan.")))
-        allow(ui.disagreementCheck, why)
-        for key in self._keys:
-            key.setEnabled(bool(session.places))
+        self._keys.enable(self._entered and result is not None)
         self._edit()
+        allow(ui.disagreementCheck, "" if self._overlay() else _("The scans were not compared."))
 
     def checkpoint(self, node: object) -> None:
         """Let the editor keep a state to undo to, right before ``node`` is written to."""
@@ -67,23 +82,22 @@ class ReviewSection:
 
     def enter(self) -> None:
         """The module is shown: the editor listens to the views again."""
+        self._entered = True
         self._editor.setupViewObservations()
-        for key in self._keys:
-            key.setEnabled(bool(self._session.places))
+        self._keys.enable(self._session.result is not None)
 
     def leave(self) -> None:
         """The module is left: the editor's tool must not stay active in other modules."""
         self._editor.setActiveEffectByName("")
+        self._entered = False
         self._editor.removeViewObservations()
-        for key in self._keys:
-            key.setEnabled(False)
+        self._keys.enable(False)
+        self._peek.close()
 
     def close(self) -> None:
         """Let go of the scene and of the main window's keys."""
-        for key in self._keys:
-            key.setEnabled(False)  # two live ones would be ambiguous after a reload
-            key.deleteLater()
-        self._keys = []
+        self._keys.close()
+        self._peek.close()
         self._ignore()
         self._editor.setSegmentationNode(None)
         self._editor.setMRMLSegmentEditorNode(None)
@@ -114,6 +128,39 @@ class ReviewSection:
         event = slicer.vtkSegmentation.SourceRepresentationModified
         tag = segmentation.AddObserver(event, lambda *_event: self._onEdited())
         self._observed = (segmentation, tag)
+        self._pick()
+
+    def _onJumped(self, place: Place) -> None:
+        """What is looked at is what the editor works on."""
+        ui = self._ui
+        ui.roleCombo.setCurrentIndex(ui.roleCombo.findData(place.role))
+        ui.organCombo.setCurrentIndex(ui.organCombo.findData(place.organ))
+
+    def _pick(self) -> None:
+        """Let the editor work on the chosen organ."""
+        node = self._editor.segmentationNode()
+        if node is not None:
+            name = key_of(self._ui.organCombo)
+            organ = node.GetSegmentation().GetSegmentIdBySegmentName(name)
+            self._editor.setCurrentSegmentID(organ)
+
+    def _organ(self, number: int) -> None:
+        if number <= self._ui.organCombo.count:
+            self._ui.organCombo.setCurrentIndex(number - 1)
+
+    def _showOrgans(self, shown: bool) -> None:
+        """Hide the organs for a moment; those that the user hid stay hidden."""
+        if shown:
+            for node in self._hidden:
+                node.SetDisplayVisibility(True)
+            self._hidden = []
+            return
+        result = self._session.result
+        keys = result.segmentations.values() if result else ()
+        nodes = [slicer.mrmlScene.GetNodeByID(key) for key in keys]
+        self._hidden = [node for node in nodes if node and node.GetDisplayVisibility()]
+        for node in self._hidden:
+            node.SetDisplayVisibility(False)
 
     def _onEdited(self) -> None:
         if not self._session.busy:
@@ -128,6 +175,8 @@ class ReviewSection:
     def _copy(self) -> None:
         source = key_of(self._ui.roleCombo)
         target = next(role for role in self._session.result.scans if role != source)
+        # The editor goes to what is written to: it is seen at once, and can be undone there.
+        self._ui.roleCombo.setCurrentIndex(self._ui.roleCombo.findData(target))
         self._session.copy_organ(key_of(self._ui.organCombo), source, target)
 
     def _restore(self) -> None:
@@ -136,8 +185,7 @@ class ReviewSection:
     def _onDisagreement(self, shown: bool) -> None:
         """Lay the disagreement over all slice views; what lay there before comes back."""
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-        node = slicer.mrmlScene.GetNodeByID(self._shown[1]) if self._shown[1] else None
-        overlay = node.GetNodeReferenceID(DISAGREEMENT) if node else None
+        overlay = self._overlay()
         for composite in composites:
             key = composite.GetID()
             if shown and overlay:
@@ -152,9 +200,7 @@ class ReviewSection:
                 composite.SetForegroundVolumeID(volume)
                 composite.SetForegroundOpacity(opacity)
 
-
-def _shortcut(parent: qt.QWidget, key: str, call: Callable) -> qt.QShortcut:
-    shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow() or parent)
-    shortcut.activated.connect(call)
-    shortcut.setEnabled(False)
-    return shortcut
+    def _overlay(self) -> str:
+        """Key of the disagreement map of the scan that is edited, or empty."""
+        node = slicer.mrmlScene.GetNodeByID(self._shown[1]) if self._shown[1] else None
+        return (node.GetNodeReferenceID(DISAGREEMENT) or "") if node else ""

@@ -1,0 +1,167 @@
+"""Step 4 on the panel: the keys, the places, the embedded editor."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def a_review(a_desk):
+    """A result under review, the module being shown; ``press(key)`` presses a key."""
+    import qt
+
+    import bench
+
+    a_desk.segmented()
+    a_desk.panel.enter()
+    a_desk.editor = a_desk.ui.editorHost.findChild(bench.SegmentEditor)
+    a_desk.keys = {
+        shortcut.key.toString(): shortcut
+        for shortcut in a_desk.ui.reviewSection.findChildren(qt.QShortcut)
+    }
+
+    def press(key):
+        assert a_desk.keys[key].isEnabled(), f"{key} is not listened to"
+        a_desk.keys[key].activated.emit()
+        a_desk.quiet()
+
+    a_desk.press = press
+    a_desk.organs = {
+        role: a_desk.scene.GetNodeByID(key)
+        for role, key in a_desk.panel.segment.result.segmentations.items()
+    }
+    return a_desk
+
+
+def test_every_key_of_the_list_is_there(a_review):
+    from cmcseg.desktop.keys import list_of_keys
+
+    wanted = {"N", "P", "A", "B", "E", "Z", "Shift+Z", "Space", "?", *"123456789"}
+    assert set(a_review.keys) == wanted
+    a_review.press("?")
+    assert a_review.ui.messageLabel.text == list_of_keys()
+
+
+def test_the_next_and_the_previous_doubt(a_review):
+    two_places(a_review)
+    a_review.press("N")
+    assert a_review.ui.placeLabel.text.startswith("1 of 2: liver")
+    a_review.press("P")
+    assert a_review.ui.placeLabel.text.startswith("2 of 2: left kidney")
+
+
+def two_places(desk):
+    review = desk.panel.review
+    review.places = (
+        replace(review.places[0], role="ct", organ="liver"),
+        replace(review.places[0], role="mr", organ="left kidney"),
+    )
+    review.changed.emit()
+
+
+def test_what_is_looked_at_is_what_the_editor_works_on(a_review):
+    two_places(a_review)
+    for _ in range(2):
+        a_review.press("N")
+        place = a_review.panel.review.place
+        assert a_review.editor.node is a_review.organs[place.role]
+        assert a_review.ui.organCombo.currentText == place.organ
+        organs = a_review.editor.node.GetSegmentation()
+        assert organs.GetSegment(a_review.editor.segment).GetName() == place.organ
+
+
+def test_an_organ_is_chosen_by_its_number(a_review):
+    a_review.press("2")
+    assert a_review.ui.organCombo.currentText == "left kidney"
+    a_review.press("9")
+    assert a_review.ui.organCombo.currentText == "left kidney", "there is no ninth"
+
+
+def test_brush_eraser_undo_and_redo(a_review):
+    a_review.press("B")
+    assert a_review.editor.effect == "Paint"
+    a_review.press("E")
+    assert a_review.editor.effect == "Erase"
+    a_review.press("Z")
+    assert a_review.editor.undone == 1
+    a_review.press("Shift+Z")
+    assert a_review.editor.undone == 0
+
+
+def test_accept_hands_the_pair_to_the_queue(a_review):
+    a_review.press("A")
+    assert [m.verb for m in a_review.worker.asked].count("queue-add") == 1
+
+
+def test_organs_are_hidden_while_space_is_held(a_review):
+    shown = a_review.organs["ct"], a_review.organs["mr"]
+    shown[1].SetDisplayVisibility(False)
+    a_review.press("Space")
+    assert not shown[0].GetDisplayVisibility()
+    a_review.press("Space")  # the keyboard repeats it
+    assert not shown[0].GetDisplayVisibility()
+    a_review.until(shown[0].GetDisplayVisibility, seconds=5)
+    assert not shown[1].GetDisplayVisibility(), "it was hidden before"
+
+
+def test_leaving_the_module_leaves_the_keys_and_the_tool(a_review):
+    a_review.press("B")
+    a_review.press("Space")
+    a_review.panel.leave()
+    assert a_review.organs["ct"].GetDisplayVisibility()
+    assert a_review.editor.effect == ""
+    assert not any(key.isEnabled() for key in a_review.keys.values())
+    a_review.segmented()  # a result that comes while another module is shown
+    assert not any(key.isEnabled() for key in a_review.keys.values())
+
+
+def test_keys_are_silent_before_there_is_a_result(a_desk):
+    import qt
+
+    a_desk.panel.enter()
+    keys = a_desk.ui.reviewSection.findChildren(qt.QShortcut)
+    assert keys
+    assert not any(key.isEnabled() for key in keys)
+
+
+def test_side_by_side_both_views_go_to_the_same_place(a_review):
+    a_review.ui.viewsCheck.setChecked(True)
+    a_review.press("N")
+    place = a_review.panel.review.place
+    for tag, role in (("CMCSegFirst", "ct"), ("CMCSegSecond", "mr")):
+        node = a_review.scene.GetSingletonNode(tag, "vtkMRMLSliceNode")
+        matrix = node.GetSliceToRAS()
+        centre = [matrix.GetElement(row, 3) for row in range(3)]
+        np.testing.assert_allclose(centre, place.points[role], atol=1e-3)
+
+
+def test_an_organ_copied_to_the_other_scan_is_seen_and_can_be_undone(a_review):
+    saved = a_review.editor.saved
+    a_review.ui.roleCombo.setCurrentIndex(a_review.ui.roleCombo.findData("ct"))
+    a_review.ui.copyButton.click()
+    a_review.quiet()
+    assert a_review.editor.node is a_review.organs["mr"]
+    assert a_review.editor.saved == saved + 1
+    assert a_review.panel.review.stage.value == "correcting"
+
+
+def test_the_disagreement_is_laid_over_and_taken_away(a_review):
+    import slicer
+
+    assert not a_review.ui.disagreementCheck.isEnabled()
+    assert "The scans were not compared." in a_review.ui.disagreementCheck.toolTip
+    overlay = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "disagreement")
+    overlay.SetAttribute("CMCSeg.kind", "disagreement")
+    a_review.editor.node.SetNodeReferenceID("CMCSeg.disagreement", overlay.GetID())
+    a_review.panel.refresh()
+    assert a_review.ui.disagreementCheck.isEnabled()
+    composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    mine = a_review.nodes["mr"].GetID()
+    composite.SetForegroundVolumeID(mine)
+    composite.SetForegroundOpacity(0.2)
+    a_review.ui.disagreementCheck.setChecked(True)
+    assert composite.GetForegroundVolumeID() == overlay.GetID()
+    a_review.ui.disagreementCheck.setChecked(False)
+    assert composite.GetForegroundVolumeID() == mine
+    assert composite.GetForegroundOpacity() == pytest.approx(0.2)
