@@ -30,7 +30,10 @@ def finetune(request: Message, warm: Warm, report: Report) -> Message:
         settings = FineTuneSettings(minutes=values["minutes"], device=values["device"])
     except ValueError as error:
         raise BadInput(str(error)) from error
-    about = [bundle.card.sha256, settings.minutes, sorted(p.id for p in lessons.cohort.train)]
+    # A revision or a pair kept back that came meanwhile makes it another run, too.
+    pairs = (*lessons.cohort.train, *lessons.cohort.validation)
+    files = sorted(str(scan.annotation) for pair in pairs for scan in pair.scans.values())
+    about = [bundle.card.sha256, settings.minutes, files]
     digest = hashlib.sha256(json.dumps(about).encode("utf-8")).hexdigest()[:8]
     run = _unfinished(queue / "runs", f"{bundle.card.name}-{digest}", VERDICT)
     verdict = fine_tune(bundle, lessons.cohort, run, settings, report)
