@@ -73,6 +73,15 @@ def test_a_verdict_against_it_needs_a_reason_that_is_kept(a_store, tmp_path, cha
     assert version.card.history[-1]["overruled_because"] == "only the liver matters here"
 
 
+def test_a_change_record_says_for_how_long_it_learned(a_store, tmp_path):
+    run = a_run(a_store, tmp_path / "run")
+    (run / "plan.json").write_text(json.dumps({"minutes": 10.0, "seed": 3, "files": []}))
+    record = adopt(a_store, NAME, run).to_dict()["change"]
+    assert record["settings"] == {"minutes": 10.0, "seed": 3}
+    assert record["learned_from"] == ["a", "b"]
+    assert record["compared_on"] == ["c0", "c1", "c2"]
+
+
 def test_adopting_the_same_weights_again_keeps_what_was_said_the_first_time(a_store, tmp_path):
     run = a_run(a_store, tmp_path / "run", change=-0.2)
     for reason in ("only the liver matters", "we thought again"):

@@ -25,7 +25,7 @@ from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 
 FOLDER, LINE, BASE = ".versions", "line.json", "base"
-CANDIDATE = "candidate"
+CANDIDATE, PLAN = "candidate", "plan.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +109,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
         "tested": f"{verdict['verdict']}: {verdict['reason']}",
         "compared_on": verdict["compared_on"],
         "organs": verdict["organs"],
+        "settings": _settings(run),
         "may_affect": "All organs of all scans; look at the first results with care.",
         "overruled_because": overrule.strip(),
     }
@@ -198,6 +199,15 @@ def version_folder(store: Store, model: str) -> Path | None:
     """Where the adopted version in use lies; None when the base is in use."""
     names, at = _read_line(_home(store, model) / LINE)
     return None if names[at] == BASE else _home(store, model) / names[at]
+
+
+def _settings(run: Path) -> dict:
+    """How long it learned and from which seed, as the run's plan says; empty when it has none."""
+    try:
+        plan = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        return {name: plan[name] for name in ("minutes", "seed")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _line(store: Store, model: str) -> tuple[list[str], int]:
