@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
+from cmcseg.bundle import versions as module
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
@@ -135,6 +137,43 @@ def test_a_candidate_of_an_older_version_is_refused(a_store, tmp_path):
 def test_a_folder_without_a_verdict_is_refused(a_store, tmp_path):
     with pytest.raises(BadInput, match="holds no finished fine-tuning"):
         adopt(a_store, NAME, tmp_path)
+
+
+def spoil(store, version):
+    path = store.user / ".versions" / NAME / version.name / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+
+def test_a_damaged_version_in_use_can_be_left(a_store, tmp_path):
+    _, second, third = three_versions(a_store, tmp_path)
+    spoil(a_store, third)
+    assert rollback(a_store, NAME).name == second.name
+    assert load_bundle(a_store.find(NAME)).card == second.card
+
+
+def test_nobody_goes_back_to_a_damaged_version(a_store, tmp_path):
+    first, second, _ = three_versions(a_store, tmp_path)
+    spoil(a_store, second)
+    assert rollback(a_store, NAME).name == first.name
+    (a_store.shipped / NAME / "model.safetensors").write_bytes(b"")
+    with pytest.raises(BadInput, match="Every version of abdomen-ct-mr before the one in use is"):
+        rollback(a_store, NAME)
+    assert load_bundle(a_store.find(NAME)).card == first.card
+
+
+def test_two_programs_that_switch_at_once_leave_one_whole_line(a_store, tmp_path):
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "run"))
+    names = [version.name for version in history(a_store, NAME)]
+
+    def switch(at):
+        for _ in range(100):
+            module._switch(a_store, NAME, names, at)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(switch, (0, 1)))
+    assert len(history(a_store, NAME)) == 2
+    left = {path.name for path in (a_store.user / ".versions" / NAME).iterdir()}
+    assert left == {"line.json", names[1]}
 
 
 def three_versions(store, tmp_path):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cmcseg.bundle.store import Store, delete
 from cmcseg.bundle.verdict import ADOPT, read_verdict
-from cmcseg.bundle.verify import check_name, read_card
+from cmcseg.bundle.verify import check_name, read_card, read_folder, verify
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 
@@ -129,19 +129,26 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
 
 
 def rollback(store: Store, model: str) -> Version:
-    """Use the version that the one in use was made from, or the first if that was pruned.
+    """Use the version that the one in use was made from, if that is there and whole.
+
+    Else, or where the one in use is so damaged that it cannot tell, the nearest whole version
+    before it is used.
 
     Raises:
-        BadInput: when the one in use is the first.
+        BadInput: when the one in use is the first, or no earlier version is whole.
     """
-    versions = history(store, model)
-    at = next(number for number, version in enumerate(versions) if version.in_use)
-    parent = versions[at].card.parent
-    before = [number for number in range(at) if versions[number].card.sha256 == parent]
+    names, at = _line(store, model)
     if at == 0:
         raise BadInput(f"There is no version of {model} before the one in use.")
-    _switch(store, model, [version.name for version in versions], before[-1] if before else 0)
-    return next(v for v in history(store, model) if v.in_use)
+    before = [(number, _whole(store, model, names[number])) for number in reversed(range(at))]
+    before = [(number, card) for number, card in before if card]
+    if not before:
+        raise BadInput(f"Every version of {model} before the one in use is damaged.")
+    used = _whole(store, model, names[at])
+    parents = [pair for pair in before if used and pair[1].sha256 == used.parent]
+    to, card = (parents or before)[0]
+    _switch(store, model, names, to)
+    return Version(name=names[to], card=card, in_use=True)
 
 
 def spare(store: Store, model: str) -> list[Version]:
@@ -201,6 +208,15 @@ def version_folder(store: Store, model: str) -> Path | None:
     return None if names[at] == BASE else _home(store, model) / names[at]
 
 
+def _whole(store: Store, model: str, name: str) -> ModelCard | None:
+    """The card of a version every byte of which is as it was written, else None."""
+    try:
+        folder = _folder(store, model, name)
+        return verify(read_folder(folder), str(folder))
+    except BadInput:
+        return None
+
+
 def _settings(run: Path) -> dict:
     """How long it learned and from which seed, as the run's plan says; empty when it has none."""
     try:
@@ -236,7 +252,7 @@ def _read_line(path: Path) -> tuple[list[str], int]:
 def _switch(store: Store, model: str, names: list[str], at: int) -> None:
     """Replace the line in one step."""
     path = _home(store, model) / LINE
-    draft = path.with_name(f".{LINE}.part")
+    draft = path.with_name(f".{LINE}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8") as file:
@@ -245,6 +261,7 @@ def _switch(store: Store, model: str, names: list[str], at: int) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
+        draft.unlink(missing_ok=True)
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
 
 
