@@ -47,8 +47,9 @@ class Editor:
         self._stack = UndoStack(undo_limit=UNDO_STATES)
         self._editor = app.segmentation_editor
         self._editor.set_undo_stack(self._stack)
-        self._editor.segmentation_modified.connect(lambda *_: self._edited())
+        self._editor.segmentation_modified.connect(self._on_modified)
         self._node = ""
+        self._turning = False
         self.tool = ""
 
     def edit(self, result: str, scan: str) -> None:
@@ -56,8 +57,16 @@ class Editor:
         if result != self._node:
             self._node = result
             nodes = (self._app.scene.GetNodeByID(key) for key in (result, scan))
+            self._turning = True  # the editor tells of a change when it is given another node
             self._editor.set_active_segmentation(*nodes)
             self.use("")
+            self._turning = False
+
+    def solid(self, shown: bool) -> None:
+        """Keep surfaces of the organs in hand, for the 3D view."""
+        self._turning = True
+        self._editor.set_surface_representation_enabled(shown)
+        self._turning = False
 
     def drop(self) -> None:
         """Lay the tools down."""
@@ -130,6 +139,10 @@ class Editor:
         """The scene is about to write into a segmentation: make that one step of undo."""
         if node.GetID() == self._node:
             self._stack.push(_Rewritten(node, self._edited))
+
+    def _on_modified(self, *_told: object) -> None:
+        if not self._turning:
+            self._edited()
 
 
 class _Rewritten(UndoCommand):

@@ -37,8 +37,8 @@ class ModelsPanel:
                     html.P("{{ c.measured }}", v_if="c.measured", classes="quiet")
                     html.P("{{ c.terms }}", classes="quiet")
                     html.P(
-                        "{{ h.version }} {{ h.at }}",
-                        v_for="h in (c.chosen ? history : [])",
+                        "Version {{ h.version }}, {{ h.at }}",
+                        v_for="h in (c.chosen ? history.filter((h) => h.at) : [])",
                         key="h.version + h.at",
                         classes="quiet",
                     )

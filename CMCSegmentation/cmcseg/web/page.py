@@ -23,8 +23,32 @@ KEYS = (
     ("?", "this list"),
 )
 
+CALM = {"density": "compact", "variant": "outlined"}
+VUETIFY = {
+    "theme": {
+        "themes": {
+            "light": {"colors": {"primary": "#1b5e8c", "error": "#a8330d", "success": "#1c6b45"}},
+            "dark": {
+                "dark": True,
+                "colors": {"primary": "#7cc0ee", "error": "#ff9b74", "success": "#7fd6a8"},
+            },
+        }
+    },
+    "defaults": {
+        "VSelect": {**CALM, "hideDetails": "auto"},
+        "VTextField": CALM,
+        "VSlider": {"density": "compact", "color": "primary"},
+        "VRangeSlider": {"density": "compact", "color": "primary"},
+        "VAlert": {"variant": "tonal", "density": "compact"},
+        "VProgressLinear": {"color": "primary"},
+    },
+}
+
 STYLE = """
 html { overflow: hidden; }
+.v-btn, .v-tab { text-transform: none !important; letter-spacing: 0 !important; }
+.v-table th, .v-table td { padding: 0 6px !important; }
+.v-table td:first-child { white-space: nowrap; }
 .pane { padding: 14px 16px 24px; font-size: 14px; line-height: 1.4; }
 .pane > p { margin-bottom: 8px; }
 .line { display: flex; align-items: center; gap: 8px; }
@@ -37,7 +61,8 @@ html { overflow: hidden; }
   cursor: pointer; }
 .organ.chosen { background: rgba(var(--v-theme-primary), .14); }
 .organs { margin: 4px 0 8px; }
-.tools { display: flex; flex-wrap: wrap; margin: 4px -6px; }
+.tools { display: flex; margin: 4px -4px; }
+.tools .v-btn { width: 34px; height: 34px; }
 .tools .v-btn--active { background: rgba(var(--v-theme-primary), .2); }
 .place { text-align: center; font-size: 13px; min-height: 2.6em; display: flex;
   align-items: center; justify-content: center; }
@@ -52,6 +77,9 @@ html { overflow: hidden; }
 .drop:hover, .drop.over { background: rgba(var(--v-theme-primary), .1); }
 .drop input { position: absolute; width: 1px; height: 1px; opacity: 0; }
 .drop:focus-within { outline: 2px solid rgb(var(--v-theme-primary)); }
+.corner { position: absolute; top: 8px; right: 12px; color: #eee; font-size: 13px;
+  text-shadow: 0 0 3px #000; pointer-events: none; }
+.choices { display: flex; flex-wrap: wrap; justify-content: space-between; }
 .bar { display: flex; align-items: center; gap: 6px; padding: 2px 12px; min-height: 44px; }
 .short { max-width: 130px; min-width: 70px; }
 .stage { position: absolute; inset: 0; display: flex; flex-direction: column; }
@@ -111,7 +139,7 @@ SCRIPT = """
 def build_page(app: App) -> None:
     """Lay everything out; panels bring their own parts."""
     _bind_keys(app)
-    with VAppLayout(app.server, theme=("dark ? 'dark' : 'light'",)) as page:
+    with VAppLayout(app.server, theme=("dark ? 'dark' : 'light'",), vuetify_config=VUETIFY) as page:
         client.Style(STYLE)
         client.Script(SCRIPT)
         with v.VAppBar(density="compact", flat=True, border="b"):

@@ -69,7 +69,7 @@ class ReviewPanel:
                 "can_undo": False,
                 "can_redo": False,
                 "blend": 0,
-                "opacity": 70,
+                "opacity": 45,
                 "veil": "",
                 "orientation": "Axial",
                 "solid": False,
@@ -156,7 +156,7 @@ class ReviewPanel:
                             raw_attrs=[':data-organ="o.name"'],
                         )
                         v.VIcon(
-                            ("hidden.includes(o.name) ? 'mdi-eye-off' : 'mdi-eye'",),
+                            icon=("hidden.includes(o.name) ? 'mdi-eye-off' : 'mdi-eye'",),
                             size="small",
                             click=(app.trying(self._toggle_organ), "[o.name]"),
                             title="Show or hide",
@@ -224,7 +224,7 @@ class ReviewPanel:
                     block=True,
                     classes="mb-2",
                 )
-                with html.Div(classes="line"):
+                with html.Div(classes="choices"):
                     v.VBtn(
                         "Copy to the other scan",
                         v_if="edit_roles.length > 1",
@@ -234,7 +234,7 @@ class ReviewPanel:
                         id="copy",
                     )
                     v.VBtn(
-                        "Back to the model's",
+                        "Back to the model's result",
                         click=app.trying(self._restore),
                         size="small",
                         variant="text",
@@ -467,6 +467,9 @@ class ReviewPanel:
             self._role = role
             self._app.editor.edit(result.segmentations[role], result.scans[role])
             self._app.editor.choose(self._app.state.organ)
+            if self._app.state.solid:
+                self._app.editor.solid(True)
+                self._app.views.solid(result.segmentations[role])
 
     def _brush(self, mm: float, ball: bool) -> None:
         self._app.state.update({"brush_mm": mm, "brush_ball": ball})
@@ -499,8 +502,12 @@ class ReviewPanel:
         self._app.views.orient(name)
 
     def _solid(self) -> None:
-        self._app.state.solid = not self._app.state.solid
-        self._app.views.solid(self._app.state.solid)
+        result, shown = self._session.result, not self._app.state.solid
+        if shown and result is None:
+            raise BadInput("There are no organs to show yet; segment a scan first.")
+        self._app.state.solid = shown
+        self._app.editor.solid(shown)
+        self._app.views.solid(result.segmentations[self._role] if shown else "")
 
     def _blend(self, share: float) -> None:
         if share > 0 and self._app.state.veil:

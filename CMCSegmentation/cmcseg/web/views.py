@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import slicer
 import vtk
+from trame.widgets import html
 from trame_server import Server
+from trame_slicer.app.ui import create_vertical_slice_view_gutter_ui
 from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.rca_view import register_rca_factories
 from trame_slicer.views import Layout, LayoutDirection, SliceView, ViewLayoutDefinition
+from vtk.util import numpy_support
 
 from cmcseg.core.card import InputSpec
 from cmcseg.core.prediction import Alignment
@@ -18,6 +23,8 @@ SLICES = ("First", "Second")
 SOLID = "Solid"
 ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
 SOFT_TISSUE = (400.0, 40.0)  # window and level of a CT, HU
+SETTLING = 3.0  # seconds in which a changed layout gets its sizes
+SAMPLE = 50_000  # voxels that the brightness of an MR is judged by
 
 
 class Views:
@@ -30,7 +37,9 @@ class Views:
 
     def __init__(self, server: Server, app: SlicerApp) -> None:
         self._app = app
-        register_rca_factories(app.view_manager, server)
+        server.state.corners = ["", ""]
+        self._state = server.state
+        register_rca_factories(app.view_manager, server, slice_view_ui_f=_slice_ui)
         self._layouts = LayoutManager(app.scene, app.view_manager, server)
         first, second = (ViewLayoutDefinition.slice_view("Axial", label=tag) for tag in SLICES)
         solid = ViewLayoutDefinition.threed_view(name=SOLID)
@@ -50,8 +59,11 @@ class Views:
         self._ghosts: dict[str, str] = {}
         self._following = False
         self._solid = False
+        self._fit_until = 0.0
         for tag in SLICES:
             self._slice(tag).modified.connect(self._on_moved)
+        for view in app.view_manager.get_views():
+            view.interactor().AddObserver(vtk.vtkCommand.WindowResizeEvent, self._on_resized)
 
     def place(self, page: object) -> None:
         """Put the views where the page is being built."""
@@ -64,11 +76,14 @@ class Views:
             return
         self._forget_ghosts()
         self._scans, self._results, self._across = keys, (), np.eye(4)
+        self._state.corners = [inputs[r].title if r in inputs else "" for r in (*scans, "", "")[:2]]
         for role, key in scans.items():
+            display = self._node(key).GetDisplayNode()
+            display.AutoWindowLevelOff()
             if role in inputs and inputs[role].modality == "CT":
-                display = self._node(key).GetDisplayNode()
-                display.AutoWindowLevelOff()
                 display.SetWindowLevel(*SOFT_TISSUE)
+            else:
+                display.SetWindowLevelMinMax(*_bright_part(self._node(key)))
         self._lay_out()
         for tag, key in zip(SLICES, (*keys, "", "")[:2], strict=True):
             view = self._slice(tag)
@@ -83,21 +98,21 @@ class Views:
         if alignment is not None and len(self._scans) == 2:
             forth = next(iter(results)) == alignment.moving
             self._across = alignment.matrix if forth else np.linalg.inv(alignment.matrix)
-        solid = self._app.view_manager.get_view(SOLID)
         for tag, key in zip(SLICES, self._results, strict=False):
             display = self._node(key).GetDisplayNode()
             display.RemoveAllViewNodeIDs()
             display.AddViewNodeID(self._slice(tag).get_view_node_id())
-            if solid and tag == SLICES[0]:
-                display.AddViewNodeID(solid.get_view_node_id())
         self._forget_ghosts()
 
     def fit(self) -> None:
-        """Show each scan as a whole, from its middle."""
+        """Show each scan as a whole, from its middle, now and while the page settles its sizes."""
+        self._fit_until = time.monotonic() + SETTLING
         for tag, key in zip(SLICES, self._scans, strict=False):
             if key:
-                self._slice(tag).reset_view()
-        if self._solid and (view := self._app.view_manager.get_view(SOLID)):
+                self._slice(tag).fit_view_to_content()
+                self._slice(tag).schedule_render()
+        if self._solid:
+            view = self._app.view_manager.get_view(SOLID)
             view.reset_view()
 
     def draw(self) -> None:
@@ -119,19 +134,16 @@ class Views:
             self._node_of(tag).JumpSliceByCentering(*point)
         self._following = False
 
-    def solid(self, shown: bool) -> None:
-        """Show the organs of the first scan in 3D beside the slices."""
-        self._solid = shown
+    def solid(self, result: str) -> None:
+        """Show the organs of a segmentation in 3D beside the slices; none when it is empty."""
+        self._solid = bool(result)
         self._lay_out()
-        if self._results:
-            segmentation = self._node(self._results[0]).GetSegmentation()
-            if shown:
-                segmentation.CreateRepresentation("Closed surface")
-            display = self._node(self._results[0]).GetDisplayNode()
-            view = self._app.view_manager.get_view(SOLID)
-            if shown and view:
+        view = self._app.view_manager.get_view(SOLID)
+        for key in self._results:
+            display = self._node(key).GetDisplayNode()
+            display.SetVisibility3D(key == result)
+            if key == result and view:
                 display.AddViewNodeID(view.get_view_node_id())
-                display.SetVisibility3D(True)
         self.fit()
 
     def blend(self, share: float) -> None:
@@ -154,10 +166,11 @@ class Views:
             self._slice(tag).set_foreground_opacity(0.6)
 
     def opacity(self, share: float) -> None:
-        """How strongly the organs are drawn, 0 to 1."""
+        """How strongly the organs are drawn over the slices, 0 to 1; in 3D they stay solid."""
         for key in self._results:
             if node := self._app.scene.GetNodeByID(key):
-                node.GetDisplayNode().SetOpacity(share)
+                node.GetDisplayNode().SetOpacity2DFill(share)
+                node.GetDisplayNode().SetOpacity2DOutline(min(1.0, 2 * share))
 
     def hide(self, hidden: bool) -> None:
         """Take the organs away for a look at the scan itself."""
@@ -195,6 +208,10 @@ class Views:
 
     def _node(self, key: str) -> slicer.vtkMRMLNode:
         return self._app.scene.GetNodeByID(key)
+
+    def _on_resized(self, *_told: object) -> None:
+        if time.monotonic() < self._fit_until:
+            self.fit()
 
     def _on_moved(self, view: SliceView) -> None:
         """The other view follows to the same anatomy, at the same millimetres per pixel."""
@@ -246,3 +263,16 @@ class Views:
             if node := self._app.scene.GetNodeByID(key):
                 self._app.scene.RemoveNode(node)
         self._ghosts = {}
+
+
+def _bright_part(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float]:
+    """Darkest and brightest of what an MR shows: a few hot voxels must not darken the rest."""
+    voxels = numpy_support.vtk_to_numpy(node.GetImageData().GetPointData().GetScalars())
+    low, high = np.percentile(voxels[:: max(1, len(voxels) // SAMPLE)], (1, 99))
+    return float(low), float(max(high, low + 1))
+
+
+def _slice_ui(server: Server, view_id: str, view: SliceView) -> None:
+    """Slicer's slider and buttons, and in the corner which scan this is."""
+    create_vertical_slice_view_gutter_ui(server, view_id, view)
+    html.Div(f"{{{{ corners[{SLICES.index(view.get_singleton_tag())}] }}}}", classes="corner")
