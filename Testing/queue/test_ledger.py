@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -304,7 +305,8 @@ from cmcseg.queue.ledger import Ledger
 from queued import a_draft
 ledger = Ledger(sys.argv[2])
 for k in range(int(sys.argv[3])):
-    entry = ledger.add(a_draft(k))
+    entry = ledger.add(a_draft(k, pair=sys.argv[4]))
+    print(entry.id)
     if k % 2:
         ledger.remove(entry.id)
 print("done")
@@ -335,6 +337,21 @@ def test_two_programs_adding_new_pairs_keep_back_about_one_in_four(a_queue):
     assert len(ids) == len(a_queue.entries()) == 200
     assert all(part_of(entry.pair) == "check" for entry in kept_back)
     assert 20 < len(kept_back) < 100  # five standard deviations about 53
+
+
+def test_no_id_is_given_twice_however_fast_entries_come_and_go(a_queue):
+    programs = [
+        subprocess.Popen(
+            words(COME_AND_GO, a_queue.folder, 40, "both"), stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    ids = [line for p in programs for line in p.communicate(timeout=60)[0].split()[:-1]]
+    assert len(ids) == len(set(ids)) == 80
+    removed = a_queue.folder / "removed"
+    for path in removed.iterdir():
+        shutil.rmtree(path)  # by hand, for room
+    assert a_queue.add(a_draft(pair="both")).id == "both.r81"
 
 
 def test_verify_beside_a_program_that_adds_and_removes_finds_nothing_at_fault(a_queue):

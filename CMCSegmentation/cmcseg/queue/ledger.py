@@ -4,9 +4,10 @@
           removed/           what the user took out
           damaged/           what ``verify`` set aside, each with a .txt that says why
           tmp/               drafts; a draft becomes an entry by one rename, as in Maildir
+          given/             an empty file for every id that was ever given
 
-A rename onto an existing entry fails, so several programs may add at once, on a local disk or a
-shared folder, without locks.
+An id is taken by making its file under ``given``, which fails for all but one, so several programs
+may add at once, on a local disk or a shared folder, without locks, and no id is given twice.
 """
 
 import contextlib
@@ -167,45 +168,36 @@ class Ledger:
 
     def _add(self, draft: Draft) -> QueueEntry:
         pair = check_pair(draft.pair) if draft.pair else self.fresh_pair()
-        for place in ("entries", "tmp"):
+        for place in ("entries", "tmp", "given"):
             self._place(place).mkdir(parents=True, exist_ok=True)
         tmp = self._place("tmp") / f"{pair}-{secrets.token_hex(8)}"
         tmp.mkdir()
+        claims: list[Path] = []
         try:
             scans = write_scans(draft, tmp)
-            while True:
-                entry = self._numbered(pair, draft, scans)
-                write_entry(entry, tmp)
-                if publish(tmp, self._place("entries") / entry.id):
-                    return entry
+            claims.append(self._claim(pair))
+            entry = _numbered(claims[0].name, draft, scans)
+            write_entry(entry, tmp)
+            publish(tmp, self._place("entries") / entry.id)
         except BaseException:
             shutil.rmtree(tmp, ignore_errors=True)
+            for claim in claims:
+                claim.unlink(missing_ok=True)
             raise
+        return entry
 
-    def _numbered(self, pair: str, draft: Draft, scans: dict[str, EntryScan]) -> QueueEntry:
-        revisions = [number for name, number in self._given() if name == pair]
-        return QueueEntry(
-            pair=pair,
-            revision=max(revisions, default=0) + 1,
-            at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            scans=scans,
-            table=draft.table,
-            model=draft.model,
-            version=draft.version,
-            sha256=draft.sha256,
-            alignment=draft.alignment,
-            changes=draft.changes,
-            seconds=draft.seconds,
-            who=draft.who,
-            notes=draft.notes,
-        )
+    def _claim(self, pair: str) -> Path:
+        """Take the next id of a pair; its file under ``given``."""
+        while True:
+            revisions = [number for name, number in self._given() if name == pair]
+            path = self._place("given") / f"{pair}.r{max(revisions, default=0) + 1}"
+            with contextlib.suppress(FileExistsError):  # somebody else has just taken it
+                path.touch(exist_ok=False)
+                return path
 
     def _given(self) -> list[tuple[str, int]]:
-        """Pairs and revisions that were ever given, wherever they lie now.
-
-        The entries are looked through first: one that leaves them meanwhile is found further down.
-        """
-        lists = [self._listed(place) for place in ("entries", "removed", "damaged")]
+        """Pairs and revisions that were ever given, wherever the entries lie now."""
+        lists = [self._listed(place) for place in ("entries", "removed", "damaged", "given")]
         ids = [".".join(path.name.split(".")[:2]) for paths in lists for path in paths]
         return [pair_of(name) for name in ids if _is_id(name)]
 
@@ -239,6 +231,25 @@ class Ledger:
 
     def _place(self, name: str) -> Path:
         return self.folder / name
+
+
+def _numbered(entry_id: str, draft: Draft, scans: dict[str, EntryScan]) -> QueueEntry:
+    pair, revision = pair_of(entry_id)
+    return QueueEntry(
+        pair=pair,
+        revision=revision,
+        at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        scans=scans,
+        table=draft.table,
+        model=draft.model,
+        version=draft.version,
+        sha256=draft.sha256,
+        alignment=draft.alignment,
+        changes=draft.changes,
+        seconds=draft.seconds,
+        who=draft.who,
+        notes=draft.notes,
+    )
 
 
 def _checked(entry_id: str) -> str:

@@ -59,17 +59,11 @@ def _write_text(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def publish(draft: Path, target: Path) -> bool:
-    """Give a draft its name; False when somebody else has just taken it."""
+def publish(draft: Path, target: Path) -> None:
+    """Give a draft its name in one step, so that it lasts through a power cut."""
     _sync(draft)
-    try:
-        draft.rename(target)
-    except OSError:
-        if target.exists():
-            return False
-        raise
+    draft.rename(target)
     _sync(target.parent)
-    return True
 
 
 def _sync(folder: Path) -> None:
