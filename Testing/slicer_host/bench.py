@@ -60,6 +60,7 @@ class Collapsible(QtWidgets.QGroupBox):
 
     def _set(self, value):
         self._collapsed = value
+        self.setMaximumHeight(18 if value else 16777215)
 
     collapsed = QtCore.Property(bool, _get, _set)
     text = QtCore.Property(str, lambda self: "", lambda self, text: self.setTitle(text))
@@ -74,6 +75,7 @@ class SegmentEditor(QtWidgets.QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self.node = self.source = self.editor = self.scene = None
+        QtWidgets.QVBoxLayout(self).addWidget(QtWidgets.QLabel("(here: Slicer's Segment Editor)"))
         self.effect = self.segment = ""
         self.saved = self.undone = 0
 

@@ -82,9 +82,10 @@ ui.acceptButton.click()
 wait(lambda: panel.review.stage is Stage.ACCEPTED)
 wait(lambda: ui.queueTable.rowCount == 1)
 if len(sys.argv) > 1:
-    root.resize(460, 1250)
+    root.resize(460, root.layout().totalHeightForWidth(460))
     root.show()
     APP.processEvents()
+    root.resize(460, root.layout().totalHeightForWidth(460))
     root.grab().save(sys.argv[1])
 HOST.scene.Clear(0)
 wait(lambda: not panel.segment.chosen)
@@ -94,16 +95,5 @@ panel.close()
 wait(lambda: not worker or not alive(worker), 5)
 assert HOST.scene.HasObserver(slicer.vtkMRMLScene.NodeAddedEvent) == observers
 
-import CMCSegmentation
-
-widget = CMCSegmentation.CMCSegmentationWidget()
-widget.setup()
-widget.enter()
-wait(lambda: widget.panel.segment.cards)
-HOST.scene.Clear(0)
-widget.exit()
-worker = widget.panel.runner.pid
-widget.cleanup()
-wait(lambda: not alive(worker), 5)
 HOST.close()
 print("clicked through")

@@ -79,6 +79,7 @@ class CheckupSection:
         name, words, button = qt.QLabel(), qt.QLabel(), qt.QPushButton()
         words.setWordWrap(True)
         grid = self._ui.checksHost.layout()
+        grid.setColumnStretch(1, 1)
         for column, widget in enumerate((name, words, button)):
             grid.addWidget(widget, row, column)
         button.clicked.connect(trying(lambda: self._fix(row), self._tell))

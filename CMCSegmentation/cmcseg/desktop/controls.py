@@ -6,6 +6,9 @@ import qt
 
 from cmcseg.core.errors import CMCSegError
 
+DECORATION = 1  # Qt's role of what stands before a cell's text
+ROW_PIXELS, MOST_ROWS = 24, 8  # the .ui file gives rows that height; more of them scroll
+
 
 def allow(button: qt.QWidget, reason: str, otherwise: str = "") -> None:
     """Enable a button, or disable it and say why in its tool tip."""
@@ -28,15 +31,23 @@ def key_of(combo: qt.QComboBox) -> str:
     return combo.itemData(combo.currentIndex) or "" if combo.currentIndex >= 0 else ""
 
 
-def fill_table(table: qt.QTableWidget, titles: list[str], rows: list[list[str]]) -> None:
-    """Show rows of text."""
+def fill_table(
+    table: qt.QTableWidget,
+    titles: list[str],
+    rows: list[list[str]],
+    colors: list[str] | None = None,
+) -> None:
+    """Show rows of text, as high as they are; ``colors`` put a swatch before the first cells."""
     table.setColumnCount(len(titles))
     table.setHorizontalHeaderLabels(titles)
     table.setRowCount(len(rows))
     for i, row in enumerate(rows):
         for j, text in enumerate(row):
             table.setItem(i, j, qt.QTableWidgetItem(text))
+    for i, color in enumerate(colors or []):
+        table.item(i, 0).setData(DECORATION, qt.QColor(color))
     table.resizeColumnsToContents()
+    table.setFixedHeight(ROW_PIXELS * (1 + min(max(len(rows), 1), MOST_ROWS)) + 4)
 
 
 def trying(action: Callable[[], None], tell: Callable[[str, str], None]) -> Callable[..., None]:

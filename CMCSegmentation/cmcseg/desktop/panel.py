@@ -26,6 +26,7 @@ from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
+from cmcseg.session.stage import LearnStage, Stage
 from cmcseg.session.worker_queue import WorkerQueue
 
 PUMP_MS = 50
@@ -116,6 +117,7 @@ class Panel:
         if not done and self.ui.viewsCheck.isChecked():
             self.ui.viewsCheck.setChecked(False)  # there is nothing to lay side by side any more
         self.ui.reviewSection.setEnabled(self.review.result is not None)
+        self._emphasise()
         self._remember()
 
     def enter(self) -> None:
@@ -190,6 +192,26 @@ class Panel:
         if not self._views.shown:
             release()
         self.segment.reopen()
+
+    def _emphasise(self) -> None:
+        """One primary button at a time: what comes next."""
+        ui, learn = self.ui, self.learn.stage
+        if learn is LearnStage.VERDICT:
+            wins = self.learn.verdict.get("verdict") == "adopt"
+            primary = ui.adoptButton if wins else ui.keepButton
+        elif self.review.result is None:
+            primary = ui.segmentButton
+        else:
+            accepted = self.review.stage is Stage.ACCEPTED
+            primary = ui.fineTuneButton if accepted else ui.acceptButton
+        for button in (
+            ui.segmentButton,
+            ui.acceptButton,
+            ui.fineTuneButton,
+            ui.adoptButton,
+            ui.keepButton,
+        ):
+            button.setStyleSheet("font-weight: bold" if button is primary else "")
 
     def _model_name(self) -> str:
         return self.segment.card.name if self.segment.card else ""

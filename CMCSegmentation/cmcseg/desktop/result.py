@@ -21,8 +21,8 @@ class ResultSection:
         ui.show3DCheck.toggled.connect(self._onShow3D)
         ui.reportButton.clicked.connect(trying(self._report, tell))
         session.reported.connect(self._onReported)
-        session.started.connect(lambda: ui.reportLabel.setText(""))
-        ui.reportLabel.setText("")
+        session.started.connect(lambda: ui.reportLabel.setVisible(False))
+        ui.reportLabel.setVisible(False)
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -32,7 +32,7 @@ class ResultSection:
             allow(control, why)
         if result is None:
             fill_table(self._ui.resultTable, [], [])
-            self._ui.warningsLabel.setText("")
+            self._warn(())
             return
         roles = [role for role in result.card.roles if role in result.scans]
         names = {role: result.card.input(role).title for role in roles}
@@ -43,8 +43,13 @@ class ResultSection:
             [row.organ, *(f"{row.ml[role]:.0f}" for role in roles), *(row.doubt[r] for r in roles)]
             for row in result.rows
         ]
-        fill_table(self._ui.resultTable, titles, rows)
-        self._ui.warningsLabel.setText("\n".join(result.prediction.warnings))
+        colors = [row.color for row in result.rows]
+        fill_table(self._ui.resultTable, titles, rows, colors)
+        self._warn(result.prediction.warnings)
+
+    def _warn(self, sentences: tuple[str, ...]) -> None:
+        self._ui.warningsLabel.setText("\n".join(sentences))
+        self._ui.warningsLabel.setVisible(bool(sentences))
 
     def _segmentations(self) -> list:
         result = self._session.result
@@ -72,4 +77,5 @@ class ResultSection:
         """Open it; the link stays for those whose system opens nothing."""
         link = Path(path).as_uri()
         self._ui.reportLabel.setText(f'<a href="{link}">{_("Open the report")}</a>')
+        self._ui.reportLabel.setVisible(True)
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(path))
