@@ -1,0 +1,98 @@
+"""What the app finds in its folder, and that no name leads out of it."""
+
+import os
+
+import pytest
+from cmcseg.core.errors import BadInput
+from cmcseg.web.folder import LONGEST, Folder, plain
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROLES = {"ct", "mr", "bssfp", "lge"}
+
+
+@pytest.fixture
+def a_folder(tmp_path):
+    return Folder(tmp_path / "scans")
+
+
+def put(folder, *names):
+    for name in names:
+        path = folder.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\0" * 128 + b"DICM" if name.endswith(".dcm") else b"scan")
+
+
+def found(folder):
+    return {case.id: sorted(case.files) for case in folder.cases(ROLES)}
+
+
+@pytest.mark.parametrize(
+    ("names", "cases"),
+    [
+        (["ann_ct.nii.gz", "ann_mr.nii.gz"], {"ann": ["ct", "mr"]}),
+        (["ann/ct.nii.gz", "ann/mr.nrrd"], {"ann": ["ct", "mr"]}),
+        (["CT-ann.nii", "mr ann.mha"], {"ann": ["ct", "mr"]}),
+        (["01_bssfp.nii.gz", "01_lge.nii.gz", "02_lge.nii.gz"],
+         {"01": ["bssfp", "lge"], "02": ["lge"]}),
+        (["ward/7/7_ct.nii.gz", "ward/7/7_mr.nii.gz"], {"ward/7/7": ["ct", "mr"]}),
+        (["abdomen.nii.gz"], {"abdomen": [""]}),
+        (["ann_ct.nii.gz", "ann_ct_labels.nii.gz", "ann_mr_seg.nii.gz"], {"ann": ["ct"]}),
+        (["study/a/1.dcm", "study/a/2.dcm", "study/b/3.dcm"], {"study": [""]}),
+        (["notes.txt", "queue/p1/ct.nii.gz", ".hidden/ct.nii.gz", ".ct.nii.gz"], {}),
+        ([], {}),
+    ],
+)  # fmt: skip
+def test_scans_of_one_patient_are_one_case(a_folder, names, cases):
+    put(a_folder, *names)
+    assert found(a_folder) == cases
+
+
+def test_two_scans_of_one_role_are_both_kept(a_folder):
+    put(a_folder, "ann/ct.nii.gz", "ann/CT.nrrd")
+    files = a_folder.cases(ROLES)[0].files
+    assert sorted(path[0].name for path in files.values()) == ["CT.nrrd", "ct.nii.gz"]
+
+
+def test_all_files_of_a_dicom_study_belong_to_its_case(a_folder):
+    put(a_folder, "study/a/1.dcm", "study/a/2.dcm", "study/b/3.dcm")
+    assert len(a_folder.cases(ROLES)[0].files[""]) == 3
+
+
+def test_a_link_that_leads_out_is_passed_over(a_folder, tmp_path):
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "ct.nii.gz").write_bytes(b"scan")
+    (a_folder.root / "in").symlink_to(tmp_path / "else")
+    (a_folder.root / "ct.nii.gz").symlink_to(tmp_path / "else" / "ct.nii.gz")
+    assert found(a_folder) == {}
+    with pytest.raises(BadInput, match="outside the folder"):
+        a_folder.inside("in", "ct.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "..", "a/../.."])
+def test_a_path_that_leads_out_is_refused(a_folder, name):
+    with pytest.raises(BadInput, match="outside the folder"):
+        a_folder.inside(name)
+
+
+@given(st.text(max_size=300))
+def test_a_plain_name_is_one_harmless_part_of_a_path(name):
+    try:
+        kept = plain(name)
+    except BadInput:
+        return
+    assert 0 < len(kept) <= LONGEST
+    assert os.path.basename(kept) == kept  # noqa: PTH119
+    assert kept not in (".", "..")
+    assert not kept.startswith(".")
+    assert "\0" not in kept
+
+
+def test_a_long_name_keeps_the_ending_that_tells_its_format():
+    assert plain("x" * 300 + ".nii.gz").endswith("x.nii.gz")
+
+
+def test_a_file_in_place_of_the_folder_is_told(tmp_path):
+    (tmp_path / "scans").write_text("")
+    with pytest.raises(BadInput, match="cannot be used"):
+        Folder(tmp_path / "scans")
