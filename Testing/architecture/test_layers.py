@@ -14,7 +14,10 @@ ALLOWED = {
     "losses": ("core", "numpy torch monai"),
     "data": ("core imaging", "numpy torch monai SimpleITK"),
     "bundle": ("core nets", "numpy torch safetensors platformdirs"),
-    "learn": ("core imaging nets losses data bundle", "numpy torch monai safetensors"),
+    "learn": (
+        "core imaging nets losses data bundle",
+        "numpy torch monai safetensors lightning_fabric",
+    ),
     "predict": ("core imaging nets bundle", "numpy torch monai"),
     "report": ("core", "numpy matplotlib jinja2 PIL"),
     "study": ("core data learn report", "numpy torch tomli"),

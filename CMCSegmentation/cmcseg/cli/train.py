@@ -28,6 +28,8 @@ class Train:
     """Time to train for; the learning rate then falls with the time."""
     init: str | None = None
     """Name or folder of a model to start from; random weights when left out."""
+    batch: int = 1
+    """Windows of each scan in a step; the processes that torchrun starts share them."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 
@@ -37,6 +39,7 @@ class Train:
         from cmcseg.core.settings import TrainSettings
         from cmcseg.data.cache import open_cache
         from cmcseg.learn.loop import fit
+        from cmcseg.learn.team import gather
         from cmcseg.report.training_plot import draw_curves
 
         settings = checked(
@@ -46,10 +49,12 @@ class Train:
             seed=self.seed,
             labelled=self.labelled,
             minutes=self.minutes,
+            batch=self.batch,
             device=self.device,
         )
         cache = open_cache(self.cache)
-        with bar() as report:
+        team = gather(settings.device)
+        with bar(quiet=not team.first) as report:
             state = fit(
                 cache,
                 settings,
@@ -57,9 +62,11 @@ class Train:
                 initial=weights_of(self.init),
                 report=report,
                 checked=draw_curves,
+                team=team,
             )
-        save_bundle(state.average, cache.card, self.out / "model", replace=True)
-        SCREEN.print(f"Model: {self.out / 'model'}", soft_wrap=True)
+        if team.first:
+            save_bundle(state.average, cache.card, self.out / "model", replace=True)
+            SCREEN.print(f"Model: {self.out / 'model'}", soft_wrap=True)
 
 
 def weights_of(model: str | None) -> dict | None:

@@ -19,6 +19,7 @@ from cmcseg.data.batches import Batch, Batches, labelled_batches, unlabelled_bat
 from cmcseg.data.cache import Cache
 from cmcseg.learn.checkpoint import TrainState, load_checkpoint, save_checkpoint
 from cmcseg.learn.recipes import RECIPES, TAUGHT, UNLABELLED, Step
+from cmcseg.learn.team import Team
 from cmcseg.learn.validate import validate
 from cmcseg.nets.build import build_network
 from cmcseg.nets.device import pick_device
@@ -38,11 +39,13 @@ def fit(
     validate_every: int = 500,
     report: Report = ignore,
     checked: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
+    team: Team | None = None,
 ) -> TrainState:
     """Train, or go on training, until the steps are done or the time is used up.
 
     ``folder`` receives the checkpoint, ``losses.csv`` (one row a step) and ``scores.csv``
-    (validation Dice of the averaged weights).
+    (validation Dice of the averaged weights). Of several processes the first one writes them, and
+    all return the same state.
 
     Args:
         cache: a prepared cohort.
@@ -52,17 +55,20 @@ def fit(
         validate_every: steps between two looks at the validation cases; 0 looks at the end only.
         report: told after every step.
         checked: told after every checkpoint, to draw a plot, say.
+        team: the processes that share every batch; this one alone when left out.
 
     Raises:
-        BadInput: when the cache lacks labelled scans or the folder holds another run.
+        BadInput: when the cache lacks labelled scans, the folder holds another run, or the batch
+            cannot be shared by the processes.
         CMCSegError: when a loss is no longer finite; the last good checkpoint stays.
     """
-    device = pick_device(settings.device)
+    team = team or Team(device=pick_device(settings.device))
     folder.mkdir(parents=True, exist_ok=True)
-    state = _start(cache, settings, device, initial)
+    state = _start(cache, settings, team.device, initial)
     load_checkpoint(state, folder)
-    _forget_rows_after(folder / LOSSES, state.step)
-    _forget_rows_after(folder / SCORES, state.step)
+    if team.first:
+        _forget_rows_after(folder / LOSSES, state.step)
+        _forget_rows_after(folder / SCORES, state.step)
     batches = _Steps(
         labelled_batches(cache, settings),
         unlabelled_batches(cache, settings) if settings.recipe in UNLABELLED else None,
@@ -79,25 +85,27 @@ def fit(
             Step(
                 network=state.network,
                 teacher=teacher,
-                labelled=batch.to(device),
-                unlabelled=other and other.to(device),
+                labelled=team.share(batch),
+                unlabelled=other and team.share(other),
                 roles=cache.card.roles,
                 share=_share(state, settings),
                 settings=settings,
             ),
+            team,
         )
         state.step += 1
-        state.spent = before + time.monotonic() - started
+        state.spent = before + team.agree(time.monotonic() - started)
         done = _share(state, settings) >= 1
-        _write_row(folder / LOSSES, {"step": state.step, **losses})
-        pace = (state.spent - before) / (state.step - first)
-        report(_progress(state, settings, losses, pace))
-        if done or (validate_every and state.step % validate_every == 0):
-            scores = validate(averaged(state, cache), cache, device)
-            _write_row(folder / SCORES, {"step": state.step, **scores})
-        if done or state.step % settings.check_every == 0:
-            save_checkpoint(state, folder)
-            checked(folder)
+        if team.first:
+            _write_row(folder / LOSSES, {"step": state.step, **losses})
+            pace = (state.spent - before) / (state.step - first)
+            report(_progress(state, settings, losses, pace))
+            if done or (validate_every and state.step % validate_every == 0):
+                scores = validate(averaged(state, cache), cache, team.device)
+                _write_row(folder / SCORES, {"step": state.step, **scores})
+            if done or state.step % settings.check_every == 0:
+                save_checkpoint(state, folder)
+                checked(folder)
         if done:
             break
     return state
@@ -158,19 +166,21 @@ def _from_step(batches: _Steps, step: int, workers: int) -> DataLoader:
     return DataLoader(rest, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
 
 
-def _update(state: TrainState, step: Step) -> dict[str, float]:
+def _update(state: TrainState, step: Step, team: Team) -> dict[str, float]:
     settings = step.settings
     for group in state.optimizer.param_groups:
         group["lr"] = _rate(state, settings)
     device = step.labelled.trust_B.device
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
         losses = RECIPES[settings.recipe](step)
-    total = torch.stack(list(losses.values())).sum()
+    parts = torch.stack(list(losses.values()))
     state.optimizer.zero_grad(set_to_none=True)
-    total.backward()
+    parts.sum().backward()
+    parts = team.mean(parts.detach())
+    team.mean_gradients(state.network)
     norm = nn.utils.clip_grad_norm_(state.network.parameters(), 12.0)
     # A finite loss may have a gradient that is not, and one such update ruins all weights.
-    if not (torch.isfinite(total) and torch.isfinite(norm)):
+    if not (torch.isfinite(parts).all() and torch.isfinite(norm)):
         batches = (step.labelled, step.unlabelled)
         cases = ", ".join(case for batch in batches if batch for case in batch.cases)
         raise CMCSegError(
@@ -179,7 +189,7 @@ def _update(state: TrainState, step: Step) -> dict[str, float]:
         )
     state.optimizer.step()
     _average(state, settings.average)
-    values = {key: float(value.detach()) for key, value in losses.items()}
+    values = dict(zip(losses, parts.tolist(), strict=True))
     return {**values, "gradient": float(norm)}
 
 

@@ -62,7 +62,7 @@ def supervised(step: Step) -> dict[str, Tensor]:
     batch = step.labelled
     outputs = step.network(batch.images, batch.trust_B)
     return {
-        f"overlap {step.roles[m]}": overlap_loss(out.logits_BKDHW, batch.labels[m], batch.known[m])
+        f"overlap {step.roles[m]}": _overlap(out.logits_BKDHW, batch.labels[m], batch.known[m])
         for m, out in outputs.items()
     }
 
@@ -87,12 +87,12 @@ def best(step: Step) -> dict[str, Tensor]:
     said = _taught(step.teacher, batch)
     known_BK = torch.ones_like(batch.known[0])
     for m, out in outputs.items():
-        loss = overlap_loss(out.logits_BKDHW, said[m], known_BK)
+        loss = _overlap(out.logits_BKDHW, said[m], known_BK)
         losses[f"teacher {step.roles[m]}"] = weight * loss
     mixed = _mixed(step.labelled, batch, said)
     apart_B = torch.zeros_like(batch.trust_B)  # two subjects in one window have no partner
     for m, out in step.network(mixed.images, apart_B).items():
-        loss = overlap_loss(out.logits_BKDHW, mixed.labels[m], mixed.known[m])
+        loss = _overlap(out.logits_BKDHW, mixed.labels[m], mixed.known[m])
         losses[f"mixed {step.roles[m]}"] = weight * loss
     return losses
 
@@ -120,11 +120,21 @@ def _unlabelled(outputs: dict[int, Output], batch: Batch, step: Step) -> dict[st
     gap = torch.zeros_like(cac)
     if trusted_B.any():
         gap = overlap_contrast(a.logits_BKDHW[trusted_B], b.logits_BKDHW[trusted_B])
+        gap = gap * trusted_B.float().mean()  # the mean over all cases, those at rest with 0
     return {
         "csc": step.settings.csc * _rise(step, CSC_RISE) * csc,
         "cac": step.settings.cac * _rise(step, CAC_RISE) * cac,
         "agreement": step.settings.cac * _rise(step, CAC_RISE) * gap,
     }
+
+
+def _overlap(logits_BKDHW: Tensor, labels_BDHW: Tensor, known_BK: Tensor) -> Tensor:
+    """``overlap_loss`` of every case by itself, averaged over the batch.
+
+    So a case counts alike beside any neighbours, and processes may share a batch.
+    """
+    cases = zip(logits_BKDHW.split(1), labels_BDHW.split(1), known_BK.split(1), strict=True)
+    return torch.stack([overlap_loss(*case) for case in cases]).mean()
 
 
 @torch.no_grad()
