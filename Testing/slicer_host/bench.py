@@ -78,6 +78,7 @@ class SegmentEditor(QtWidgets.QWidget):
         QtWidgets.QVBoxLayout(self).addWidget(QtWidgets.QLabel("(here: Slicer's Segment Editor)"))
         self.effect = self.segment = ""
         self.saved = self.undone = 0
+        self.states = []
 
     def setMRMLScene(self, scene):
         self.scene = scene
@@ -96,6 +97,9 @@ class SegmentEditor(QtWidgets.QWidget):
 
     def saveStateForUndo(self):
         self.saved += 1
+        segmentation = self.node.GetSegmentation()
+        self.states.append(slicer.vtkSegmentation())
+        self.states[-1].DeepCopy(segmentation)
 
     def setMaximumNumberOfUndoStates(self, count): ...
 

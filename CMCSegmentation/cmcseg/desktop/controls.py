@@ -19,9 +19,11 @@ def allow(button: qt.QWidget, reason: str, otherwise: str = "") -> None:
 def fill(combo: qt.QComboBox, items: list[tuple[str, str]], chosen: str) -> None:
     """Put ``(text, key)`` items into a box and choose one, without telling its listeners."""
     before = combo.blockSignals(True)
-    combo.clear()
-    for text, key in items:
-        combo.addItem(text, key)
+    shown = [(combo.itemText(n), combo.itemData(n)) for n in range(combo.count)]
+    if shown != items:  # else a list that is open just now would close
+        combo.clear()
+        for text, key in items:
+            combo.addItem(text, key)
     combo.setCurrentIndex(combo.findData(chosen))
     combo.blockSignals(before)
 

@@ -94,7 +94,7 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.match(r"[\d.]*", text)[0].split(".") if part)
 
 
-def _met(name: str, least: str) -> bool:
+def _met(name: str, least: str = "0") -> bool:
     installed = version(name)
     return bool(installed) and numbers(installed) >= numbers(least)
 

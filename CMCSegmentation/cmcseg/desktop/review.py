@@ -19,7 +19,8 @@ class ReviewSection:
         self._ui, self._session = ui, session
         self._shown: tuple[str, str] = ("", "")
         self._observed: tuple | None = None
-        self._backgrounds: dict[str, str] = {}
+        self._backgrounds: dict[str, tuple[str, float]] = {}
+        self._histories: dict[str, slicer.vtkSegmentationHistory] = {}
         self._editorNode = None
         self._editor = slicer.qMRMLSegmentEditorWidget()
         self._editor.setMaximumNumberOfUndoStates(10)
@@ -76,9 +77,17 @@ class ReviewSection:
         allow(ui.disagreementCheck, "" if self._overlay() else _("The scans were not compared."))
 
     def checkpoint(self, node: object) -> None:
-        """Let the editor keep a state to undo to, right before ``node`` is written to."""
+        """Keep a state to undo to, right before ``node`` is written to.
+
+        The editor's own history is that of the node it works on; what is written to the other
+        scan's is kept here until the editor turns to it.
+        """
         if self._editor.segmentationNode() is node:
             self._editor.saveStateForUndo()
+        else:
+            history = self._histories[node.GetID()] = slicer.vtkSegmentationHistory()
+            history.SetSegmentation(node.GetSegmentation())
+            history.SaveState()
 
     def enter(self) -> None:
         """The module is shown: the editor listens to the views again."""
@@ -103,6 +112,7 @@ class ReviewSection:
         self._editor.setMRMLSegmentEditorNode(None)
         self._editor.setMRMLScene(None)
         self._editorNode = None
+        self._histories.clear()
 
     def _edit(self) -> None:
         result, role = self._session.result, key_of(self._ui.roleCombo)
@@ -113,6 +123,7 @@ class ReviewSection:
         self._ignore()
         if not wanted[0]:
             self._editor.setSegmentationNode(None)
+            self._histories.clear()
             return
         scan, node = (slicer.mrmlScene.GetNodeByID(key) for key in wanted)
         if self._editorNode is None or self._editorNode.GetScene() is None:
@@ -124,11 +135,19 @@ class ReviewSection:
             self._editor.setupViewObservations()
         self._editor.setSegmentationNode(node)
         self._editor.setSourceVolumeNode(scan)
+        self._hand_over(node)
         segmentation = node.GetSegmentation()
         event = slicer.vtkSegmentation.SourceRepresentationModified
         tag = segmentation.AddObserver(event, lambda *_event: self._onEdited())
         self._observed = (segmentation, tag)
         self._pick()
+
+    def _hand_over(self, node: slicer.vtkMRMLSegmentationNode) -> None:
+        """Make what was written while the editor worked elsewhere its first step to undo."""
+        history = self._histories.pop(node.GetID(), None)
+        if history and history.RestorePreviousState():
+            self._editor.saveStateForUndo()
+            history.RestoreNextState()
 
     def _onJumped(self, place: Place) -> None:
         """What is looked at is what the editor works on."""
