@@ -212,6 +212,28 @@ def test_a_worker_that_is_killed_is_told_with_its_log_and_replaced(a_real_desk, 
     assert ui.messageLabel.text == ""
 
 
+@pytest.mark.parametrize("how", ["killed", "cancelled"])
+def test_a_fine_tuning_that_ends_early_is_told_and_another_can_start(a_real_desk, until, how):
+    panel, ui = a_real_desk, a_real_desk.ui
+    until(ui.fineTuneButton.isEnabled)
+    ui.fineTuneButton.click()
+    until(lambda: panel.learn.curve)
+    assert not ui.segmentButton.isEnabled()
+    worker = panel.runner.pid
+    if how == "killed":
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: ui.messageLabel.text)
+        assert ui.messageLabel.text.startswith("The worker was killed from outside, ")
+    else:
+        ui.cancelLearnButton.click()
+    until(lambda: panel.learn.stage.value == "idle")
+    assert ui.learnBar.isHidden()
+    assert ui.fineTuneButton.isEnabled()
+    ui.segmentButton.click()
+    until(lambda: panel.segment.result is not None)
+    assert panel.runner.pid != worker
+
+
 def test_a_full_disk(a_real_desk, until, monkeypatch):
     import cmcseg.session.worker_process as worker_process
 

@@ -1,11 +1,13 @@
 """The real worker with the tests' model that looks at the numbers alone. Started as a program."""
 
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "Testing"), str(ROOT / "CMCSegmentation")]
 
+from cmcseg.core.progress import Progress
 from cmcseg.core.wire import Message
 from cmcseg.work.serve import serve
 from cmcseg.work.verbs import VERBS
@@ -18,9 +20,16 @@ def models(request, warm, report):
     return Message(verb="models", values={"cards": [CARD.to_dict()]})
 
 
-def empty_queue(request, warm, report):
-    """Nothing was accepted yet."""
-    return Message(verb="queue-list", values={"entries": [], "new": 0})
+def one_pair(request, warm, report):
+    """One pair was accepted."""
+    return Message(verb="queue-list", values={"entries": [{"id": "pair-1.r1"}], "new": 1})
+
+
+def endless(request, warm, report):
+    """Learn until somebody ends it."""
+    while True:
+        report(Progress(stage="learning", done=0.1, total=1, measures={"loss": 1.0}))
+        time.sleep(0.05)
 
 
 def no_history(request, warm, report):
@@ -29,6 +38,7 @@ def no_history(request, warm, report):
 
 
 if __name__ == "__main__":
-    VERBS.update({"models": models, "segment": threshold, "queue-list": empty_queue})
+    VERBS.update({"models": models, "segment": threshold, "queue-list": one_pair})
+    VERBS["finetune"] = endless
     VERBS["history"] = no_history
     serve(Path(sys.argv[sys.argv.index("--folder") + 1]))

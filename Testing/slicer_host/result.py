@@ -90,6 +90,18 @@ def test_a_layout_that_the_user_chose_meanwhile_is_kept(a_result):
     assert layout_of(a_result) == 6
 
 
+def test_a_scene_saved_side_by_side_can_be_left(a_result):
+    import slicer
+
+    a_result.ui.viewsCheck.setChecked(True)
+    ours = layout_of(a_result)
+    a_result.ui.viewsCheck.setChecked(False)
+    slicer.app.layoutManager().setLayout(ours)
+    a_result.ui.viewsCheck.setChecked(True)
+    a_result.ui.viewsCheck.setChecked(False)
+    assert layout_of(a_result) == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+
+
 def test_a_second_result_is_laid_side_by_side_too(a_result):
     a_result.ui.viewsCheck.setChecked(True)
     a_result.scene.RemoveNode(a_result.organs["mr"])

@@ -40,9 +40,12 @@ class SideBySide:
         node = manager.layoutLogic().GetLayoutNode()
         if not node.IsLayoutDescription(LAYOUT):
             node.AddLayoutDescription(LAYOUT, XML)
-        if node.GetViewArrangement() != LAYOUT:
-            self._before = node.GetViewArrangement()
+        before = node.GetViewArrangement()
+        if before != LAYOUT:
+            self._before = before
             manager.setLayout(LAYOUT)
+        elif self._before is None:  # the scene was saved side by side
+            self._before = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         for tag, key in zip(VIEWS, scans, strict=False):
             view = manager.sliceWidget(tag)
