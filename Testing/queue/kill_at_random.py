@@ -31,16 +31,21 @@ from queued import a_draft
 from tiny import tiny_bundle
 
 LONGEST = 0.4  # seconds until the kill
+# One of these for each life: what is quick would hardly ever be hit beside what is slow.
+MOODS = (("add", "again"), ("remove", "restore"), ("adopt", "rollback"))
 FRESH = 20  # moments after which queue and store begin anew, so that checks stay short
 
 
 def live(ledger: Ledger, store: Store, runs: Path, seed: int, say) -> None:
     """Change things for ever; ``say("? VERB")`` before and ``say("VERB RESULT")`` after each."""
     chance = random.Random(seed)
+    verbs = chance.choice(MOODS)
     while True:
-        verb = chance.choice(["add", "add", "again", "remove", "restore", "adopt", "rollback"])
-        ids = [entry.id for entry in ledger.entries()]
+        verb = chance.choice(verbs)
+        ids = [path.name for path in ledger._listed("entries")]
         removed = [".".join(path.name.split(".")[:2]) for path in ledger._listed("removed")]
+        if verb == "remove" and not ids:
+            verb = "add"
         say(f"? {verb}")
         if verb == "add":
             say(f"add {ledger.add(a_draft(chance.randrange(99))).id}")
