@@ -145,13 +145,15 @@ def test_the_command_makes_rows_tables_and_figures(a_cache, tmp_path, capsys):
         'recipes = ["paper"]\nwithout = ["nothing", "csc"]\ndisplacements_mm = [0]\n'
     )
     (tmp_path / "study.toml").write_text(text)
-    main(["study", str(tmp_path / "study.toml"), "--out", str(tmp_path / "out")])
-    assert "results.md" in capsys.readouterr().out
+    page = tmp_path / "docs" / "found.md"
+    words = ["study", str(tmp_path / "study.toml"), "--out", str(tmp_path / "out")]
+    main([*words, "--page", str(page)])
+    assert "found.md" in capsys.readouterr().out
     made = {path.name for path in (tmp_path / "out").iterdir()}
-    assert made == {
-        "study.csv", "plan.json", "runs", "results.md",
-        "labelled.png", "parts.png", "displacement.png",
-    }  # fmt: skip
+    assert made == {"study.csv", "plan.json", "runs", "results.md", "figures"}
+    figures = {path.name for path in (page.parent / "figures").iterdir()}
+    assert figures == {"found-labelled.png", "found-parts.png", "found-apart.png"}
+    assert all(f"(figures/{name})" in page.read_text() for name in figures)
     assert open_cache(a_cache.folder).card == a_cache.card
 
 

@@ -16,7 +16,9 @@ class Study:
     study: Positional[Path]
     """A TOML file with cache, steps, seeds, recipes and labelled, and what else should vary."""
     out: Path
-    """Folder of the study: study.csv (a row per cell), runs/, results.md and figures."""
+    """Folder of the study: study.csv (a row per cell), runs/, results.md and figures/."""
+    page: Path | None = None
+    """A Markdown file to write the results to as well, its figures into figures/ beside it."""
 
     def run(self) -> None:
         """Run what is missing; write the report after every cell."""
@@ -29,4 +31,6 @@ class Study:
         with bar() as report:
             run_study(study, out, report, finished=write_report, initial=initial)
         write_report(out)
-        SCREEN.print(f"Results: {out / 'results.md'}", soft_wrap=True)
+        if self.page:
+            write_report(out, self.page.expanduser())
+        SCREEN.print(f"Results: {self.page or out / 'results.md'}", soft_wrap=True)
