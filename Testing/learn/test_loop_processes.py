@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -53,10 +54,28 @@ def trained(cache, folder, recipe, processes):
         return [[float(value) for value in row.values()] for row in csv.DictReader(handle)]
 
 
-@pytest.mark.parametrize("recipe", ["best"])
-def test_two_processes_reach_the_losses_and_weights_of_one(a_cache, tmp_path, recipe):
-    one = trained(a_cache, tmp_path / "one", recipe, 1)
-    two = trained(a_cache, tmp_path / "two", recipe, 2)
+class PlugPulledError(Exception):
+    """Somebody pulled the plug."""
+
+
+def begun(cache, folder):
+    """The first two steps of the same run in this process."""
+    seen = []
+
+    def report(progress):
+        seen.append(progress)
+        if len(seen) == 3:
+            raise PlugPulledError
+
+    settings = TrainSettings(recipe="best", steps=4, batch=2, labelled=0.5, check_every=1)
+    with pytest.raises(PlugPulledError):
+        fit(cache, replace(settings, device="cpu"), folder, validate_every=0, report=report)
+
+
+def test_two_processes_go_on_where_one_stopped_and_end_as_one(a_cache, tmp_path):
+    one = trained(a_cache, tmp_path / "one", "best", 1)
+    begun(a_cache, tmp_path / "two")
+    two = trained(a_cache, tmp_path / "two", "best", 2)
     assert len(one) == len(two) == 4
     for mine, others in zip(one, two, strict=True):
         assert others == pytest.approx(mine, rel=1e-4, abs=1e-5)
