@@ -96,6 +96,12 @@ def test_a_network_that_does_not_suit_the_window_is_refused(a_study, tmp_path):
         run_study(deep, tmp_path)
 
 
+def test_a_study_of_nothing_is_refused(a_study, tmp_path):
+    empty = replace(a_study, recipes=("supervised",), without=("csc",))
+    with pytest.raises(BadInput, match=r'The study has no cell: .* add "nothing" to without\.'):
+        run_study(empty, tmp_path)
+
+
 def test_a_network_of_one_scan_scores_that_scan_alone(a_study, tmp_path):
     alone = replace(a_study, recipes=("best",), modalities=("one",), displacements_mm=())
     rows = run_study(alone, tmp_path)

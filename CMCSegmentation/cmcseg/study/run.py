@@ -55,6 +55,11 @@ def run_study(
     cache = open_cache(study.cache)
     cache = replace(cache, card=_card(study, cache.card))
     cells = study.cells(cache.card.roles)
+    if not cells:
+        raise BadInput(
+            "The study has no cell: a loss can only be left out of a recipe that has it, in a "
+            'network of both scans that learns to fuse; add "nothing" to without.'
+        )
     _claim(study, cache, folder)
     rows = read_rows(folder)
     done = {tuple(row[key] for key in KEY) for row in rows}
