@@ -24,7 +24,7 @@ from cmcseg.session.stage import Stage
 from mrml_scene import add_volume
 
 
-def wait(until, seconds=60):
+def wait(until, seconds=180):
     end = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < end, f"waited in vain; the panel says: {ui.messageLabel.text}"

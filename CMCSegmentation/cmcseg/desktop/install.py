@@ -1,6 +1,7 @@
 """How what the worker needs is installed: asked first, never at start-up."""
 
 import importlib
+import re
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from slicer.i18n import tr as _
 from cmcseg.core.errors import BadInput
 from cmcseg.desktop.facts import missing, version
 
+READABLE = re.compile(r"\d[\w.+!]*")  # enough of PEP 440
 LEAVE_ALONE = ("numpy", "SimpleITK", "torch")  # Slicer's own, and the PyTorch extension's
 
 
@@ -66,7 +68,9 @@ def _install_torch(wheels: Path | None) -> None:
 def _install_rest(lacking: list[str], wheels: Path | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         fixed = Path(folder) / "constraints.txt"
-        pins = [f"{name}=={version(name)}" for name in LEAVE_ALONE if version(name)]
+        found = {name: version(name) for name in LEAVE_ALONE}
+        # A version that pip cannot read would stop it; such a package is its own anyway.
+        pins = [f"{name}=={text}" for name, text in found.items() if READABLE.fullmatch(text)]
         fixed.write_text("\n".join(pins), encoding="utf-8")
         if not hasattr(slicer, "packaging") or wheels:  # Slicer 5.10 has none
             offline = ["--no-index", "--find-links", str(wheels)] if wheels else []
