@@ -50,6 +50,15 @@ def test_surfaces_come_and_go(a_result):
     assert not any(s.ContainsRepresentation(surface) for s in segmentations)
 
 
+def test_a_new_result_is_hidden_where_organs_are_hidden(a_result):
+    a_result.ui.showCheck.setChecked(False)
+    a_result.scene.RemoveNode(a_result.organs["mr"])
+    a_result.quiet()
+    a_result.segmented()
+    key = a_result.panel.segment.result.segmentations["mr"]
+    assert not a_result.scene.GetNodeByID(key).GetDisplayVisibility()
+
+
 def test_side_by_side_shows_each_scan_with_its_own_organs(a_result):
     import slicer
 

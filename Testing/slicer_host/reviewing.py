@@ -92,6 +92,15 @@ def test_brush_eraser_undo_and_redo(a_review):
 def test_accept_hands_the_pair_to_the_queue(a_review):
     a_review.press("A")
     assert [m.verb for m in a_review.worker.asked].count("queue-add") == 1
+    a_review.press("A")
+    assert a_review.ui.messageLabel.text == (
+        "The pair is in the queue already; correct something to accept it again."
+    )
+    assert not a_review.ui.acceptButton.isEnabled()
+    assert [m.verb for m in a_review.worker.asked].count("queue-add") == 1
+    a_review.ui.restoreButton.click()
+    a_review.quiet()
+    assert a_review.ui.acceptButton.isEnabled(), "a correction may be accepted again"
 
 
 def test_organs_are_hidden_while_space_is_held(a_review):

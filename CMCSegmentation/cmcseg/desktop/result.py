@@ -20,6 +20,7 @@ class ResultSection:
         ui.showCheck.toggled.connect(self._onShow)
         ui.show3DCheck.toggled.connect(self._onShow3D)
         ui.reportButton.clicked.connect(trying(self._report, tell))
+        session.finished.connect(lambda _result: self._showAsBefore())
         session.reported.connect(self._onReported)
         session.started.connect(lambda: ui.reportLabel.setVisible(False))
         ui.reportLabel.setVisible(False)
@@ -56,6 +57,12 @@ class ResultSection:
         keys = result.segmentations.values() if result else ()
         nodes = [slicer.mrmlScene.GetNodeByID(key) for key in keys]
         return [node for node in nodes if node is not None]
+
+    def _showAsBefore(self) -> None:
+        """What the boxes say holds for a new result too."""
+        self._onShow(self._ui.showCheck.isChecked())
+        if self._ui.show3DCheck.isChecked():
+            self._onShow3D(True)
 
     def _onShow(self, shown: bool) -> None:
         for node in self._segmentations():
