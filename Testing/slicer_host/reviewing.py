@@ -44,7 +44,9 @@ def test_every_key_of_the_list_is_there(a_review):
 
 
 def test_the_next_and_the_previous_doubt(a_review):
+    assert a_review.ui.placeLabel.text == "1 place to look at."
     two_places(a_review)
+    assert a_review.ui.placeLabel.text == "2 places to look at."
     a_review.press("N")
     assert a_review.ui.placeLabel.text.startswith("1 of 2: liver")
     a_review.press("P")

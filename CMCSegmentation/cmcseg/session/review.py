@@ -87,7 +87,8 @@ class ReviewSession:
         if not self.places:
             return "No place stands out; scroll through the organs once."
         if self.place is None:
-            return f"{len(self.places)} places to look at."
+            count = len(self.places)
+            return "1 place to look at." if count == 1 else f"{count} places to look at."
         return f"{self.index + 1} of {len(self.places)}: {self.place.sentence()}"
 
     def next(self) -> None:
