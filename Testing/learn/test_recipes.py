@@ -1,6 +1,7 @@
 """The recipes: what each learns from, and that unlabelled windows really teach."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from cmcseg.core.settings import TrainSettings
 from cmcseg.data.batches import labelled_batches, unlabelled_batches
 from cmcseg.data.transforms import draw_placement
 from cmcseg.learn.loop import fit
-from cmcseg.learn.recipes import RECIPES, Step, _mixed
+from cmcseg.learn.recipes import RECIPES, Step
+from cmcseg.learn.targets import drawn, mixed, taught
 from cmcseg.nets.build import build_network
 from tiny import tiny_cache
 
@@ -58,16 +60,33 @@ def test_an_unlabelled_term_alone_moves_what_both_modalities_use(a_cache, recipe
         assert any(f"stems.{modality}" in name for name in names), (term, modality)
 
 
-def test_the_teacher_teaches_where_it_is_sure_and_only_there(a_cache):
+def test_the_teacher_counts_as_much_as_it_is_sure(a_cache):
     step = a_step(a_cache)
-    doubtful = RECIPES["best"](step)
-    assert float(doubtful["teacher ct"].detach()) == 0.0  # an untrained teacher is sure of nothing
-    for head in step.teacher.decoders[0].heads:
-        torch.nn.init.zeros_(head.weight)
-        with torch.no_grad():
-            head.bias.copy_(torch.tensor([0.0, 9.0, 0, 0, 0]))
+    said = taught(step.teacher, step.unlabelled)
+    assert said[0].weight_BDHW.max() < 0.7  # an untrained teacher
+    certain_of(step.teacher, 1)
+    said = taught(step.teacher, step.unlabelled)
+    assert (said[0].labels_BDHW == 1).all()
+    assert said[0].weight_BDHW.min() > 0.99
     names = moved(step.network, RECIPES["best"](step)["teacher ct"])
     assert any("stems.0" in name for name in names)
+
+
+def test_where_the_teacher_has_no_idea_nothing_is_learned(a_cache):
+    step = a_step(a_cache)
+    logits = torch.zeros(1, 5, 4, 4, 4, requires_grad=True)
+    nobody = SimpleNamespace(logits_BKDHW=logits, bottleneck_BCDHW=None, decoded_BCDHW=None)
+    target = taught(lambda images, trust: {0: nobody}, step.unlabelled)[0]  # noqa: ARG005
+    assert target.weight_BDHW.abs().max() < 1e-6
+    target.loss(nobody).backward()
+    assert logits.grad.abs().max() < 1e-6
+
+
+def certain_of(teacher, organ):
+    for head in teacher.decoders[0].heads:
+        torch.nn.init.zeros_(head.weight)
+        with torch.no_grad():
+            head.bias.copy_(torch.tensor([9.0 if k == organ else 0.0 for k in range(5)]))
 
 
 def test_terms_wait_for_their_ramps(a_cache):
@@ -121,16 +140,23 @@ def test_left_stays_left():
         assert matrix[0, 0] > 0.5
 
 
-def test_a_mixture_has_the_truth_in_the_middle_and_the_teacher_around_it(a_cache):
+def test_windows_are_pasted_into_each_other_with_what_is_known_of_them(a_cache):
     step = a_step(a_cache)
-    said = {m: torch.full_like(step.unlabelled.labels[m], 4) for m in (0, 1)}
-    mixed = _mixed(step.labelled, step.unlabelled, said)
-    for m in (0, 1):
-        middle = (slice(None), *(slice(5, 11),) * 3)
-        assert torch.equal(mixed.labels[m][middle], step.labelled.labels[m][middle])
-        assert (mixed.labels[m][:, 0] == 4).all()
-        assert torch.equal(mixed.images[m][:, :, 0], step.unlabelled.images[m][:, :, 0])
-    assert (said[0] == 4).all()  # what the teacher said is not written into
+    certain_of(step.teacher, 4)
+    said = taught(step.teacher, step.unlabelled)
+    truth = drawn(step.labelled)
+    sides = ((step.labelled.images, truth), (step.unlabelled.images, said))
+    ways = mixed(step.labelled, step.unlabelled, said)
+    for (images, targets), inner, outer in zip(ways, sides, sides[::-1], strict=True):
+        for m in (0, 1):
+            middle = (slice(None), *(slice(5, 11),) * 3)
+            assert torch.equal(images[m][:, 0][middle], inner[0][m][:, 0][middle])
+            assert torch.equal(images[m][:, :, 0], outer[0][m][:, :, 0])
+            for column in ("labels_BDHW", "weight_BDHW"):
+                found = getattr(targets[m], column)
+                assert torch.equal(found[middle], getattr(inner[1][m], column)[middle])
+                assert torch.equal(found[:, 0], getattr(outer[1][m], column)[:, 0])
+    assert (said[0].labels_BDHW == 4).all()  # what the teacher said is not written into
 
 
 @pytest.mark.parametrize("recipe", ["paper", "best"])

@@ -30,6 +30,17 @@ def test_voxels_that_nobody_annotated_have_no_gradient():
     assert logits.grad[:, :, 2:].abs().max() > 0
 
 
+def test_voxels_of_no_weight_have_no_gradient_and_doubt_makes_it_smaller():
+    logits, labels = a_case()
+    weight = torch.ones(1, 4, 4, 4)
+    weight[:, :2] = 0
+    overlap_loss(logits, labels, KNOWN, weight).backward()
+    assert logits.grad[:, :, :2].abs().max() == 0
+    assert logits.grad[:, :, 2:].abs().max() > 0
+    full, half = (overlap_loss(logits, labels, KNOWN, w * torch.ones(1, 4, 4, 4)) for w in (1, 0.5))
+    assert half < full == overlap_loss(logits, labels, KNOWN)
+
+
 def test_an_undrawn_organ_is_not_pushed_to_the_background():
     logits, labels = a_case()
     labels[:] = 0
@@ -48,8 +59,9 @@ def test_nothing_annotated_is_zero_and_moves_nothing():
     assert logits.grad.abs().max() == 0
 
 
-def slow_overlap_loss(logits, labels, known):
+def slow_overlap_loss(logits, labels, known, weight=None):
     """Voxel by voxel; 255 is nobody's, and background of a partial map may be an undrawn organ."""
+    weight = torch.ones(labels.shape) if weight is None else weight
     p = logits.double().softmax(1)
     voxels = torch.nonzero(labels != 255).tolist()
     entropies = []
@@ -57,7 +69,8 @@ def slow_overlap_loss(logits, labels, known):
         value = int(labels[(case, *place)])
         undrawn = [k for k in range(1, p.shape[1]) if not known[case, k]]
         meant = [0, *undrawn] if value == 0 else [value]
-        entropies.append(-math.log(sum(float(p[(case, k, *place)]) for k in meant)))
+        right = sum(float(p[(case, k, *place)]) for k in meant)
+        entropies.append(-float(weight[(case, *place)]) * math.log(right))
     dices = []
     for k in range(1, p.shape[1]):
         counted = [v for v in voxels if known[v[0], k]]
@@ -65,9 +78,10 @@ def slow_overlap_loss(logits, labels, known):
             continue
         shared = predicted = drawn = 0.0
         for case, *place in counted:
-            here = float(p[(case, k, *place)])
+            here, counts = float(p[(case, k, *place)]), float(weight[(case, *place)])
             truth = float(labels[(case, *place)] == k)
-            shared, predicted, drawn = shared + here * truth, predicted + here, drawn + truth
+            shared, predicted = shared + counts * here * truth, predicted + counts * here
+            drawn += counts * truth
         dices.append(1 - (2 * shared + 1) / (predicted + drawn + 1))
     return sum(entropies) / len(entropies) + (sum(dices) / len(dices) if dices else 0.0)
 
@@ -82,7 +96,8 @@ def slow_overlap_loss(logits, labels, known):
     ],
 )
 @pytest.mark.parametrize("scribbled", [False, True])
-def test_it_is_the_formula(known, scribbled):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_it_is_the_formula(known, scribbled, weighted):
     chance = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(2, 4, 5, 4, 3, generator=chance)
     labels = torch.randint(0, 4, (2, 5, 4, 3), generator=chance)
@@ -93,8 +108,9 @@ def test_it_is_the_formula(known, scribbled):
                 labels[case][labels[case] == k] = 0
     if scribbled:
         labels[torch.rand(labels.shape, generator=chance) < 0.7] = 255
-    found = overlap_loss(logits, labels.to(torch.uint8), known)
-    assert abs(float(found) - slow_overlap_loss(logits, labels, known)) < 1e-5
+    weight = torch.rand(labels.shape, generator=chance) if weighted else None
+    found = overlap_loss(logits, labels.to(torch.uint8), known, weight)
+    assert abs(float(found) - slow_overlap_loss(logits, labels, known, weight)) < 1e-5
 
 
 def test_following_its_gradient_makes_the_answer_better():

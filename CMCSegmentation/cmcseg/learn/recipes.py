@@ -5,8 +5,9 @@ paper        L_sup + L_CSC + L_CAC as Zhou et al. (MICCAI 2024) draw them; the u
              pass through the network with gradients, which the published code withholds.
 best         paper, and an averaged teacher (Tarvainen and Valpola, *Mean teachers*, NeurIPS 2017)
              that labels plain windows for the student to find again in altered ones (Sohn et al.,
-             *FixMatch*, NeurIPS 2020), and blocks of labelled windows pasted into unlabelled ones
-             (one way of Bai et al., *Bidirectional Copy-Paste*, CVPR 2023).
+             *FixMatch*, NeurIPS 2020), counted by how sure it is (Yu et al., *Uncertainty-aware
+             self-ensembling*, MICCAI 2019, here by entropy), and blocks of labelled and unlabelled
+             windows pasted into each other (Bai et al., *Bidirectional Copy-Paste*, CVPR 2023).
 
 Shapes: B batch, K classes, D H W voxels of a window.
 """
@@ -17,11 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.core.settings import TrainSettings
 from cmcseg.data.batches import Batch
+from cmcseg.learn.targets import drawn, mixed, taught
 from cmcseg.losses.anatomical_contrast import overlap_contrast, prototype_contrast
-from cmcseg.losses.overlap import overlap_loss
 from cmcseg.losses.ramps import rise
 from cmcseg.losses.semantic_consistency import semantic_consistency
 from cmcseg.nets.collaborative_net import Output
@@ -30,7 +30,6 @@ PARTS = 1000  # the share of a run that is done, as whole numbers for the ramps
 CSC_RISE = (0, 300)  # begins, and rises over so much of the run
 CAC_RISE = (100, 300)  # after a supervised start
 TEACHER_RISE = (100, 300)
-SURE = 0.8  # probability from which the teacher is believed
 TRUSTED = 0.5  # alignment confidence from which voxels may be compared
 
 
@@ -60,11 +59,9 @@ class Step:
 def supervised(step: Step) -> dict[str, Tensor]:
     """Dice and cross-entropy of every modality against its annotation."""
     batch = step.labelled
+    targets = drawn(batch)
     outputs = step.network(batch.images, batch.trust_B)
-    return {
-        f"overlap {step.roles[m]}": _overlap(out.logits_BKDHW, batch.labels[m], batch.known[m])
-        for m, out in outputs.items()
-    }
+    return {f"overlap {step.roles[m]}": targets[m].loss(out) for m, out in outputs.items()}
 
 
 def paper(step: Step) -> dict[str, Tensor]:
@@ -84,16 +81,16 @@ def best(step: Step) -> dict[str, Tensor]:
     if not weight:
         # Every step names the same losses, so that their columns in the log stay in line.
         return {**losses, **dict.fromkeys(names, outputs[0].logits_BKDHW.new_zeros(()))}
-    said = _taught(step.teacher, batch)
-    known_BK = torch.ones_like(batch.known[0])
+    said = taught(step.teacher, batch)
     for m, out in outputs.items():
-        loss = _overlap(out.logits_BKDHW, said[m], known_BK)
-        losses[f"teacher {step.roles[m]}"] = weight * loss
-    mixed = _mixed(step.labelled, batch, said)
+        losses[f"teacher {step.roles[m]}"] = weight * said[m].loss(out)
     apart_B = torch.zeros_like(batch.trust_B)  # two subjects in one window have no partner
-    for m, out in step.network(mixed.images, apart_B).items():
-        loss = _overlap(out.logits_BKDHW, mixed.labels[m], mixed.known[m])
-        losses[f"mixed {step.roles[m]}"] = weight * loss
+    mixtures = mixed(step.labelled, batch, said)
+    for role in step.roles:
+        losses[f"mixed {role}"] = torch.zeros_like(batch.trust_B[0])
+    for images, targets in mixtures:
+        for m, out in step.network(images, apart_B).items():
+            losses[f"mixed {step.roles[m]}"] += weight / len(mixtures) * targets[m].loss(out)
     return losses
 
 
@@ -126,47 +123,6 @@ def _unlabelled(outputs: dict[int, Output], batch: Batch, step: Step) -> dict[st
         "cac": step.settings.cac * _rise(step, CAC_RISE) * cac,
         "agreement": step.settings.cac * _rise(step, CAC_RISE) * gap,
     }
-
-
-def _overlap(logits_BKDHW: Tensor, labels_BDHW: Tensor, known_BK: Tensor) -> Tensor:
-    """``overlap_loss`` of every case by itself, averaged over the batch.
-
-    So a case counts alike beside any neighbours, and processes may share a batch.
-    """
-    cases = zip(logits_BKDHW.split(1), labels_BDHW.split(1), known_BK.split(1), strict=True)
-    return torch.stack([overlap_loss(*case) for case in cases]).mean()
-
-
-@torch.no_grad()
-def _taught(teacher: nn.Module, batch: Batch) -> dict[int, Tensor]:
-    """The teacher's labels of plain windows ``(B, D, H, W)``, 255 where it is not sure."""
-    outputs = teacher(batch.plain, batch.trust_B)
-    labels = {}
-    for m, out in outputs.items():
-        sure_BDHW, label_BDHW = out.logits_BKDHW.float().softmax(dim=1).max(dim=1)
-        labels[m] = label_BDHW.to(torch.uint8).masked_fill(sure_BDHW < SURE, UNANNOTATED)
-    return labels
-
-
-def _mixed(labelled: Batch, unlabelled: Batch, said: dict[int, Tensor]) -> Batch:
-    """Unlabelled windows with a middle block of the labelled ones, about a third of the voxels.
-
-    Organs that the labelled case's annotator did not draw are left out of the whole window.
-    """
-    images, labels = {}, {}
-    for m, own in labelled.images.items():
-        box = tuple(slice(round(0.15 * n), round(0.85 * n)) for n in own.shape[2:])
-        images[m], labels[m] = unlabelled.images[m].clone(), said[m].clone()
-        images[m][(..., *box)] = own[(..., *box)]
-        labels[m][(..., *box)] = labelled.labels[m][(..., *box)]
-    return Batch(
-        images=images,
-        plain=images,
-        labels=labels,
-        known=labelled.known,
-        trust_B=unlabelled.trust_B,
-        cases=(*labelled.cases, *unlabelled.cases),
-    )
 
 
 def _rise(step: Step, ramp: tuple[int, int]) -> float:
