@@ -80,6 +80,7 @@ def test_a_verdict_against_it_asks_for_a_reason(a_school, verdict):
     a_school.quiet()
     (adopted,) = [m.values for m in a_school.worker.asked if m.verb == "adopt"]
     assert adopted["overrule"] == "two readers agree"
+    judged(a_school, verdict)
     assert ui.reasonEdit.text == "", "the next verdict needs a reason of its own"
 
 

@@ -29,6 +29,7 @@ class LearnSection:
         ui.reasonEdit.textChanged.connect(lambda _text: self.refresh())
         self._curve = Curve(ui.curveHost)
         self._asked = ""  # the model whose history was asked for
+        session.started.connect(lambda: ui.reasonEdit.setText(""))
         session.progressed.connect(self._onProgress)
         session.switched.connect(lambda name: segment.load_models(select=name))
 
@@ -46,7 +47,8 @@ class LearnSection:
         allow(ui.cancelLearnButton, "" if running else _("Nothing is running."))
         for control in (ui.cancelLearnButton, ui.learnBar, ui.learnLabel):
             control.setVisible(running)
-        ui.curveHost.setVisible(running and bool(session.curve))
+        judged = session.stage is LearnStage.VERDICT
+        ui.curveHost.setVisible((running or judged) and bool(session.curve))
         show_verdict(ui, session, card)
         self._show_versions()
 
@@ -64,8 +66,8 @@ class LearnSection:
         allow(self._ui.rollBackButton, why if card else _("Choose a model first."), there)
 
     def _adopt(self) -> None:
-        self._session.adopt(self._ui.reasonEdit.text)
-        self._ui.reasonEdit.setText("")
+        wins = self._session.verdict.get("verdict") == "adopt"
+        self._session.adopt("" if wins else self._ui.reasonEdit.text)
 
     def _fineTune(self) -> None:
         device = self._segment.settings.device
