@@ -2,14 +2,10 @@
 
 import os
 import signal
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-WORKER = [sys.executable, str(Path(__file__).resolve().parent / "card_worker.py")]
 
 
 def refused(desk):
@@ -174,20 +170,6 @@ def lines(ui):
 
     words = [label.text for label in ui.checksHost.findChildren(qt.QLabel)]
     return list(zip(words[::2], words[1::2], strict=True))
-
-
-@pytest.fixture
-def a_real_desk(a_host, a_panel, until, tmp_path):
-    """Two scans and a worker that is a process."""
-    from cmcseg.session.process_runner import ProcessRunner
-    from mrml_scene import add_volume, ball_scan, box
-
-    panel = a_panel(ProcessRunner(WORKER, logs=tmp_path / "logs"))
-    grid = box((24, 22, 20), (6.0, 6.0, 7.0))
-    for name in ("CT", "MR"):
-        add_volume(a_host.scene, ball_scan(grid), grid.affine, name, modality=name)
-    until(lambda: len(panel.segment.chosen) == 2 and not panel.runner.busy)
-    return panel
 
 
 def test_a_worker_that_is_killed_is_told_with_its_log_and_replaced(a_real_desk, until):

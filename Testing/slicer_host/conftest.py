@@ -12,6 +12,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+WORKER = [sys.executable, str(HERE / "card_worker.py")]
 RESOURCES = ROOT / "CMCSegmentation" / "Resources"
 WAIT = 60.0  # seconds; the machine may be busy
 
@@ -108,3 +109,17 @@ def a_desk(a_host, a_panel, a_worker, until):
     until(lambda: len(desk.panel.segment.chosen) == 2)
     quiet()
     return desk
+
+
+@pytest.fixture
+def a_real_desk(a_host, a_panel, until, tmp_path):
+    """A panel with two scans chosen and a worker that is a process."""
+    from cmcseg.session.process_runner import ProcessRunner
+    from mrml_scene import add_volume, ball_scan, box
+
+    panel = a_panel(ProcessRunner(WORKER, logs=tmp_path / "logs"))
+    grid = box((24, 22, 20), (6.0, 6.0, 7.0))
+    for name in ("CT", "MR"):
+        add_volume(a_host.scene, ball_scan(grid), grid.affine, name, modality=name)
+    until(lambda: len(panel.segment.chosen) == 2 and not panel.runner.busy)
+    return panel
