@@ -1,12 +1,12 @@
 """Volumes, label maps, cases, progress: what they refuse, and that they come back from the wire."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card, task_names
-from cmcseg.core.card import ModelCard
+from cmcseg.core.card import CleaningRule, ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
@@ -137,3 +137,8 @@ def test_a_listener_may_leave_while_it_is_called():
     signal.emit(1)
     signal.emit(2)
     assert told == [1, 1, 2]
+
+
+def test_a_card_cannot_tidy_an_organ_that_it_does_not_find():
+    with pytest.raises(ValueError, match=r"tidies pancreas, which its table lacks\."):
+        replace(task_card("abdomen"), cleaning=CleaningRule(largest=("liver", "pancreas")))

@@ -141,6 +141,11 @@ class ModelCard:
             raise ValueError("A model card needs a name and at least one input.")
         if len(set(self.roles)) != len(self.roles):
             raise ValueError(f"Card {self.name} lists a role twice.")
+        tidied = {*self.cleaning.largest, *self.cleaning.fill_holes}
+        if strange := tidied - {label.name for label in self.table}:
+            raise ValueError(
+                f"Card {self.name} tidies {', '.join(sorted(strange))}, which its table lacks."
+            )
         if any(w % m for w, m in zip(self.grid.window, self.network.multiple, strict=True)):
             raise ValueError(
                 f"The window {self.grid.window} of {self.name} is not a multiple of "

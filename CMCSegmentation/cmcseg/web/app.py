@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from trame_slicer.core import SlicerApp
 
 from cmcseg.core.errors import CMCSegError
 from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.chores import sentence_of
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.review import ReviewSession
@@ -33,6 +35,7 @@ from cmcseg.web.review_panel import ReviewPanel
 from cmcseg.web.segment_panel import SegmentPanel
 from cmcseg.web.views import Views
 
+LOG = logging.getLogger(__name__)
 AWAKE, ASLEEP = 0.015, 0.05  # seconds between two looks at the worker, with and without work
 
 
@@ -143,13 +146,18 @@ class App:
         def handler(*values: object) -> None:
             try:
                 call(*values)
-            except CMCSegError as error:
-                self.tell(str(error))
+            except Exception as error:  # one broken button must not silence the page
+                self._report(error)
             self.touch()
 
         return handler
 
     # Private
+
+    def _report(self, error: Exception) -> None:
+        if not isinstance(error, CMCSegError):
+            LOG.exception("unforeseen")
+        self.tell(sentence_of(error))
 
     def _connect(self) -> None:
         for session in (self.segment, self.review, self.learn):
@@ -180,8 +188,8 @@ class App:
                     with self.state:
                         for panel in self.panels:
                             panel.refresh()
-            except CMCSegError as error:
-                self.tell(str(error))
+            except Exception as error:  # the page must go on living
+                self._report(error)
             await asyncio.sleep(AWAKE if self.runner.busy else ASLEEP)
 
     def _on_bind(self, served: object) -> None:

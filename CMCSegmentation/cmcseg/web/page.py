@@ -93,6 +93,8 @@ kbd { font: 12px ui-monospace, monospace; border: 1px solid #8888; border-radius
 # Vue's templates reach neither the network nor the keyboard of the whole page.
 SCRIPT = """
 (() => {
+  if (window.cmcsegListens) return;  // a new layout runs this again
+  window.cmcsegListens = true;
   const typing = (e) => /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) &&
     !/^(range|checkbox|button)$/.test(e.target.type);
   const tell = (name, value) => window.trame && window.trame.trigger(name, [value]);

@@ -285,14 +285,14 @@ class ReviewPanel:
                 aria_label="How strongly the organs are drawn",
                 id="opacity",
             )
-            html.Span("blend", classes="quiet", v_if="roles.length > 1")
+            html.Span("blend", classes="quiet", v_if="corners[1]")
             v.VSlider(
                 v_model=("blend",),
                 min=0,
                 max=100,
                 hide_details=True,
                 classes="short",
-                v_if="roles.length > 1",
+                v_if="corners[1]",
                 aria_label="Blend in the other scan",
                 id="blend",
             )
@@ -409,17 +409,20 @@ class ReviewPanel:
         Raises:
             BadInput: when the draft is damaged or belongs to other scans.
         """
-        kept = self._app.drafts.open(self._app.cases.open)
-        self._app.state.draft_of = ""
-        if kept:
-            prediction, self._pending = kept
-            if prediction.model in [card.name for card in self._app.segment.cards]:
-                self._app.segment.choose_model(prediction.model)
-            try:
-                self._app.segment.resume(prediction)
-            except BadInput:
-                self._pending = None
-                raise
+        app, segment = self._app, self._app.segment
+        kept = app.drafts.open(app.cases.open)
+        if kept is None:
+            app.state.draft_of = ""
+            return
+        prediction, drawn = kept
+        if prediction.model in [card.name for card in segment.cards]:
+            segment.choose_model(prediction.model)
+        for role in [role for role in segment.chosen if role not in prediction.labels]:
+            segment.set_scan(role, "")
+        segment.resume(prediction)
+        self._pending = drawn
+        app.state.draft_of = ""
+        app.cases.show()
 
     def drop_draft(self) -> None:
         """Forget the draft of the open case."""

@@ -1,0 +1,330 @@
+"""The whole app in a real browser, with real mouse and keys, on a model of few weights."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from cmcseg.bundle.pack import save_bundle
+from cmcseg.core.card import CleaningRule
+from cmcseg.core.labelmap import LabelTable
+from PIL import Image
+from tiny import tiny_card, tiny_pairs, tiny_state
+
+NAMES = ("apple", "pear", "plum", "fig")  # no phantom shows these, so none has to be made
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+LEFT_VIEW = {"x": 390, "y": 60, "width": 420, "height": 560}
+HEADS = ("decoders.0.heads.0.bias", "decoders.0.heads.1.bias")
+PATIENCE = 120_000  # ms; two busy cores
+
+
+def find_browser():
+    """A Chromium of the system, else that of Playwright."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
+    with playwright.sync_playwright() as started:
+        path = started.chromium.executable_path
+    if Path(path).exists():
+        return path
+    words = "NO BROWSER WAS FOUND: the browser app was not tested (apt-get install chromium)."
+    warnings.warn(words, UserWarning, stacklevel=1)
+    return pytest.skip(words)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = find_browser()
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A user's folder with a model that finds apples everywhere, and two cases."""
+    home = tmp_path_factory.mktemp("home")
+    files = home / "files"
+    files.mkdir()
+    tiny_pairs(files, 2)
+    card = tiny_card()
+    labels = tuple(
+        replace(label, name=name) for label, name in zip(card.table.labels, NAMES, strict=True)
+    )
+    card = replace(
+        card,
+        name="fruit",
+        title="Fruit",
+        table=LabelTable(labels=labels),
+        cleaning=CleaningRule(),
+        grid=replace(card.grid, spacing=(6.0, 6.0, 6.0)),
+    )
+    # It sees the first everywhere, whatever it is shown: what fine-tuning calls plausible then
+    # does not hang on chance.
+    state = {key: 0.01 * value for key, value in tiny_state(card).items()}
+    state |= {head: torch.tensor([0.0, 3.0, 0.0, 0.0, 0.0]) for head in HEADS}
+    save_bundle(state, card, home / "cmcseg" / "models" / "fruit")
+    scans = home / "scans"
+    for number, case in enumerate(("ann", "bob")):
+        (scans / case).mkdir(parents=True)
+        for role in card.roles:
+            shutil.copy(files / f"{number}_{role}.nii.gz", scans / case / f"{role}.nii.gz")
+    return home
+
+
+class Served:
+    """The app as a process of its own."""
+
+    def __init__(self, home):
+        self.folder = home / "scans"
+        self.environment = {**os.environ, "XDG_DATA_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        self.start()
+
+    def start(self):
+        self._log = (self.folder.parent / "web.log").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cmcseg", "web", self.folder, "--port", "0", "--no-open"],
+            env=self.environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        until = time.monotonic() + 60
+        while "CMCSeg: http" not in (text := self.text()):
+            assert self.process.poll() is None, text
+            assert time.monotonic() < until, text
+            time.sleep(0.1)
+        self.address = text.split("CMCSeg: ")[1].split()[0]
+
+    def text(self):
+        self._log.seek(0)
+        return self._log.read()
+
+    def kill(self, sign=signal.SIGKILL):
+        self.process.send_signal(sign)
+        self.process.wait(20)
+        self._log.close()
+
+
+@pytest.fixture(scope="module")
+def app(home, browser):  # noqa: ARG001
+    served = Served(home)
+    yield served
+    served.kill(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def page(browser, app):
+    opened = browser.new_page(viewport={"width": 1280, "height": 720})
+    opened.set_default_timeout(PATIENCE)
+    opened.goto(app.address)
+    yield opened
+    opened.close()
+
+
+def picture(page):
+    return np.asarray(Image.open(BytesIO(page.screenshot(clip=LEFT_VIEW))).convert("RGB"), int)
+
+
+def until(page, truth, seconds=60):
+    """Wait for something that the page shows a moment later."""
+    end = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < end
+        page.wait_for_timeout(100)
+
+
+def ml(page, organ):
+    return float(page.locator(f"[data-organ='{organ}']").inner_text().split()[0])
+
+
+def segmented(page):
+    page.click("#segment:not([disabled])")
+    page.wait_for_selector("#to-review")
+
+
+def test_a_case_of_the_folder_is_opened_by_a_click(page):
+    page.wait_for_selector(".case")
+    page.wait_for_selector(".case img")
+    assert page.locator(".case").all_inner_texts()[0].split("\n")[:2] == ["ann", "CT + MR"]
+    before = picture(page)
+    page.locator(".case").first.click()
+    until(page, lambda: np.abs(picture(page) - before).mean() > 2)
+    page.click("#step-models")
+    page.locator(".v-card", has_text="Fruit").get_by_text("Use it").click()
+    page.click("#step-segment")
+
+
+def test_segment_shows_progress_and_then_colours_the_organs_in_both_scans(page):
+    grey = picture(page)
+    page.click("#segment:not([disabled])")
+    page.wait_for_selector("#cancel")
+    until(page, lambda: page.locator("#to-review").count() == 1)
+    rows = page.locator(".result tbody tr").all_inner_texts()
+    assert [row.split()[0] for row in rows] == list(NAMES)
+    until(page, lambda: np.abs(picture(page) - grey).max(axis=-1).mean() > 5)
+    page.keyboard.down(" ")
+    until(page, lambda: np.abs(picture(page) - grey).mean() < 1)  # the scan itself
+    page.keyboard.up(" ")
+    until(page, lambda: np.abs(picture(page) - grey).max(axis=-1).mean() > 5)
+
+
+def test_next_doubt_moves_the_views(page):
+    page.click("#to-review")
+    before = picture(page)
+    assert "to look at" in page.inner_text("#place") or "No place" in page.inner_text("#place")
+    if "No place" not in page.inner_text("#place"):
+        page.keyboard.press("n")
+        until(page, lambda: page.inner_text("#place").startswith("1 of"))
+        until(page, lambda: np.abs(picture(page) - before).mean() > 0.5)
+
+
+def test_the_brush_changes_the_volume_and_undo_brings_it_back(page):
+    page.keyboard.press("1")
+    before = ml(page, NAMES[0])
+    page.keyboard.press("b")
+    page.wait_for_selector("#tool-brush.v-btn--active")
+    page.keyboard.press("e")
+    page.wait_for_selector("#tool-erase.v-btn--active")
+    page.mouse.move(520, 250)
+    page.mouse.down()
+    page.mouse.move(600, 330, steps=12)
+    page.mouse.up()
+    until(page, lambda: ml(page, NAMES[0]) < before - 1)
+    page.keyboard.press("z")
+    until(page, lambda: ml(page, NAMES[0]) == before)
+    page.keyboard.press("Shift+Z")
+    until(page, lambda: ml(page, NAMES[0]) < before - 1)
+    page.keyboard.press("Escape")
+
+
+def test_the_draft_is_there_after_the_server_was_killed(page, app):
+    drawn = ml(page, NAMES[0])
+    until(page, lambda: any(app.folder.glob(".cmcseg/drafts/ann/drawn.npz")))
+    app.kill()
+    app.start()
+    page.goto(app.address)
+    page.wait_for_selector(".case")
+    page.locator(".case").first.click()
+    page.click("#take-draft")
+    page.wait_for_selector("#accept")
+    until(page, lambda: ml(page, NAMES[0]) == drawn)
+    page.click("#restore")
+    until(page, lambda: ml(page, NAMES[0]) > drawn)
+    page.click("#undo")
+    until(page, lambda: ml(page, NAMES[0]) == drawn)
+
+
+def test_accept_puts_an_entry_on_the_disk(page, app):
+    page.click("#accept:not([disabled])")
+    page.wait_for_selector("#accepted")
+    entry = page.inner_text("#accepted").split(" as ")[1].strip(".")
+    assert (app.folder / "queue" / "entries" / entry).is_dir()
+    assert not any(app.folder.glob(".cmcseg/drafts/ann/drawn.npz"))
+    page.click("#step-learn")
+    until(page, lambda: page.inner_text("#queue-line").startswith("1 pair in the queue"))
+
+
+def test_fine_tune_adopt_and_roll_back(page, app):
+    page.fill("#minutes", "0.02")
+    page.click("#fine-tune:not([disabled])")
+    page.wait_for_selector("#cancel-tuning")
+    page.wait_for_selector("#verdict")
+    assert "not enough evidence" in page.inner_text("#verdict").lower()
+    page.click("#adopt")
+    until(page, lambda: "give a reason" in page.inner_text("#notice"))
+    page.fill("#reason", "it is a test")
+    page.click("#adopt")
+    until(page, lambda: page.locator("#learn-stage").count() == 1)
+    assert page.inner_text("#learn-stage") == "The new model is in use."
+    assert [row["in_use"] for row in history(app)] == [False, True]
+    assert history(app)[-1]["change"]["overruled_because"] == "it is a test"
+    page.click("#roll-back:not([disabled])")
+    until(page, lambda: [row["in_use"] for row in history(app)] == [True, False])
+
+
+def test_after_loading_the_page_again_everything_is_as_it_was(page):
+    queue = page.inner_text("#queue-line")
+    page.click("#step-review")
+    drawn = ml(page, NAMES[0])
+    page.reload()
+    page.wait_for_selector("#accept")
+    assert ml(page, NAMES[0]) == drawn
+    page.click("#step-learn")
+    assert page.inner_text("#queue-line") == queue
+
+
+def test_a_killed_worker_is_told_and_replaced(page, app):
+    page.click("#step-segment")
+    page.click("#segment:not([disabled])")
+    page.wait_for_selector("#cancel")
+    for child in psutil.Process(app.process.pid).children(recursive=True):
+        if "work" in child.cmdline():
+            child.kill()
+    page.wait_for_selector("#notice")
+    segmented(page)
+
+
+def test_cancel_brings_back_the_state_before(page):
+    page.click("#segment:not([disabled])")
+    page.click("#cancel")
+    page.wait_for_selector("#segment:not([disabled])")
+    assert page.locator(".result tbody tr").count() == len(NAMES)
+
+
+def test_a_role_may_stay_empty(page):
+    page.locator(".v-select").nth(1).click()
+    page.locator(".v-overlay .v-list-item", has_text="none").click()
+    until(page, lambda: page.locator(".result").count() == 0 or page.locator("#segment").count())
+    segmented(page)
+    until(page, lambda: page.locator(".result thead th").count() == 3)  # organ, CT mL, doubt
+
+
+def test_a_dropped_file_that_is_no_scan_is_told(page, app):
+    page.click("#step-cases")
+    page.set_input_files(
+        "#cmcseg-files", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"}
+    )
+    until(page, lambda: "notes.txt is no scan" in page.inner_text("#notice"))
+    assert sorted(path.name for path in app.folder.iterdir() if path.name[0] != ".") == [
+        "ann",
+        "bob",
+        "queue",
+    ]
+
+
+def test_a_dropped_pair_becomes_a_case_and_opens(page, app):
+    files = [app.folder / "bob" / f"{role}.nii.gz" for role in ("ct", "mr")]
+    page.set_input_files("#cmcseg-files", files)
+    page.wait_for_selector(".case:has-text('ct')")
+    until(page, lambda: page.locator(".case").count() == 3)
+
+
+def test_nothing_of_a_patient_is_in_the_log(app):
+    assert "ann" not in app.text().replace("channel", "")
+
+
+def history(app):
+    answer = subprocess.run(
+        [sys.executable, "-m", "cmcseg", "models", "history", "fruit", "--json"],
+        env=app.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(answer.stdout)

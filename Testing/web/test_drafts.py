@@ -1,0 +1,110 @@
+"""Drafts: what is drawn comes back as it was, and a damaged one is told."""
+
+import errno
+
+import numpy as np
+import pytest
+from cmcseg.core.errors import BadInput
+from cmcseg.core.grid import Grid
+from cmcseg.core.volume import Volume
+from cmcseg.web import drafts as module
+from cmcseg.web.drafts import DRAWN, FOUND, Drafts
+from cmcseg.web.folder import Folder
+from session_parts import predicted
+
+GRID = Grid(shape=(12, 10, 8), affine=np.diag([2.0, 2.0, 3.0, 1.0]))
+
+
+@pytest.fixture
+def found():
+    rng = np.random.default_rng(0)
+    return predicted(
+        {
+            role: Volume(array=rng.integers(0, 300, GRID.shape).astype(np.int16), grid=GRID)
+            for role in ("ct", "mr")
+        }
+    )
+
+
+@pytest.fixture
+def drafts(tmp_path):
+    return Drafts(Folder(tmp_path))
+
+
+def drawn_on(found):
+    """The organs with a corner painted over."""
+    changed = {}
+    for role, labels in found.labels.items():
+        array = labels.array.copy()
+        array[:3, :3, :3] = 1
+        changed[role] = type(labels)(array=array, grid=labels.grid, table=labels.table)
+    return changed
+
+
+def test_a_draft_comes_back_as_it_was(drafts, found):
+    drawn = drawn_on(found)
+    drafts.keep_found("ann", found)
+    drafts.keep_drawn("ann", drawn)
+    kept, organs = drafts.open("ann")
+    assert drafts.cases() == {"ann"}
+    for role, labels in drawn.items():
+        assert np.array_equal(organs[role].array, labels.array)
+        assert np.array_equal(kept.labels[role].array, found.labels[role].array)
+        assert np.array_equal(kept.doubt[role].array, found.doubt[role].array)
+    assert np.array_equal(kept.alignment.matrix, found.alignment.matrix)
+
+
+def test_a_result_that_nobody_drew_on_is_no_draft(drafts, found):
+    drafts.keep_found("ann", found)
+    assert drafts.open("ann") is None
+    assert drafts.cases() == set()
+
+
+def test_a_new_result_ends_the_draft_of_the_old_one(drafts, found):
+    drafts.keep_found("ann", found)
+    drafts.keep_drawn("ann", drawn_on(found))
+    drafts.keep_found("ann", found)
+    assert drafts.open("ann") is None
+
+
+def test_a_dropped_draft_is_gone(drafts, found):
+    drafts.keep_found("ann", found)
+    drafts.keep_drawn("ann", drawn_on(found))
+    drafts.drop("ann")
+    assert drafts.open("ann") is None
+
+
+@pytest.mark.parametrize("name", [FOUND, DRAWN])
+def test_a_damaged_draft_is_told_and_stays(drafts, found, name):
+    drafts.keep_found("ann", found)
+    drafts.keep_drawn("ann", drawn_on(found))
+    path = drafts.place("ann") / name
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(BadInput, match="The draft of ann is damaged and was left where it is"):
+        drafts.open("ann")
+    assert path.exists()
+
+
+def test_a_full_disk_keeps_the_draft_before(drafts, found, monkeypatch):
+    drafts.keep_found("ann", found)
+    drafts.keep_drawn("ann", found.labels)
+
+    def full(message, path):  # noqa: ARG001
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "write_message", full)
+    with pytest.raises(BadInput, match="No space left on device"):
+        drafts.keep_drawn("ann", drawn_on(found))
+    monkeypatch.undo()
+    _, organs = drafts.open("ann")
+    assert np.array_equal(organs["ct"].array, found.labels["ct"].array)
+    assert sorted(path.name for path in drafts.place("ann").iterdir()) == [DRAWN, FOUND]
+
+
+@pytest.mark.parametrize("case", ["../../etc", "a/b", "/root", "ward/7/7"])
+def test_no_name_of_a_case_leads_out(drafts, found, case, tmp_path):
+    drafts.keep_found(case, found)
+    drafts.keep_drawn(case, found.labels)
+    assert drafts.open(case) is not None
+    assert drafts.place(case).parent == (tmp_path / ".cmcseg" / "drafts").resolve()
