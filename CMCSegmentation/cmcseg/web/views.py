@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import slicer
 import vtk
 from trame.widgets import html
 from trame_server import Server
-from trame_slicer.app.ui import create_vertical_slice_view_gutter_ui
+from trame_slicer.app.ui import (
+    create_vertical_slice_view_gutter_ui,
+    create_vertical_view_gutter_ui,
+)
 from trame_slicer.core import LayoutManager, SlicerApp
-from trame_slicer.rca_view import register_rca_factories
-from trame_slicer.views import Layout, LayoutDirection, SliceView, ViewLayoutDefinition
+from trame_slicer.rca_view import RemoteViewFactory
+from trame_slicer.views import (
+    Layout,
+    LayoutDirection,
+    NoScheduleRendering,
+    SliceView,
+    ThreeDView,
+    ViewLayoutDefinition,
+    ViewType,
+)
 from vtk.util import numpy_support
 
 from cmcseg.core.card import InputSpec
@@ -39,7 +51,13 @@ class Views:
         self._app = app
         server.state.corners = ["", ""]
         self._state = server.state
-        register_rca_factories(app.view_manager, server, slice_view_ui_f=_slice_ui)
+        for kind, view_type, dressed in (
+            (SliceView, ViewType.SLICE_VIEW, _slice_ui),
+            (ThreeDView, ViewType.THREE_D_VIEW, create_vertical_view_gutter_ui),
+        ):
+            app.view_manager.register_factory(
+                RemoteViewFactory(server, self._maker(kind), view_type, populate_view_ui_f=dressed)
+            )
         self._layouts = LayoutManager(app.scene, app.view_manager, server)
         first, second = (ViewLayoutDefinition.slice_view("Axial", label=tag) for tag in SLICES)
         solid = ViewLayoutDefinition.threed_view(name=SOLID)
@@ -49,9 +67,9 @@ class Views:
             "one solid": [first, solid],
             "pair solid": [first, second, solid],
         }
-        self._layouts.register_layout_dict(
-            {name: Layout(LayoutDirection.Horizontal, views) for name, views in rows.items()}
-        )
+        for name, views in rows.items():  # a view is made once it is shown, as that takes a while
+            layout = Layout(LayoutDirection.Horizontal, views)
+            self._layouts.register_layout(name, layout, lazy_initialization=name != "pair")
         self._layouts.set_layout("pair")
         self._scans: tuple[str, ...] = ()
         self._results: tuple[str, ...] = ()
@@ -62,8 +80,6 @@ class Views:
         self._fit_until = 0.0
         for tag in SLICES:
             self._slice(tag).modified.connect(self._on_moved)
-        for view in app.view_manager.get_views():
-            view.interactor().AddObserver(vtk.vtkCommand.WindowResizeEvent, self._on_resized)
 
     def place(self, page: object) -> None:
         """Put the views where the page is being built."""
@@ -195,6 +211,20 @@ class Views:
             self._slice(tag).set_background_volume_id(None)
 
     # Private
+
+    def _maker(self, kind: type[SliceView | ThreeDView]) -> Callable:
+        """What makes a view: not drawn until it is complete, nor with eight samples a pixel.
+
+        Without a GPU, the samples alone make a slice three times as slow.
+        """
+
+        def made(**given: object) -> SliceView | ThreeDView:
+            view = kind(scheduled_render_strategy=NoScheduleRendering(), **given)
+            view.render_window().SetMultiSamples(0)
+            view.interactor().AddObserver(vtk.vtkCommand.WindowResizeEvent, self._on_resized)
+            return view
+
+        return made
 
     def _lay_out(self) -> None:
         name = "pair" if len(self._scans) != 1 else "one"
