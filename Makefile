@@ -1,10 +1,10 @@
-# The README's two commands, each from a clean clone: make demo, make test.
+# The README's commands, each from a clean clone: make demo, make web, make test.
 PYTHON ?= python3
 # This version exists for the CPU and for CUDA; choose another with make TORCH=...
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo web test lint clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -15,6 +15,9 @@ BIN = .venv/bin
 
 demo: .venv/ready
 	$(BIN)/cmcseg demo demo
+
+web: .venv/ready
+	$(BIN)/cmcseg web cmcseg-web
 
 test: .venv/ready
 	$(BIN)/python -m pytest
