@@ -17,14 +17,16 @@ from cmcseg.study.findings import (
 
 
 def draw_labelled(rows: list[Row], path: Path) -> Path | None:
-    """Dice against the share of labelled scans, a curve per recipe."""
+    """Dice against the share of labelled scans, a curve per recipe; None for a single share."""
+    if len(values(rows, "labelled")) < 2:
+        return None
     lines: dict[str, dict[str, list[Point]]] = {}
     for role in roles(rows):
         for recipe in values(rows, "recipe"):
             for labelled in values(rows, "labelled"):
                 found = by_seed(rows, role, recipe=recipe, labelled=labelled)
                 _add(lines, role, recipe, 100 * float(labelled), estimate(found.values()))
-    return draw_lines(lines, path, along="share of labelled scans, %") if lines else None
+    return draw_lines(lines, path, along="share of labelled scans, %")
 
 
 def draw_apart(rows: list[Row], path: Path) -> Path | None:
