@@ -38,8 +38,8 @@ from cmcseg.data.rendered import write_phantoms
 from cmcseg.learn.answers import answer
 from cmcseg.learn.finetune import CANDIDATE, FineTuneSettings, fine_tune
 from cmcseg.learn.scores import dice
-from cmcseg.report.study_plots import Point, draw_lines
 from cmcseg.study.findings import estimate
+from matplotlib.figure import Figure
 
 HEADER = (
     "scan",
@@ -226,8 +226,8 @@ def show(options):
             corrections[role] = by_corrections(rows, role, options.steps)
             minutes[role] = by_minutes(rows, role)
     options.figures.mkdir(parents=True, exist_ok=True)
-    draw_lines(corrections, options.figures / "finetune-corrections.png", along="corrections")
-    draw_lines(minutes, options.figures / "finetune-minutes.png", along="minutes of one core")
+    draw(corrections, options.figures / "finetune-corrections.png", "corrections")
+    draw(minutes, options.figures / "finetune-minutes.png", "minutes of one core")
 
 
 def lines(rows, role):
@@ -285,7 +285,22 @@ def points(rows, role, some, x):
     """Where the start model is, and what became of it at ``x``."""
     before, after = paired(rows, role, some)
     change = estimate(after[case] - before[case] for case in after)
-    return Point(x=0.0, mean=mean(before)), Point(x=x, mean=mean(after), half=change.half)
+    return (0.0, mean(before), 0.0), (x, mean(after), change.half)
+
+
+def draw(panels, path, along):
+    """A panel per scan; bars are the 95 % interval of the change over the validation cases."""
+    figure = Figure(figsize=(3.4 * len(panels), 3.8), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for panel, (role, curves) in zip(axes, panels.items(), strict=True):
+        for name, found in curves.items():
+            x, y, half = zip(*sorted(found), strict=True)
+            panel.errorbar(x, y, half, marker="o", markersize=4, capsize=2, label=name)
+        panel.set(title=role, xlabel=along)
+        panel.grid(axis="y", alpha=0.3)
+        panel.legend(fontsize=7, loc="lower right")
+    axes[0].set_ylabel("Dice, 95 % interval of the change over cases")
+    figure.savefig(path, dpi=110)
 
 
 def paired(rows, role, some):
