@@ -103,3 +103,19 @@ def test_without_a_corrected_pair_there_is_nothing_to_learn(a_bundle, a_cohort, 
 def test_no_time_is_refused():
     with pytest.raises(ValueError, match="0 minutes are no time to learn"):
         FineTuneSettings(minutes=0)
+
+
+@pytest.mark.usefixtures("trusting")
+def test_corrections_of_one_scan_alone_are_learned_from(a_bundle, tmp_path):
+    cases = tiny_pairs(tmp_path, 2)
+    for case in cases:
+        for key in ("mr", "mr_labels"):
+            del case[key]
+    path = tmp_path / "cohort.json"
+    path.write_text(json.dumps({"training": cases[:1], "validation": cases[1:]}))
+    found = fine_tune(a_bundle, read_cohort(path, a_bundle.card), tmp_path / "run", SETTINGS)
+    assert found["learned_from"] == ["case0"]
+    assert {name.split()[0] for name in found["organs"]} == {"ct"}
+    rows = (tmp_path / "run" / "run" / "losses.csv").read_text().splitlines()
+    losses = [dict(zip(rows[0].split(","), row.split(","), strict=True)) for row in rows[1:]]
+    assert all(float(row["overlap ct"]) > 0 for row in losses)

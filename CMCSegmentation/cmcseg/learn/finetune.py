@@ -24,7 +24,7 @@ from cmcseg.learn.checkpoint import FILE
 from cmcseg.learn.gate import Score, Verdict, judge
 from cmcseg.learn.loop import fit
 from cmcseg.learn.plausible import implausible
-from cmcseg.learn.rehearsal import own_answers
+from cmcseg.learn.rehearsal import own_answers, stand_ins
 from cmcseg.learn.scores import dice
 from cmcseg.nets.device import pick_device
 
@@ -206,7 +206,8 @@ def _without(
 ) -> Cache:
     kept = tuple(scan for scan in cache.scans if scan.pair not in left_out)
     labelled = tuple(scan for scan in kept if scan.labels is not None)
-    return replace(cache, scans=(*labelled, *own_answers(kept, before, folder / "own")))
+    taught = (*labelled, *own_answers(kept, before, folder / "own"))
+    return replace(cache, scans=(*taught, *stand_ins(taught, cache.card.roles, folder / "own")))
 
 
 def _labelled(cache: Cache, split: str) -> list[CachedScan]:

@@ -38,3 +38,29 @@ def own_answers(
         np.save(path, labels)
         rehearsed.append(replace(scan, labels=path, dense=False))
     return tuple(rehearsed)
+
+
+def stand_ins(
+    scans: tuple[CachedScan, ...], roles: tuple[str, ...], folder: Path
+) -> tuple[CachedScan, ...]:
+    """Scans that take the place of a role which nobody corrected and no phantom shows.
+
+    A step draws a window for every role. Where a queue holds CTs alone, the other role is shown
+    the CT and told nothing: all its voxels count as not annotated, so it adds nothing to the loss.
+
+    Args:
+        scans: of a cache, with labels where there are any.
+        roles: of the model.
+        folder: for the label arrays.
+    """
+    train = [scan for scan in scans if scan.split == "train" and scan.labels is not None]
+    present = {scan.role for scan in train}
+    made = []
+    for role in (role for role in roles if role not in present):
+        for scan in train:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{scan.pair}_{scan.role}_as_{role}.npy"
+            np.save(path, np.full(np.load(scan.labels).shape, UNANNOTATED, np.uint8))
+            name = f"{scan.pair} as {role}"  # of no pair, so that nothing is called aligned
+            made.append(replace(scan, pair=name, role=role, labels=path, dense=False))
+    return tuple(made)
