@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import UnionType
 
 from aiohttp import web
 from trame.app import get_server
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import SlicerApp
 
-from cmcseg.core.errors import CMCSegError
+from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.chores import sentence_of
 from cmcseg.session.learn import LearnSession
@@ -140,11 +141,18 @@ class App:
             self.state.notice, self.state.notice_kind = sentence, kind
             self.state.notice_log = log
 
-    def trying(self, call: Callable) -> Callable:
-        """A handler of the page: what goes wrong is told in our own words."""
+    def trying(self, call: Callable, *kinds: type | UnionType) -> Callable:
+        """A handler of the page: what goes wrong is told in our own words.
+
+        Args:
+            call: what is done.
+            kinds: of the values that the page sends along; others are refused.
+        """
 
         def handler(*values: object) -> None:
             try:
+                if len(values) != len(kinds) or not all(map(isinstance, values, kinds)):
+                    raise BadInput("The page asked for what it does not offer; load it again.")
                 call(*values)
             except Exception as error:  # one broken button must not silence the page
                 self._report(error)

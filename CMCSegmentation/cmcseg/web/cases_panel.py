@@ -51,7 +51,7 @@ class CasesPanel:
                     v_for="row in cases",
                     key="row.id",
                     active=("row.id === opened",),
-                    click=(app.trying(self.choose), "[row.id]"),
+                    click=(app.trying(self.choose, str), "[row.id]"),
                     title=("row.id",),
                     subtitle=("row.about",),
                     classes="case",
@@ -143,7 +143,7 @@ class CasesPanel:
         self.look()
         mine = [case for case in self._cases if case.id.split("/")[0] == folder.name]
         if mine:
-            self._app.trying(self.choose)(mine[0].id)
+            self._app.trying(self.choose, str)(mine[0].id)
 
     def note(self, case_id: str, words: str) -> None:
         """Say something of a case in the list (its doubt, that it was accepted)."""

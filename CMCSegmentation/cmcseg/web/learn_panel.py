@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.session.stage import LearnStage
 
@@ -20,6 +21,7 @@ VERDICTS = {
     "insufficient": "There is not enough evidence.",
 }
 POINTS = 120  # of the curve that is drawn
+LONGEST = 600  # minutes of a fine-tuning
 
 
 class LearnPanel:
@@ -96,7 +98,7 @@ class LearnPanel:
                     v_model=("minutes",),
                     type="number",
                     min=1,
-                    max=600,
+                    max=LONGEST,
                     suffix="minutes",
                     hide_details=True,
                     style="max-width: 9.5em",
@@ -212,6 +214,8 @@ class LearnPanel:
             minutes = float(self._app.state.minutes)
         except (TypeError, ValueError):
             minutes = math.nan
+        if not 0 < minutes <= LONGEST:
+            raise BadInput(f"Learning takes a number of minutes up to {LONGEST}; give another.")
         self._session.fine_tune(card.name if card else "", minutes)
 
     def _adopt(self) -> None:

@@ -45,14 +45,14 @@ class ModelsPanel:
                 with v.VCardActions():
                     v.VBtn(
                         "Use it",
-                        click=(app.trying(app.segment.choose_model), "[c.name]"),
+                        click=(app.trying(app.segment.choose_model, str), "[c.name]"),
                         disabled=("c.chosen",),
                         size="small",
                     )
                     v.VSpacer()
                     v.VBtn(
                         "Remove",
-                        click=(app.trying(app.segment.remove_model), "[c.name]"),
+                        click=(app.trying(app.segment.remove_model, str), "[c.name]"),
                         size="small",
                         title="Models that came with the app stay",
                     )

@@ -218,8 +218,11 @@ def _bind_keys(app: App) -> None:
         if name == "?":
             app.state.help = not app.state.help
         elif name in calls and review.result is not None:
-            app.trying(calls[name])()
+            calls[name]()
 
-    app.server.trigger("key")(key)
-    app.server.trigger("hold")(lambda held: app.views.hide(bool(held)))
-    app.server.trigger("lost")(lambda words: app.tell(f"The upload failed: {words}."))
+    def lost(words: str) -> None:
+        app.tell(f"The upload failed: {words}.")
+
+    app.server.trigger("key")(app.trying(key, str))
+    app.server.trigger("hold")(app.trying(app.views.hide, bool))
+    app.server.trigger("lost")(app.trying(lost, str))

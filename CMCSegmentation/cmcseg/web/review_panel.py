@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ ICONS = {
     "smooth": ("mdi-blur", "Smooth"),
 }
 APPLIED = ("threshold", "islands", "smooth")
+THICKEST = 40  # mm, of the brush
+NUMBER = int | float
 
 
 class ReviewPanel:
@@ -50,7 +53,11 @@ class ReviewPanel:
         self._touched = 0.0
         self._measured = self._saved = 0.0
         self._reading = False
-        self._role = ""
+        self._role = self._organ = self._veiled = ""
+        self._brush_mm, self._ball = 10.0, True
+        self._opacity = 0.45
+        self._hidden: set[str] = set()
+        self._in_3d = False
         self._pending: dict[str, LabelMap] | None = None
         app.state.update(
             {
@@ -84,14 +91,15 @@ class ReviewPanel:
         self._session.jumped.connect(self._on_jumped)
         self._session.accepted.connect(self._on_accepted)
         for name, call in (
-            ("blend", lambda share: self._blend(float(share) / 100)),
-            ("opacity", lambda share: app.views.opacity(float(share) / 100)),
+            ("blend", self._blend),
+            ("opacity", self._paint),
         ):
-            app.state.change(name)(_watching(name, app.trying(call)))
+            app.state.change(name)(_watching(name, app.trying(call, NUMBER)))
 
     def build(self) -> None:
         """Lay the panel out."""
         app, session = self._app, self._session
+        brush = app.trying(self._brush, NUMBER, bool)
         with html.Div(v_show="step === 'review'", classes="pane"):
             with v.VAlert(v_if="draft_of", type="info", density="compact", classes="mb-2"):
                 html.Div("There is a draft of this case that was not accepted.")
@@ -128,7 +136,7 @@ class ReviewPanel:
                     )
                 with v.VBtnToggle(
                     model_value=("edit_role",),
-                    update_modelValue=(app.trying(self._edit), "[$event]"),
+                    update_modelValue=(app.trying(self._edit, str), "[$event]"),
                     mandatory=True,
                     density="compact",
                     classes="mb-2 mt-1",
@@ -146,7 +154,7 @@ class ReviewPanel:
                         v_for="(o, n) in organs",
                         key="o.name",
                         classes=("['organ', {'chosen': o.name === organ}]",),
-                        click=(app.trying(self.choose_organ), "[o.name]"),
+                        click=(app.trying(self.choose_organ, str), "[o.name]"),
                     ):
                         html.Span(classes="swatch", style=("{background: o.color}",))
                         html.Span("{{ o.name }}", classes="grow")
@@ -158,7 +166,7 @@ class ReviewPanel:
                         v.VIcon(
                             icon=("hidden.includes(o.name) ? 'mdi-eye-off' : 'mdi-eye'",),
                             size="small",
-                            click=(app.trying(self._toggle_organ), "[o.name]"),
+                            click=(app.trying(self._toggle_organ, str), "[o.name]"),
                             title="Show or hide",
                             raw_attrs=["@click.stop"],
                             classes="ml-2",
@@ -191,15 +199,15 @@ class ReviewPanel:
                     html.Span("{{ brush_mm }} mm", classes="quiet unit")
                     v.VSlider(
                         model_value=("brush_mm",),
-                        update_modelValue=(app.trying(self._brush), "[$event, brush_ball]"),
+                        update_modelValue=(brush, "[$event, brush_ball]"),
                         min=1,
-                        max=40,
+                        max=THICKEST,
                         step=1,
                         hide_details=True,
                     )
                     v.VCheckbox(
                         model_value=("brush_ball",),
-                        update_modelValue=(app.trying(self._brush), "[brush_mm, $event]"),
+                        update_modelValue=(brush, "[brush_mm, $event]"),
                         label="ball",
                         hide_details=True,
                         density="compact",
@@ -207,7 +215,10 @@ class ReviewPanel:
                 with html.Div(v_if="tool === 'threshold'"):
                     v.VRangeSlider(
                         model_value=("[low, high]",),
-                        update_modelValue=(app.trying(self._threshold), "[$event[0], $event[1]]"),
+                        update_modelValue=(
+                            app.trying(self._threshold, NUMBER, NUMBER),
+                            "[$event[0], $event[1]]",
+                        ),
                         min=("range[0]",),
                         max=("range[1]",),
                         step=1,
@@ -259,7 +270,7 @@ class ReviewPanel:
         with html.Div(classes="bar"):
             with v.VBtnToggle(
                 model_value=("orientation",),
-                update_modelValue=(app.trying(self._orient), "[$event]"),
+                update_modelValue=(app.trying(self._orient, str), "[$event]"),
                 mandatory=True,
                 density="compact",
                 variant="text",
@@ -298,7 +309,7 @@ class ReviewPanel:
             )
             with v.VBtnToggle(
                 model_value=("veil",),
-                update_modelValue=(app.trying(self._veil), "[$event]"),
+                update_modelValue=(app.trying(self._veil, str | None), "[$event]"),
                 density="compact",
                 variant="text",
                 disabled=("!organs.length",),
@@ -319,7 +330,9 @@ class ReviewPanel:
         roles = list(result.scans) if result else []
         if self._role not in roles:
             self._role = roles[0] if roles else ""
-        state.edit_role = self._role
+        state.edit_role, state.organ = self._role, self._organ
+        state.brush_mm, state.brush_ball = self._brush_mm, self._ball
+        state.hidden, state.veil, state.solid = sorted(self._hidden), self._veiled, self._in_3d
         state.edit_roles = [{"role": r, "title": result.card.input(r).title} for r in roles]
         found = {row.organ: row for row in result.rows} if result else {}
         state.organs = [
@@ -336,7 +349,7 @@ class ReviewPanel:
         state.changed_line = _changes(session)
         state.stage = session.stage.value
         if result is None:
-            state.hidden, state.veil, state.accepted = [], "", ""
+            self._hidden, self._veiled, state.accepted = set(), "", ""
 
     # What the app tells
 
@@ -346,8 +359,9 @@ class ReviewPanel:
         self._role = next(iter(result.scans))
         self._edit(self._role)
         self.choose_organ(result.card.table.labels[0].name)
-        self._app.state.update({"accepted": "", "hidden": [], "veil": "", "blend": 0})
-        self._app.views.opacity(self._app.state.opacity / 100)
+        self._hidden, self._veiled = set(), ""
+        self._app.state.update({"accepted": "", "blend": 0})
+        self._app.views.opacity(self._opacity)
         worst = max((row.doubt[r] for row in result.rows for r in result.scans), key=_rank)
         self._app.cases.note(self._app.cases.open, f"doubt {worst}")
         case, drafts = self._app.cases.open, self._app.drafts
@@ -436,7 +450,7 @@ class ReviewPanel:
         editor, state = self._app.editor, self._app.state
         editor.use("" if tool == editor.tool else tool)
         if tool in ("brush", "erase"):
-            editor.brush(float(state.brush_mm), bool(state.brush_ball))
+            editor.brush(self._brush_mm, self._ball)
         if tool == "threshold":
             scan = self._app.slicer.scene.GetNodeByID(self._session.result.scans[self._role])
             low, high = scan.GetImageData().GetScalarRange()
@@ -447,8 +461,9 @@ class ReviewPanel:
         """The organ that the tools work on."""
         result = self._session.result
         if result and organ in [label.name for label in result.card.table]:
-            self._app.state.organ = organ
+            self._organ = organ
             self._app.editor.choose(organ)
+            self._app.touch()
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -469,16 +484,20 @@ class ReviewPanel:
         if result and role in result.scans:
             self._role = role
             self._app.editor.edit(result.segmentations[role], result.scans[role])
-            self._app.editor.choose(self._app.state.organ)
-            if self._app.state.solid:
+            self._app.editor.choose(self._organ)
+            if self._in_3d:
                 self._app.editor.solid(True)
                 self._app.views.solid(result.segmentations[role])
 
     def _brush(self, mm: float, ball: bool) -> None:
-        self._app.state.update({"brush_mm": mm, "brush_ball": ball})
-        self._app.editor.brush(float(mm), bool(ball))
+        if not 1 <= mm <= THICKEST:
+            raise BadInput(f"A brush of {mm} mm is none; choose 1 to {THICKEST}.")
+        self._brush_mm, self._ball = float(mm), ball
+        self._app.editor.brush(self._brush_mm, ball)
 
     def _threshold(self, low: float, high: float) -> None:
+        if not -math.inf < low <= high < math.inf:
+            raise BadInput(f"{low} to {high} is no range; the first number is the smaller one.")
         self._app.state.update({"low": low, "high": high})
         self._app.editor.threshold(float(low), float(high))
 
@@ -486,46 +505,50 @@ class ReviewPanel:
         self._app.editor.apply()
 
     def _copy(self) -> None:
-        others = [role for role in self._session.result.scans if role != self._role]
-        self._session.copy_organ(self._app.state.organ, self._role, others[0])
+        roles = self._session.result.scans if self._session.result else ()
+        other = next((role for role in roles if role != self._role), "")
+        self._session.copy_organ(self._organ, self._role, other)
         self.edited()
 
     def _restore(self) -> None:
-        self._session.restore(self._role, self._app.state.organ)
+        self._session.restore(self._role, self._organ)
         self.edited()
 
     def _toggle_organ(self, organ: str) -> None:
-        hidden = list(self._app.state.hidden)
-        shown = organ in hidden
-        self._app.views.show_organ(organ, shown)
-        self._app.state.hidden = [o for o in hidden if o != organ] + ([] if shown else [organ])
+        self._app.views.show_organ(organ, organ in self._hidden)
+        self._hidden ^= {organ}
 
     def _orient(self, name: str) -> None:
+        if name not in ORIENTATIONS:
+            raise BadInput(f"There is no view {name!r}; there are: {', '.join(ORIENTATIONS)}.")
         self._app.state.orientation = name
         self._app.views.orient(name)
 
     def _solid(self) -> None:
-        result, shown = self._session.result, not self._app.state.solid
+        result, shown = self._session.result, not self._in_3d
         if shown and result is None:
             raise BadInput("There are no organs to show yet; segment a scan first.")
-        self._app.state.solid = shown
+        self._in_3d = shown
         self._app.editor.solid(shown)
         self._app.views.solid(result.segmentations[self._role] if shown else "")
 
-    def _blend(self, share: float) -> None:
-        if share > 0 and self._app.state.veil:
-            self._app.state.veil = ""
-        if not self._app.state.veil:
-            self._app.views.blend(share)
+    def _blend(self, percent: float) -> None:
+        if percent > 0:
+            self._veiled = ""
+        if not self._veiled:
+            self._app.views.blend(_share(percent))
+
+    def _paint(self, percent: float) -> None:
+        self._opacity = _share(percent)
+        self._app.views.opacity(self._opacity)
 
     def _veil(self, kind: str | None) -> None:
-        result = self._session.result
-        self._app.state.update({"veil": kind or "", "blend": 0})
-        maps = []
-        if result and kind in ("doubt", "disagreement"):
-            ask = self._app.scene.doubt if kind == "doubt" else self._app.scene.disagreement
-            maps = [ask(key) for key in result.scans.values()]
-        self._app.views.veil(maps)
+        result, scene = self._session.result, self._app.scene
+        asks = {"doubt": scene.doubt, "disagreement": scene.disagreement}
+        self._veiled = kind if result and kind in asks else ""
+        self._app.state.blend = 0
+        scans = result.scans.values() if self._veiled else ()
+        self._app.views.veil([asks[self._veiled](key) for key in scans])
 
     def _ml(self, organ: str, found: dict) -> float:
         return self.volumes.get((self._role, organ), found[organ].ml[self._role])
@@ -592,6 +615,12 @@ def _icon(icon: str, title: str, click: object, **more: object) -> None:
     v.VBtn(
         icon=icon, title=title, aria_label=title, click=click, size="small", variant="text", **more
     )
+
+
+def _share(percent: float) -> float:
+    if not 0 <= percent <= 100:
+        raise BadInput(f"{percent} is no percentage; choose 0 to 100.")
+    return percent / 100
 
 
 def _watching(name: str, call: object) -> object:

@@ -65,13 +65,16 @@ class SegmentPanel:
             with html.Div(v_for="role in roles", key="role.role"):
                 v.VSelect(
                     model_value=("role.key",),
-                    update_modelValue=(app.trying(self._choose_scan), "[role.role, $event]"),
+                    update_modelValue=(
+                        app.trying(self._choose_scan, str, str | None),
+                        "[role.role, $event]",
+                    ),
                     items=("scans",),
                     label=("role.title",),
                     no_data_text="Open a case first",
                     classes="mb-2",
                 )
-            with html.Div(classes="line", v_if="roles.length"):
+            with html.Div(classes="line mb-3", v_if="roles.length"):
                 html.Span("{{ placement }}", classes="quiet grow")
                 v.VBtn(
                     icon="mdi-swap-vertical",
@@ -85,7 +88,7 @@ class SegmentPanel:
             v.VAlert("{{ hint }}", v_if="hint", type="info", density="compact", classes="mb-2")
             v.VSelect(
                 model_value=("model",),
-                update_modelValue=(app.trying(self._choose_model), "[$event]"),
+                update_modelValue=(app.trying(self._choose_model, str), "[$event]"),
                 items=("models",),
                 label="Model",
                 hint=("model_line",),
@@ -94,7 +97,7 @@ class SegmentPanel:
             )
             v.VSelect(
                 model_value=("align",),
-                update_modelValue=(app.trying(self._choose_align), "[$event]"),
+                update_modelValue=(app.trying(self._choose_align, str), "[$event]"),
                 items=(
                     "[{title: 'Align when it helps', value: 'auto'}, "
                     "{title: 'Always align', value: 'rigid'}, "
@@ -205,6 +208,8 @@ class SegmentPanel:
             state.report = ""
 
     def _choose_scan(self, role: str, key: str | None) -> None:
+        if key and key not in [scan.key for scan in self._session.scans()]:
+            raise BadInput("That scan is no longer there; choose another.")
         self._session.set_scan(role, key or "")
         self._app.cases.show()
 

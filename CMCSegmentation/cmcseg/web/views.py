@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -36,6 +37,7 @@ SOLID = "Solid"
 ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
 SOFT_TISSUE = (400.0, 40.0)  # window and level of a CT, HU
 SETTLING = 3.0  # seconds in which a changed layout gets its sizes
+MOST_PIXELS = 3840 * 2160  # of one view
 SAMPLE = 50_000  # voxels that the brightness of an MR is judged by
 
 
@@ -56,7 +58,7 @@ class Views:
             (ThreeDView, ViewType.THREE_D_VIEW, create_vertical_view_gutter_ui),
         ):
             app.view_manager.register_factory(
-                RemoteViewFactory(server, self._maker(kind), view_type, populate_view_ui_f=dressed)
+                _ViewFactory(server, self._maker(kind), view_type, populate_view_ui_f=dressed)
             )
         self._layouts = LayoutManager(app.scene, app.view_manager, server)
         first, second = (ViewLayoutDefinition.slice_view("Axial", label=tag) for tag in SLICES)
@@ -293,6 +295,33 @@ class Views:
             if node := self._app.scene.GetNodeByID(key):
                 self._app.scene.RemoveNode(node)
         self._ghosts = {}
+
+
+class _ViewFactory(RemoteViewFactory):
+    """Views whose pictures stay as large as a screen: a window of a million pixels ends VTK."""
+
+    def _create_view(self, *given: object) -> object:
+        made = super()._create_view(*given)
+        adapter = made.view_adapter
+        adapter.max_pixel_count = MOST_PIXELS
+        resize = adapter.update_size
+        adapter.update_size = lambda origin, size: resize(origin, on_screen(size))
+        return made
+
+
+def on_screen(size: object) -> dict[str, float]:
+    """Width, height and pixel ratio that a page asked for, within what a screen has."""
+
+    def within(key: str, low: float, high: float, other: float) -> float:
+        value = size.get(key) if isinstance(size, dict) else None
+        known = isinstance(value, int | float) and math.isfinite(value)
+        return min(max(value, low), high) if known else other
+
+    return {
+        "w": within("w", 10, 4096, 300),
+        "h": within("h", 10, 4096, 300),
+        "p": within("p", 0.5, 3, 1),
+    }
 
 
 def _bright_part(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float]:

@@ -1,0 +1,184 @@
+"""Whoever speaks to the app's socket may send anything; it answers in words and lives on."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import msgpack
+import pytest
+from aiohttp import ClientSession, CookieJar
+from wslink.chunking import UnChunker, generate_chunks
+
+STRANGE = ("", "../../etc/passwd", "<img src=x onerror=alert(1)>", "x" * 300, -1, 1e308,
+           float("nan"), None, True, [1, 2], {"a": 1})  # fmt: skip
+READ = ("opacity", "blend", "minutes", "reason", "hidden", "brush_mm", "solid", "veil", "organ")
+SIZES = ({"w": -5, "h": 1e9}, {"w": 1e6, "h": 1e6, "p": 1e6}, {"w": "a", "p": -1}, {}, None, "x")
+HTML = "<img src=x onerror=alert(1)>a"
+
+
+@contextmanager
+def command(folder, *words):
+    """The real command; yields the process and the link that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cmcseg", "web", folder, "--port", "0", "--no-open", *words],
+        env={**os.environ, "XDG_DATA_HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process, process.stdout.readline().split("CMCSeg: ")[-1].strip()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+class Visitor:
+    """A page that says whatever it likes."""
+
+    def __init__(self, socket):
+        self._socket, self._chunks, self._last = socket, UnChunker(), 0
+        self._chunks.set_max_message_size(1 << 30)
+        self.state = {}
+
+    async def ask(self, method, *args, key=""):
+        """The answer; what the app publishes meanwhile is kept in ``state``."""
+        self._last += 1
+        key = key or f"rpc:{self._last}"
+        words = msgpack.packb({"id": key, "method": method, "args": args})
+        for chunk in generate_chunks(words, 1 << 20):
+            await self._socket.send_bytes(chunk)
+        while True:
+            chunk = await asyncio.wait_for(self._socket.receive_bytes(), 30)
+            told = self._chunks.process_chunk(chunk)
+            if told and told.get("id") == key:
+                return told.get("result")
+            if told and "trame.state" in str(told.get("id")):
+                self.state |= told["result"]
+
+
+def visited(address, talk):
+    """Run ``talk(visitor, session)`` on a socket of the app."""
+
+    async def run():
+        async with (
+            ClientSession() as session,
+            session.ws_connect(address.replace("http", "ws") + "ws", max_msg_size=0) as ws,
+        ):
+            visitor = Visitor(ws)
+            await visitor.ask("wslink.hello", {"secret": "wslink-secret"}, key="system:1")
+            visitor.state |= (await visitor.ask("trame.state.get"))["state"]
+            return await talk(visitor, session)
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("home")
+    (folder / f"{HTML}_ct.nii.gz").write_bytes(b"")
+    (folder / f"{'x' * 200}_ct.nii.gz").write_bytes(b"")
+    with command(folder) as (_, link):
+        yield link
+
+
+def notice(visitor):
+    return visitor.state.get("notice", "")
+
+
+def test_no_button_can_be_pressed_with_values_that_it_does_not_send(address):
+    async def talk(visitor, _):
+        told = set()
+        for name in [*(f"trigger__{n}" for n in range(1, 60)), "key", "hold", "lost"]:
+            for value in STRANGE:
+                await visitor.ask("trame.trigger", name, [value, value, value], {})
+                told.add(notice(visitor))
+        await visitor.ask("trame.state.get")
+        return told
+
+    told = visited(address, talk) - {""}
+    assert "The page asked for what it does not offer; load it again." in told
+    assert not [words for words in told if "unforeseen" in words]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_variable_of_the_page_may_hold_anything(address, name):
+    async def talk(visitor, _):
+        before, told = visitor.state[name], set()
+        for value in (*STRANGE, before):
+            await visitor.ask("trame.state.update", [{"key": name, "value": value}])
+            for key in ("1", "b", "a", "Z", "?", "?"):
+                await visitor.ask("trame.trigger", "key", [key], {})
+            told.add(notice(visitor))
+        return told
+
+    assert not [words for words in visited(address, talk) if "unforeseen" in words]
+
+
+def test_no_window_is_larger_than_a_screen(address):
+    async def talk(visitor, session):
+        for size in SIZES:
+            for view in ("First", "Second"):
+                await visitor.ask("trame.rca.size", view, "x", size)
+                await asyncio.sleep(0.1)
+        async with session.get(f"{address}index.html?here=1") as answer:
+            return answer.status
+
+    assert visited(address, talk) == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["..%2f..%2fqueue", "..%2F..%2F..%2Fetc%2Fpasswd", "a%00b", "x" * 300, "%2f"]
+)
+def test_a_report_is_read_from_its_own_folder_only(address, path):
+    async def talk(_, session):
+        async with session.get(f"{address}report/{path}") as answer:
+            return answer.status
+
+    assert visited(address, talk) in (400, 404)
+
+
+def test_a_name_from_a_file_is_shown_as_text(address):
+    async def talk(visitor, _):
+        for _look in range(100):
+            if visitor.state["cases"]:
+                break
+            await asyncio.sleep(0.1)
+            await visitor.ask("trame.state.get")
+        return visitor.state
+
+    state = visited(address, talk)
+    assert {case["id"] for case in state["cases"]} == {HTML, "x" * 200}
+    assert HTML not in state["trame__template_main"]
+    assert "v-html" not in state["trame__template_main"]
+
+
+def test_any_other_address_prints_a_token_and_answers_nobody_without_it(tmp_path):
+    async def asked(link):
+        async with (
+            ClientSession(cookie_jar=CookieJar(unsafe=True)) as session,
+            session.get(link) as answer,
+        ):
+            return answer.status
+
+    with command(tmp_path, "--host", "0.0.0.0") as (_, link):
+        assert "?token=" in link
+        there = link.replace("0.0.0.0", "127.0.0.1")
+        assert asyncio.run(asked(there)) == 200
+        for path in ("", "index.html", "ws", "report/x", "?token=", "?token=wrong"):
+            assert asyncio.run(asked(there.split("?")[0] + path)) == 403
+
+
+def test_a_port_that_is_in_use_is_told(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with command(tmp_path, "--port", port) as (process, _):
+            assert process.wait(30) != 0
+            words = " ".join(process.stderr.read().split())
+    assert f"Port {port} of 127.0.0.1 cannot be used" in words
+    assert "Traceback" not in words
