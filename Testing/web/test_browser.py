@@ -236,6 +236,9 @@ def test_accept_puts_an_entry_on_the_disk(page, app):
     entry = page.inner_text("#accepted").split(" as ")[1].strip(".")
     assert (app.folder / "queue" / "entries" / entry).is_dir()
     assert not any(app.folder.glob(".cmcseg/drafts/ann/drawn.npz"))
+    page.keyboard.press("a")  # it is there already
+    until(page, lambda: "in the queue already" in page.inner_text("#notice"))
+    assert len(list((app.folder / "queue" / "entries").iterdir())) == 1
     page.click("#step-learn")
     until(page, lambda: page.inner_text("#queue-line").startswith("1 pair in the queue"))
 
@@ -278,6 +281,25 @@ def test_a_killed_worker_is_told_and_replaced(page, app):
             child.kill()
     page.wait_for_selector("#notice")
     segmented(page)
+
+
+def test_a_page_that_is_closed_during_a_segmentation_loses_nothing(page, app):
+    page.click("#segment:not([disabled])")
+    page.wait_for_selector("#cancel")
+    page.goto("about:blank")
+    page.wait_for_timeout(1000)
+    page.goto(app.address)
+    page.wait_for_selector("#to-review")
+    page.wait_for_selector("#segment:not([disabled])")
+    assert page.locator(".result tbody tr").count() == len(NAMES)
+
+
+def test_a_click_on_the_open_case_keeps_its_result(page):
+    page.click("#step-cases")
+    page.locator(".case").first.click()
+    page.wait_for_selector("#accept:not([disabled])")
+    page.click("#step-segment")
+    assert page.locator(".result tbody tr").count() == len(NAMES)
 
 
 def test_cancel_brings_back_the_state_before(page):

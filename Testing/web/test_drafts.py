@@ -108,3 +108,20 @@ def test_no_name_of_a_case_leads_out(drafts, found, case, tmp_path):
     drafts.keep_drawn(case, found.labels)
     assert drafts.open(case) is not None
     assert drafts.place(case).parent == (tmp_path / ".cmcseg" / "drafts").resolve()
+
+
+def test_what_is_drawn_after_a_draft_was_dropped_is_kept_as_well(drafts, found):
+    drafts.keep_found("ann", found)
+    drafts.keep_drawn("ann", drawn_on(found))
+    drafts.drop("ann")
+    drafts.keep_drawn("ann", drawn_on(found))
+    assert drafts.open("ann") is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("ann/ct", "ann_ct"), ("x" * 300, "x" * 301), ("a<b", "a>b"), ("y" * 90, "y" * 91)],
+)
+def test_no_two_cases_share_a_draft(drafts, one, other):
+    assert drafts.place(one) != drafts.place(other)
+    assert len(drafts.place(one).name) < 100

@@ -96,3 +96,23 @@ def test_a_file_in_place_of_the_folder_is_told(tmp_path):
     (tmp_path / "scans").write_text("")
     with pytest.raises(BadInput, match="cannot be used"):
         Folder(tmp_path / "scans")
+
+
+def test_a_folder_that_was_deleted_is_told(a_folder):
+    a_folder.root.joinpath(".cmcseg").rmdir()
+    a_folder.root.rmdir()
+    with pytest.raises(BadInput, match="is gone; put it back, or start the app anew"):
+        a_folder.cases(ROLES)
+
+
+def test_a_folder_that_cannot_be_read_hides_no_other(a_folder, monkeypatch):
+    put(a_folder, "ann/ct.nii.gz", "bob/ct.nii.gz")
+    listing = type(a_folder.root).iterdir
+
+    def refused(path):
+        if path.name == "bob":
+            raise PermissionError(13, "Permission denied")
+        return listing(path)
+
+    monkeypatch.setattr(type(a_folder.root), "iterdir", refused)
+    assert found(a_folder) == {"ann": ["ct"]}

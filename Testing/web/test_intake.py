@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 import zipfile
 
 import numpy as np
@@ -144,3 +145,16 @@ def test_nothing_is_told_so(a_folder):
     assert status == 400
     assert text
     assert kept(a_folder) == []
+
+
+def test_an_upload_into_a_folder_that_was_deleted_is_kept(a_folder, a_scan):
+    shutil.rmtree(a_folder.root)
+    assert upload(a_folder, [("ct.nii.gz", a_scan)]) == (200, "ct")
+    assert kept(a_folder) == ["ct/ct.nii.gz"]
+
+
+def test_a_folder_that_takes_no_files_is_told(a_folder, a_scan):
+    shutil.rmtree(a_folder.root)
+    a_folder.root.write_text("")
+    status, text = upload(a_folder, [("ct.nii.gz", a_scan)])
+    assert (status, "The file could not be kept: Not a directory." in text) == (400, True)

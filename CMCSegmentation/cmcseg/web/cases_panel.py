@@ -11,7 +11,7 @@ from trame.widgets import vuetify3 as v
 from cmcseg.core.errors import BadInput
 from cmcseg.core.wire import Message
 from cmcseg.session.ports import Listener
-from cmcseg.web.folder import Case, plain
+from cmcseg.web.folder import Case, filed
 
 if TYPE_CHECKING:
     from cmcseg.web.app import App
@@ -111,6 +111,9 @@ class CasesPanel:
         case = next((case for case in self._cases if case.id == case_id), None)
         if case is None:
             raise BadInput(f"{case_id} is no longer in the folder.")
+        if case_id == self.open:  # reading it again would lose what was found
+            app.state.step = "review" if app.review.result else "segment"
+            return
         app.reviewing.save_now()
         loaded = self._load(case)
         self._close()
@@ -238,7 +241,7 @@ class CasesPanel:
         return " + ".join(names) + (f" · {note}" if note else "")
 
     def _state(self, case: Case, drafts: set[str]) -> str:
-        return "draft" if plain(case.id) in drafts else ""
+        return "draft" if filed(case.id) in drafts else ""
 
     def _want_picture(self, case: Case) -> None:
         if case.id in self._wanted:

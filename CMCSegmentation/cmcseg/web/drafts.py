@@ -1,6 +1,6 @@
 """What the user has drawn, kept on disk every few seconds, so that no closed tab loses it."""
 
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
@@ -13,7 +13,7 @@ from cmcseg.core.wire import (
     read_message,
     write_message,
 )
-from cmcseg.web.folder import Folder, plain
+from cmcseg.web.folder import Folder, filed
 
 FOUND, DRAWN = "found.npz", "drawn.npz"
 
@@ -29,11 +29,11 @@ class Drafts:
         self._folder = folder
 
     def place(self, case: str) -> Path:
-        """Where the draft of a case lies; cases in folders keep theirs apart by an underscore."""
-        return self._folder.own("drafts", plain(case))
+        """Where the draft of a case lies."""
+        return self._folder.own("drafts", filed(case))
 
     def cases(self) -> set[str]:
-        """The plain names of the cases that have one."""
+        """The cases that have one, by the names that ``filed`` gives them."""
         root = self._folder.own("drafts")
         return {path.parent.name for path in root.glob(f"*/{DRAWN}")} if root.exists() else set()
 
@@ -43,8 +43,12 @@ class Drafts:
         Raises:
             BadInput: when the disk is full or the folder cannot be written.
         """
-        (self.place(case) / DRAWN).unlink(missing_ok=True)
+        self.drop(case)
         self._write(case, FOUND, prediction_to_message(prediction, {}))
+
+    def has_found(self, case: str) -> bool:
+        """Whether that was kept; on a full disk it was not."""
+        return (self.place(case) / FOUND).exists()
 
     def keep_drawn(self, case: str, labels: dict[str, LabelMap]) -> None:
         """Keep the organs by role as they are drawn now.
@@ -70,8 +74,9 @@ class Drafts:
             raise BadInput(f"The draft of {case} is damaged and was left where it is.") from error
 
     def drop(self, case: str) -> None:
-        """Forget a draft."""
-        shutil.rmtree(self.place(case), ignore_errors=True)
+        """Forget what was drawn; what the model found stays, as it may be drawn on again."""
+        with suppress(OSError):  # where nothing can be deleted, it is offered once more
+            (self.place(case) / DRAWN).unlink(missing_ok=True)
 
     def _write(self, case: str, name: str, message: Message) -> None:
         place = self.place(case)

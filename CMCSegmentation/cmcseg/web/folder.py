@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
@@ -73,7 +74,12 @@ class Folder:
 
         Args:
             roles: of all models at hand.
+
+        Raises:
+            BadInput: when the folder is gone or cannot be read.
         """
+        if not self.root.is_dir():
+            raise BadInput(f"The folder {self.root} is gone; put it back, or start the app anew.")
         found: dict[str, dict[str, tuple[Path, ...]]] = defaultdict(dict)
         for folder, files in self._folders():
             images = [file for file in files if is_image_name(file.name)]
@@ -97,9 +103,13 @@ class Folder:
         waiting = [self.root]
         while waiting:
             folder = waiting.pop()
+            try:
+                listed = sorted(folder.iterdir())
+            except OSError:  # it was deleted just now, or belongs to somebody else
+                continue
             entries = [
                 entry
-                for entry in sorted(folder.iterdir())
+                for entry in listed
                 if not entry.name.startswith(".")
                 and entry != self.queue
                 and entry.resolve().is_relative_to(self.root)
@@ -107,6 +117,13 @@ class Folder:
             waiting += [entry for entry in entries if entry.is_dir() and not entry.is_symlink()]
             rows.append((folder, [entry for entry in entries if entry.is_file()]))
         return rows
+
+
+def filed(case: str) -> str:
+    """The plain name under which drafts and reports of a case are kept, of no other case."""
+    name = plain(case)
+    short = name == case and len(name) <= 80
+    return name if short else f"{name[:80]} {sha256(case.encode()).hexdigest()[:12]}"
 
 
 def plain(name: str) -> str:

@@ -52,8 +52,11 @@ async def _collected(request: web.Request, folder: Folder) -> Path:
     """All parts of the form in a new folder, sizes checked while they come."""
     if (request.content_length or 0) > LARGEST:
         raise BadInput(_too_large())
-    (place := folder.own("incoming")).mkdir(exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=place))
+    try:
+        (place := folder.own("incoming")).mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=place))
+    except OSError as error:
+        raise BadInput(f"The file could not be kept: {error.strerror}.") from error
     try:
         left = LARGEST
         async for part in await request.multipart():

@@ -205,7 +205,7 @@ def _bind_keys(app: App) -> None:
     calls = {
         "n": review.next,
         "p": review.previous,
-        "a": review.accept,
+        "a": reviewing.accept,
         "b": lambda: reviewing.use("brush"),
         "e": lambda: reviewing.use("erase"),
         "Escape": lambda: reviewing.use(""),

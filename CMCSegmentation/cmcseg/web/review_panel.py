@@ -254,7 +254,7 @@ class ReviewPanel:
                 html.P("{{ changed_line }}", classes="quiet", id="changes")
                 v.VBtn(
                     "Accept",
-                    click=app.trying(session.accept),
+                    click=app.trying(self.accept),
                     disabled=("!!accept_why",),
                     color="primary",
                     block=True,
@@ -345,7 +345,7 @@ class ReviewPanel:
         ]
         state.tool = self._app.editor.tool
         state.can_undo, state.can_redo = self._app.editor.can_undo, self._app.editor.can_redo
-        state.accept_why = session.why_not()
+        state.accept_why = self._why_not()
         state.changed_line = _changes(session)
         state.stage = session.stage.value
         if result is None:
@@ -407,7 +407,7 @@ class ReviewPanel:
                 for labels in self._app.scene.reading_labels(key):
                     if labels is not None:
                         drawn[role] = labels
-            self._app.drafts.keep_drawn(case, drawn)
+            self._keep(case, result, drawn)
             self._saved = time.monotonic()
 
     def offer(self, case: str) -> None:
@@ -442,6 +442,16 @@ class ReviewPanel:
         """Forget the draft of the open case."""
         self._app.drafts.drop(self._app.cases.open)
         self._app.state.draft_of = ""
+
+    def accept(self) -> None:
+        """Hand the pair to the queue, once for each time that it was corrected.
+
+        Raises:
+            BadInput: when there is nothing to hand over.
+        """
+        if reason := self._why_not():
+            raise BadInput(reason)
+        self._session.accept()
 
     # Tools
 
@@ -478,6 +488,11 @@ class ReviewPanel:
         return tuple(TOOLS)
 
     # Private
+
+    def _why_not(self) -> str:
+        if self._session.stage is Stage.ACCEPTED:
+            return "The pair is in the queue already; correct something to accept it again."
+        return self._session.why_not()
 
     def _edit(self, role: str) -> None:
         result = self._session.result
@@ -568,9 +583,15 @@ class ReviewPanel:
         self._app.cases.note(self._app.cases.open, "accepted")
         self._app.learn.load_queue(self._app.segment.card.name if self._app.segment.card else "")
 
+    def _keep(self, case: str, result: Result, drawn: dict[str, LabelMap]) -> None:
+        drafts = self._app.drafts
+        if not drafts.has_found(case):
+            drafts.keep_found(case, result.prediction)
+        drafts.keep_drawn(case, drawn)
+
     def _read(self, *, keep: bool) -> None:
         """Read the organs as they are drawn; measure them, and keep them when asked to."""
-        result, case, drafts = self._session.result, self._app.cases.open, self._app.drafts
+        result, case = self._session.result, self._app.cases.open
         self._reading = True
         at = time.monotonic()
 
@@ -586,7 +607,7 @@ class ReviewPanel:
 
         def sums(drawn: dict[str, LabelMap]) -> dict[tuple[str, str], float]:
             if keep and case:
-                drafts.keep_drawn(case, drawn)
+                self._keep(case, result, drawn)
             return {
                 (role, organ): ml
                 for role, labels in drawn.items()

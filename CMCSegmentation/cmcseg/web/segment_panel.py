@@ -14,6 +14,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import ALIGNMENTS
 from cmcseg.session.stage import Stage
+from cmcseg.web.folder import filed
 
 if TYPE_CHECKING:
     from cmcseg.web.app import App
@@ -233,9 +234,12 @@ class SegmentPanel:
         self._session.segment()
 
     def _report(self) -> None:
-        folder = self._app.folder.own("reports")
-        folder.mkdir(exist_ok=True)
-        self._session.write_report(self._app.folder.own("reports", f"{self._app.cases.open}.html"))
+        path = self._app.folder.own("reports", f"{filed(self._app.cases.open)}.html")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"The report cannot be written: {error.strerror}.") from error
+        self._session.write_report(path)
 
     def _on_reported(self, path: str) -> None:
         self._app.state.report = f"/report/{path.replace(chr(92), '/').split('/')[-1]}"
