@@ -274,10 +274,10 @@ def by_corrections(rows, role, steps):
 def by_minutes(rows, role):
     """A curve for each number of corrections, every scan corrected."""
     curves = {}
-    for (scan, count, _), some in groups(rows).items():
+    for (scan, count, _), some in sorted(groups(rows).items(), key=lambda one: int(one[0][1])):
         if scan == EVERY:
             start, point = points(rows, role, some, minutes_of(some))
-            curves.setdefault(f"{count} corrections", [start]).append(point)
+            curves.setdefault(f"{count} corrected", [start]).append(point)
     return curves
 
 
