@@ -15,7 +15,6 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.session.places import Place
 from cmcseg.session.result import Result
 from cmcseg.session.stage import Stage
-from cmcseg.web.editor import TOOLS
 from cmcseg.web.views import ORIENTATIONS
 
 if TYPE_CHECKING:
@@ -85,15 +84,11 @@ class ReviewPanel:
                 "accept_why": "",
                 "accepted": "",
                 "draft_of": "",
-                "stage": "",
             }
         )
         self._session.jumped.connect(self._on_jumped)
         self._session.accepted.connect(self._on_accepted)
-        for name, call in (
-            ("blend", self._blend),
-            ("opacity", self._paint),
-        ):
+        for name, call in (("blend", self._blend), ("opacity", self._paint)):
             app.state.change(name)(_watching(name, app.trying(call, NUMBER)))
 
     def build(self) -> None:
@@ -347,7 +342,6 @@ class ReviewPanel:
         state.can_undo, state.can_redo = self._app.editor.can_undo, self._app.editor.can_redo
         state.accept_why = self._why_not()
         state.changed_line = _changes(session)
-        state.stage = session.stage.value
         if result is None:
             self._hidden, self._veiled, state.accepted = set(), "", ""
 
@@ -482,10 +476,6 @@ class ReviewPanel:
     def redo(self) -> None:
         """Do it again."""
         self._app.editor.redo()
-
-    def tools(self) -> tuple[str, ...]:
-        """The names of the tools, for the keys."""
-        return tuple(TOOLS)
 
     # Private
 

@@ -46,7 +46,6 @@ class SegmentPanel:
                 "running": False,
                 "progress": 0,
                 "progress_line": "",
-                "device": "",
                 "rows": [],
                 "titles": [],
                 "warnings": [],
@@ -188,7 +187,6 @@ class SegmentPanel:
         state.align = session.settings.align
         state.running = session.stage is Stage.SEGMENTING
         state.why_not = session.why_not()
-        state.device = session.device
         if self._progress:
             state.progress = round(100 * self._progress.fraction)
             state.progress_line = _progress_line(self._progress, session.device)
