@@ -69,9 +69,10 @@ class Views:
             "one solid": [first, solid],
             "pair solid": [first, second, solid],
         }
-        for name, views in rows.items():  # a view is made once it is shown, as that takes a while
-            layout = Layout(LayoutDirection.Horizontal, views)
-            self._layouts.register_layout(name, layout, lazy_initialization=name != "pair")
+        # All views are made now: the editor's tools fail in one that is made after them.
+        self._layouts.register_layout_dict(
+            {name: Layout(LayoutDirection.Horizontal, views) for name, views in rows.items()}
+        )
         self._layouts.set_layout("pair")
         self._scans: tuple[str, ...] = ()
         self._results: tuple[str, ...] = ()
