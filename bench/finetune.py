@@ -55,7 +55,7 @@ HEADER = (
 ROWS, CACHE = "finetune.csv", "cache"
 EVERY, NONE = "every", "none"  # in place of a role: all scans are corrected; the start model
 KEY = ("seed", "scan", "corrections", "steps")
-FACTS = ("cpu_s", "wall_s", "verdict", "left_out", "pairs", "dense", "threads")
+FACTS = ("cpu_s", "wall_s", "verdict", "left_out", "pairs", "threads")
 AMPLE = 600.0  # minutes: the steps decide
 CPU = torch.device("cpu")
 
@@ -157,7 +157,6 @@ def learned(bundle, cohort, cache, work, steps, seed):
         "verdict": verdict["verdict"],
         "left_out": " ".join(verdict["left_out"]),
         "pairs": " ".join(pair.id for pair in cohort.train),
-        "dense": sum(dense(pair) for pair in cohort.train),
         "threads": torch.get_num_threads(),
         **measured(load_bundle(work / CANDIDATE) if made else bundle, cache),
     }
