@@ -213,6 +213,18 @@ def test_the_brush_changes_the_volume_and_undo_brings_it_back(page):
     page.keyboard.press("Escape")
 
 
+def test_the_tools_work_beside_the_organs_in_3d(page):
+    page.click("#solid")
+    page.wait_for_selector("#solid.v-btn--active")
+    page.keyboard.press("b")
+    page.wait_for_selector("#tool-brush.v-btn--active")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#tool-none.v-btn--active")
+    page.click("#solid")
+    page.wait_for_selector("#solid:not(.v-btn--active)")
+    assert page.locator("#notice").count() == 0
+
+
 def test_the_draft_is_there_after_the_server_was_killed(page, app):
     drawn = ml(page, NAMES[0])
     until(page, lambda: any(app.folder.glob(".cmcseg/drafts/ann/drawn.npz")))
