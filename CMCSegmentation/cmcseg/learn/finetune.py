@@ -32,6 +32,7 @@ CANDIDATE, VERDICT, PLAN = "candidate", "verdict.json", "plan.json"
 # Far more steps than any budget allows: the time decides.
 STEPS = 1_000_000
 RATE = 5e-4  # a quarter of what training from nothing uses
+WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
 REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
 
 
@@ -107,6 +108,7 @@ def fine_tune(
                 steps=settings.steps,
                 minutes=settings.minutes,
                 rate=RATE,
+                warmup=WARMUP,
                 seed=settings.seed,
                 device=settings.device,
                 average=0.99,
