@@ -161,9 +161,7 @@ class WorkerProcess:
 
 
 if sys.platform == "win32":
-    OWN_GROUP = {
-        "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-    }
+    OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
 
     def kill_tree(process: subprocess.Popen) -> None:
         """End a process and everything it started."""
