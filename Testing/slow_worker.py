@@ -14,8 +14,8 @@ from cmcseg.core.prediction import Prediction
 from cmcseg.core.progress import Progress
 from cmcseg.core.volume import Volume
 from cmcseg.core.wire import Message, prediction_to_message
-from cmcseg.work.serve import serve
-from cmcseg.work.verbs import VERBS
+from cmcseg.worker.serve import serve
+from cmcseg.worker.verbs import VERBS
 
 TABLE = LabelTable(
     labels=(

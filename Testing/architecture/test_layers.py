@@ -22,7 +22,7 @@ ALLOWED = {
     "report": ("core", "numpy matplotlib jinja2 PIL"),
     "study": ("core data learn report", "numpy torch tomli"),
     "queue": ("core imaging", "numpy"),
-    "work": (
+    "worker": (
         "core imaging nets data bundle learn predict queue report",
         "numpy torch PIL",
     ),
@@ -34,7 +34,7 @@ ALLOWED = {
         "trame trame_server trame_slicer undo_stack aiohttp vtk slicer numpy",
     ),
     "cli": (
-        "core imaging nets losses data bundle learn predict report queue study work web",
+        "core imaging nets losses data bundle learn predict report queue study worker web",
         "numpy torch tyro rich psutil",
     ),
 }

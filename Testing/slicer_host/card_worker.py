@@ -9,8 +9,8 @@ sys.path[:0] = [str(ROOT / "Testing"), str(ROOT / "CMCSegmentation")]
 
 from cmcseg.core.progress import Progress
 from cmcseg.core.wire import Message
-from cmcseg.work.serve import serve
-from cmcseg.work.verbs import VERBS
+from cmcseg.worker.serve import serve
+from cmcseg.worker.verbs import VERBS
 from session_parts import CARD
 from slow_worker import threshold
 

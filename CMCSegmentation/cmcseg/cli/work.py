@@ -13,6 +13,6 @@ class Work:
 
     def run(self) -> None:
         """Serve until stdin ends."""
-        from cmcseg.work.serve import serve
+        from cmcseg.worker.serve import serve
 
         serve(self.folder)

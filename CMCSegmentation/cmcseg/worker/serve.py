@@ -1,6 +1,6 @@
 """The worker's loop: one JSON request a line on stdin, JSON events on stdout.
 
-    {"id": 1, "verb": "segment", "values": {...}, "file": "/tmp/.../request-1.npz"}
+    {"id": 1, "verb": "segment", "values": {...}, "file": "request-1.npz"}
     {"id": 1, "event": "progress", "stage": "...", "done": 0.4, "total": 1.0, ...}
     {"id": 1, "event": "finished", "verb": "segment", "values": {...}, "file": "..."}
     {"id": 1, "event": "failed", "text": "one sentence"}
@@ -23,8 +23,8 @@ from pathlib import Path
 from cmcseg.core.errors import CMCSegError
 from cmcseg.core.progress import Progress
 from cmcseg.core.wire import Message, read_message, write_message
-from cmcseg.work.verbs import VERBS
-from cmcseg.work.warm import Warm
+from cmcseg.worker.verbs import VERBS
+from cmcseg.worker.warm import Warm
 
 EVERY = 0.1  # seconds between two reports; a window shows no more
 

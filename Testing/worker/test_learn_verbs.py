@@ -10,7 +10,7 @@ from cmcseg.core.progress import ignore
 from cmcseg.core.wire import Message
 from cmcseg.learn import finetune as learning
 from cmcseg.queue.ledger import Ledger
-from cmcseg.work.learn_verbs import finetune
+from cmcseg.worker.learn_verbs import finetune
 from queued import GRID, a_draft
 
 CARD = task_card("abdomen")

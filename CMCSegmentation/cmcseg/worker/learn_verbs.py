@@ -10,7 +10,7 @@ from cmcseg.core.progress import Progress, Report
 from cmcseg.core.wire import Message
 from cmcseg.queue.cohort import gather
 from cmcseg.queue.ledger import Ledger
-from cmcseg.work.warm import Warm
+from cmcseg.worker.warm import Warm
 
 
 def finetune(request: Message, warm: Warm, report: Report) -> Message:

@@ -10,11 +10,11 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.wire import Message, prediction_from_message, prediction_to_message
-from cmcseg.work.case_verbs import sample, thumbnail
-from cmcseg.work.learn_verbs import adopt_run, finetune, roll_back, versions
-from cmcseg.work.pace import Pace
-from cmcseg.work.queue_verbs import queue_add, queue_list
-from cmcseg.work.warm import Warm
+from cmcseg.worker.case_verbs import sample, thumbnail
+from cmcseg.worker.learn_verbs import adopt_run, finetune, roll_back, versions
+from cmcseg.worker.pace import Pace
+from cmcseg.worker.queue_verbs import queue_add, queue_list
+from cmcseg.worker.warm import Warm
 
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
 # ones may have been repositioned on the table, which only the registration can tell.

@@ -1,6 +1,6 @@
 import pytest
 from cmcseg.core.progress import Progress
-from cmcseg.work.pace import FIRST_GUESS, Pace
+from cmcseg.worker.pace import FIRST_GUESS, Pace
 
 
 class Clock:

@@ -7,7 +7,7 @@ from cmcseg.core.wire import Message
 from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.ledger import Ledger
-from cmcseg.work.warm import Warm
+from cmcseg.worker.warm import Warm
 
 
 def queue_add(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001

@@ -10,7 +10,7 @@ from PIL import Image
 from cmcseg.core.grid import Grid
 from cmcseg.core.progress import Report
 from cmcseg.core.wire import Message
-from cmcseg.work.warm import Warm
+from cmcseg.worker.warm import Warm
 
 SAMPLE_SEED, SAMPLE_SHIFT_MM, SAMPLE_ANGLE_DEG = 3, 12.0, 4.0
 PIXELS = 96  # edge of a thumbnail
