@@ -53,9 +53,34 @@ def test_displacements_are_more_tests_of_one_training_that_has_learned_to_fuse(t
     assert len({cell.training for cell in cells if cell.fusion}) == 1
 
 
+def test_a_displaced_scan_is_shifted_turned_or_bent_and_stays_in_place_once(tmp_path):
+    more = "displacements_mm = [0, 20]\nturns_degrees = [0, 10]\nbends_mm = [4]\n"
+    text = LEAST.replace("[0, 1]", "[0]").replace(', "paper"', "") + more
+    cells = read_study(written(tmp_path, text)).cells(ROLES)
+    assert [(cell.apart_mm, cell.turn_degrees, cell.bend_mm) for cell in cells] == [
+        (None, None, None),
+        (0, 0, 0),
+        (20, 0, 0),
+        (0, 10, 0),
+        (0, 0, 4),
+    ]
+
+
+def test_mia_may_be_left_out_of_a_supervised_training_and_losses_may_not(tmp_path):
+    text = LEAST.replace("[0, 1]", "[0]") + 'without = ["nothing", "csc", "mia"]\n'
+    cells = read_study(written(tmp_path, text)).cells(ROLES)
+    assert [cell.without for cell in cells] == ["nothing", "mia", "nothing", "csc", "mia"]
+
+
 def test_trainings_that_differ_have_names_that_differ():
     plain = {"recipe": "best", "labelled": 0.1, "seed": 0}
-    others = [{"without": "csc"}, {"without": "cac"}, {"fusion": False}, {"seed": 1}]
+    others = [
+        {"without": "csc"},
+        {"without": "cac"},
+        {"without": "mia"},
+        {"fusion": False},
+        {"seed": 1},
+    ]
     others += [{"fusion": False, "modality": "ct"}, {"labelled": 0.125}, {"recipe": "paper"}]
     names = {Cell(**{**plain, **change}).training for change in ({}, *others)}
     assert len(names) == len(others) + 1
@@ -119,6 +144,3 @@ def test_a_model_to_start_from_is_a_name_or_a_folder_beside_the_file(tmp_path):
     (tmp_path / "start").mkdir()
     for name, found in (("start", str(tmp_path / "start")), ("abdomen-ct-mr", "abdomen-ct-mr")):
         assert read_study(written(tmp_path, LEAST + f'init = "{name}"\n')).init == found
-    text = LEAST + 'init = "start"\nmodalities = ["both", "one"]\n'
-    with pytest.raises(BadInput, match="starts from a model of several scans"):
-        read_study(written(tmp_path, text))

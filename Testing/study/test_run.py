@@ -9,13 +9,15 @@ from cmcseg.cli import main
 from cmcseg.core.errors import BadInput
 from cmcseg.data.cache import open_cache
 from cmcseg.learn import validate as looking
-from cmcseg.learn.validate import validate
+from cmcseg.learn.validate import Displacement, validate
 from cmcseg.nets.build import build_network
 from cmcseg.study.plan import Study
 from cmcseg.study.run import read_rows, run_study
+from safetensors.torch import load_file
 from tiny import tiny_cache
 
 TIMES = ("seconds",)  # all else must be equal
+AT_REST = Displacement()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,9 @@ def test_scans_without_partners_cannot_be_displaced(a_cache):
     lonely = [scan for scan in a_cache.scans if scan.split == "train" or scan.role == "ct"]
     network = build_network(a_cache.card).eval()
     with pytest.raises(BadInput, match="has no validation pair with several labelled scans"):
-        validate(network, replace(a_cache, scans=tuple(lonely)), torch.device("cpu"), apart_mm=0.0)
+        validate(
+            network, replace(a_cache, scans=tuple(lonely)), torch.device("cpu"), together=AT_REST
+        )
 
 
 def test_the_partner_moves_by_the_distance_and_the_scan_itself_stays(a_cache, monkeypatch):
@@ -125,8 +129,8 @@ def test_the_partner_moves_by_the_distance_and_the_scan_itself_stays(a_cache, mo
         return {m: torch.zeros(5, *image.shape).numpy() for m, image in images.items()}
 
     monkeypatch.setattr(looking, "sliding_window", look)
-    for mm in (None, 0.0, 12.0):
-        validate(None, a_cache, torch.device("cpu"), apart_mm=mm)
+    for apart in (None, AT_REST, Displacement(shift_mm=12.0)):
+        validate(None, a_cache, torch.device("cpu"), together=apart)
     alone, there, moved = (seen[i] for i in (0, 2, 4))  # the CT of each look
     assert [set(images) for images, _ in (alone, there, moved)] == [{0}, {0, 1}, {0, 1}]
     assert [trust for _, trust in (alone, there, moved)] == [0.0, 1.0, 1.0]
@@ -143,6 +147,57 @@ def centre(image):
 
 def distance_mm(a, b, spacing):
     return float((centre(a) - centre(b)).norm() * spacing)
+
+
+@pytest.mark.parametrize(
+    "apart", [Displacement(turn_degrees=30.0), Displacement(bend_mm=10.0)], ids=["turn", "bend"]
+)
+def test_the_partner_may_turn_or_bend_where_it_is(a_cache, monkeypatch, apart):
+    """As much of it is bright as before, but elsewhere."""
+    seen = []
+
+    def look(network, images, card, trust, device):  # noqa: ARG001
+        seen.append(images)
+        return {m: torch.zeros(5, *image.shape).numpy() for m, image in images.items()}
+
+    monkeypatch.setattr(looking, "sliding_window", look)
+    for way in (AT_REST, apart):
+        validate(None, a_cache, torch.device("cpu"), together=way)
+    still, moved = seen[0][1], seen[2][1]
+    assert (seen[0][0] == seen[2][0]).all()
+    body = still > (still.max() + still.min()) / 2
+    changed = moved > (moved.max() + moved.min()) / 2
+    assert changed.sum() == pytest.approx(body.sum(), rel=0.3)
+    assert (body & ~changed).sum() > 0.1 * body.sum()
+
+
+def test_smaller_networks_start_from_their_part_of_the_same_weights(a_study, a_cache, tmp_path):
+    whole = build_network(a_cache.card).state_dict()
+    study = replace(
+        a_study,
+        recipes=("supervised",),
+        without=("nothing", "mia"),
+        modalities=("both", "one"),
+        displacements_mm=(),
+        steps=1,
+    )
+    rows = run_study(study, tmp_path, initial=whole)
+    assert [(row["modality"], row["without"]) for row in rows] == [
+        ("both", "nothing"),
+        ("both", "mia"),
+        ("ct", "nothing"),
+        ("mr", "nothing"),
+    ]
+    sizes = [int(row["parameters"]) for row in rows]
+    assert sizes[0] > sizes[1] > sizes[2] == sizes[3]
+    # One step with the rate of the first step of a warm-up hardly moves a weight.
+    for name, key, origin in (
+        ("only-mr", "encoders.0.stems.0.weight", "encoders.0.stems.1.weight"),
+        ("without-mia", "decoders.0.heads.1.weight", "decoders.0.heads.1.weight"),
+    ):
+        checkpoint = next(tmp_path.glob(f"runs/*{name}/checkpoint.safetensors"))
+        found, wanted = load_file(checkpoint)[f"average.{key}"], whole[origin]
+        torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
 
 
 def test_the_command_makes_rows_tables_and_figures(a_cache, tmp_path, capsys):

@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from cmcseg.study.findings import Estimate, by_seed, difference, estimate
+from cmcseg.study.findings import TOGETHER, Estimate, by_seed, difference, estimate
 from cmcseg.study.run import FACTS, KEY
 from cmcseg.study.table import write_report
 
@@ -12,7 +12,8 @@ ORGANS = ("ct liver", "ct spleen", "mr liver", "mr spleen")
 
 
 def a_row(recipe, labelled, seed, dice, **other):
-    key = dict(zip(KEY, (recipe, labelled, seed, "nothing", "True", "both", ""), strict=True))
+    rest = ("nothing", "True", "both", "", "", "")
+    key = dict(zip(KEY, (recipe, labelled, seed, *rest), strict=True))
     facts = dict(zip(FACTS, ("300", "1000", "12.0", "a CPU"), strict=True))
     values = dict(zip(ORGANS, dice, strict=True))
     return {**key, **facts, **values, **other}
@@ -25,7 +26,7 @@ ROWS = [
     a_row("paper", "0.1", "1", ("0.8", "0.8", "0.3", "0.4")),
     a_row("paper", "0.1", "0", ("0.2", "0.2", "0.2", "0.2"), without="csc"),
     a_row("paper", "0.1", "0", ("0.1", "0.1", "", ""), fusion="False", modality="ct"),
-    a_row("paper", "0.1", "0", ("0.65", "0.85", "0.3", "0.3"), apart_mm="20"),
+    a_row("paper", "0.1", "0", ("0.65", "0.85", "0.3", "0.3"), **TOGETHER | {"apart_mm": "20"}),
 ]
 
 
@@ -74,7 +75,7 @@ def test_the_tables_hold_means_gains_and_how_they_came_about(a_report):
     assert "+0.100 (+0.100 to +0.100)" in a_report  # 0.7 - 0.6 and 0.8 - 0.7
     assert "| 10 % | paper | without CSC | 0.200 | -0.500 | 0.200 | -0.100 |" in a_report
     assert "| 10 % | paper | one modality | 0.100 | -0.600 | - | - |" in a_report
-    assert "| 10 % | paper | 20 | 0.750 | +0.050 | 0.300 | +0.000 |" in a_report
+    assert "| 10 % | paper | 20 | 0 | 0 | 0.750 | +0.050 | 0.300 | +0.000 |" in a_report
     assert (
         "7 cells, 2 seeds, 300 steps, batch 2, from random weights; working grid 6 x 6 x 6 mm"
         in a_report

@@ -70,6 +70,7 @@ class NetworkSpec:
         patch: voxels that the stem folds into one position along each axis.
         strides: per deeper level, the step along each axis.
         shared_kernels: one set of kernels for all modalities (norms are always per modality).
+        awareness: with the modality-independent awareness (MIA) of every modality's channels.
     """
 
     encoder: str = "residual"
@@ -78,6 +79,7 @@ class NetworkSpec:
     patch: tuple[int, int, int] = (2, 2, 2)
     strides: tuple[tuple[int, int, int], ...] = ((2, 2, 2), (2, 2, 2), (2, 2, 2))
     shared_kernels: bool = True
+    awareness: bool = True
 
     def __post_init__(self) -> None:
         if len(self.strides) != len(self.widths) - 1:

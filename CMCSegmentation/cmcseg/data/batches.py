@@ -16,9 +16,10 @@ from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, CachedScan
 from cmcseg.data.transforms import draw_look, draw_placement, place, relight
 
-# The heart's stacks lie in their own plane: a turn out of it would mix slices 5 mm apart.
-DEGREES = {False: 15.0, True: 12.0}
-MARGIN = 8  # voxels by which a window may leave the scan
+# Largest turn about each axis. A grid that follows the scan sees every stack in its own plane: a
+# turn out of it would mix slices several millimetres apart, which no scan does.
+DEGREES = {False: (15.0, 15.0, 15.0), True: (4.0, 4.0, 20.0)}
+MARGIN = 1 / 12  # share of its length by which a window may leave the scan, or miss an organ
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -163,18 +164,19 @@ class Batches(Dataset):
     def _center(self, rng: np.random.Generator, scan: CachedScan) -> np.ndarray:
         """Two thirds of the windows are drawn to an organ, each organ equally often.
 
-        Windows stay within ``MARGIN`` voxels of the scan, as they do at inference, so that the
-        network learns from the body and not from the padding around it.
+        Windows stay within ``MARGIN`` of the scan, as they do at inference, so that the network
+        learns from the body and not from the padding around it.
         """
         image, _, places = self._load(scan)
         shape = np.array(image.shape)
         half = np.array(self.card.grid.window) / 2
+        margin = MARGIN * 2 * half
         if len(places) and rng.random() < 0.67:
             organ = places[rng.integers(len(places))]
-            center = organ[rng.integers(len(organ))] + rng.uniform(-8, 8, size=3)
+            center = organ[rng.integers(len(organ))] + rng.uniform(-margin, margin)
         else:
             center = rng.uniform(0, shape - 1)
-        low, high = half - 0.5 - MARGIN, shape - half - 0.5 + MARGIN
+        low, high = half - 0.5 - margin, shape - half - 0.5 + margin
         middle = (shape - 1) / 2
         return np.clip(center, np.minimum(low, middle), np.maximum(high, middle))
 

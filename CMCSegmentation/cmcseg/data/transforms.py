@@ -60,14 +60,17 @@ def draw_placement(
     center: np.ndarray,
     spacing: tuple[float, float, float],
     *,
-    degrees: float = 15.0,
+    degrees: tuple[float, float, float] = (15.0, 15.0, 15.0),
     zoom: float = 0.2,
     bump_mm: float = 4.0,
     shift_mm: float = 0.0,
 ) -> Placement:
-    """Chance for one window: turn, zoom and bend it, and move it by up to ``shift_mm``."""
+    """Chance for one window: turn, zoom and bend it, and move it by up to ``shift_mm``.
+
+    ``degrees`` is the largest turn about each axis.
+    """
     mm = np.array(spacing)
-    turn = _rotation(np.radians(rng.uniform(-degrees, degrees, size=3)))
+    turn = _rotation(np.radians(rng.uniform(-1, 1, size=3) * degrees))
     scale = np.exp(rng.uniform(-zoom, zoom) + rng.uniform(-zoom / 3, zoom / 3, size=3))
     matrix = np.diag(1 / mm) @ turn @ np.diag(scale) @ np.diag(mm)
     bend = rng.random() < 0.4
@@ -95,6 +98,33 @@ def draw_look(rng: Rng, *, foreign: bool = False) -> Look:
         curve=knots if foreign or often[5] < 0.2 else None,
         noise_seed=int(rng.integers(2**31)),
     )
+
+
+def known_placement(
+    rng: Rng,
+    center: np.ndarray,
+    spacing: tuple[float, float, float],
+    *,
+    shift_mm: float,
+    turn_degrees: float,
+    bend_mm: float,
+) -> Placement:
+    """A window moved by exactly so much, in directions left to chance.
+
+    Args:
+        rng: chance.
+        center: middle of the window before it moves, in voxels of the scan.
+        spacing: of the scan, mm.
+        shift_mm: length of the way.
+        turn_degrees: angle about some axis through the middle.
+        bend_mm: standard deviation of the displacement, along each axis, of the 4 x 4 x 4 control
+            points between which the window is bent.
+    """
+    mm = np.array(spacing)
+    way, axis = (v / np.linalg.norm(v) for v in rng.normal(size=(2, 3)))
+    matrix = np.diag(1 / mm) @ _turn_about(axis, np.radians(turn_degrees)) @ np.diag(mm)
+    bumps = rng.normal(size=(3, 4, 4, 4)) * bend_mm / mm[:, None, None, None]
+    return Placement(center=np.asarray(center) + shift_mm * way / mm, matrix=matrix, bumps=bumps)
 
 
 def place(
@@ -188,6 +218,13 @@ def _mapped(x_DHW: Tensor, curve: np.ndarray) -> Tensor:
     knots = torch.from_numpy(curve).float()
     y = torch.lerp(knots[left], knots[left + 1], t - left)
     return y * (high - low) / 2 + (high + low) / 2
+
+
+def _turn_about(axis: np.ndarray, angle: float) -> np.ndarray:
+    """Rotation by an angle (radians) about a unit vector: Rodrigues' formula."""
+    x, y, z = axis
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
 def _rotation(angles: np.ndarray) -> np.ndarray:

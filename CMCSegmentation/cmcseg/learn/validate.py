@@ -1,18 +1,39 @@
 """Dice on the cached validation scans: quick, on the working grid."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import nn
 
 from cmcseg.core.errors import BadInput
 from cmcseg.data.cache import Cache, CachedScan
-from cmcseg.data.transforms import Placement, place
+from cmcseg.data.transforms import known_placement, place
 from cmcseg.learn.scores import dice
 from cmcseg.nets.tiles import sliding_window
 
 
+@dataclass(frozen=True, kw_only=True)
+class Displacement:
+    """How far a scan's partners are moved from where their headers put them.
+
+    Attributes:
+        shift_mm: length of the way; its direction is the subject's own.
+        turn_degrees: angle about an axis through the middle of the scan, the subject's own too.
+        bend_mm: standard deviation of the control points' displacement along each axis.
+    """
+
+    shift_mm: float = 0.0
+    turn_degrees: float = 0.0
+    bend_mm: float = 0.0
+
+
 def validate(
-    network: nn.Module, cache: Cache, device: torch.device, *, apart_mm: float | None = None
+    network: nn.Module,
+    cache: Cache,
+    device: torch.device,
+    *,
+    together: Displacement | None = None,
 ) -> dict[str, float]:
     """Mean Dice per role and organ, on the working grid.
 
@@ -20,9 +41,9 @@ def validate(
         network: a ``CollaborativeNet`` in evaluation mode, on ``device``.
         cache: a prepared cohort.
         device: where to compute.
-        apart_mm: None looks at every scan alone. A number looks at the pairs: every scan together
-            with the other scans of its subject, which are displaced by so much, not registered,
-            and fully trusted. 0 leaves them where their headers put them.
+        together: None looks at every scan alone. Otherwise at the pairs: every scan together with
+            the other scans of its subject, which are displaced by so much, not registered, and
+            fully trusted.
 
     Returns:
         ``{"ROLE ORGAN": mean Dice}``; an organ that no validation scan shows is left out.
@@ -33,8 +54,8 @@ def validate(
     results: dict[str, list[float]] = {}
     for m, role in enumerate(cache.card.roles):
         for scan in cache.of("validation", role):
-            partners = {} if apart_mm is None else _partners(cache, scan, apart_mm)
-            if scan.labels is None or not scan.dense or (apart_mm is not None and not partners):
+            partners = _partners(cache, scan, together) if together else {}
+            if scan.labels is None or not scan.dense or (together and not partners):
                 continue
             images = {m: np.load(scan.image).astype(np.float32), **partners}
             trust = 1.0 if partners else 0.0
@@ -44,7 +65,7 @@ def validate(
                 score = dice(found, truth, label.value)
                 if scan.known[label.value] and not np.isnan(score):
                     results.setdefault(f"{role} {label.name}", []).append(score)
-    if apart_mm is not None and not results:
+    if together and not results:
         raise BadInput(
             f"The cache {cache.folder} has no validation pair with several labelled scans, so no "
             "displacement can be tested; leave displacements out or add such pairs."
@@ -52,21 +73,27 @@ def validate(
     return {key: float(np.mean(values)) for key, values in results.items()}
 
 
-def _partners(cache: Cache, scan: CachedScan, apart_mm: float) -> dict[int, np.ndarray]:
+def _partners(cache: Cache, scan: CachedScan, apart: Displacement) -> dict[int, np.ndarray]:
     """The subject's other scans by index, each moved in a direction that its subject decides."""
     images = {}
     for m, role in enumerate(cache.card.roles):
         for other in cache.of("validation", role):
             if other.pair == scan.pair and other.role != scan.role:
                 rng = np.random.default_rng((m, *other.pair.encode()))
-                images[m] = _moved(other, apart_mm, rng.normal(size=3))
+                images[m] = _moved(other, apart, rng)
     return images
 
 
-def _moved(scan: CachedScan, distance_mm: float, way: np.ndarray) -> np.ndarray:
-    """The image shifted on its grid, its smallest value where nothing was."""
-    image = np.load(scan.image).astype(np.float32)
-    shift = distance_mm * way / np.linalg.norm(way) / np.array(scan.grid.spacing)
+def _moved(scan: CachedScan, apart: Displacement, rng: np.random.Generator) -> np.ndarray:
+    """The image displaced on its grid, its smallest value where nothing was."""
+    image = torch.from_numpy(np.load(scan.image).astype(np.float32))
     middle = (np.array(image.shape) - 1) / 2
-    placement = Placement(center=middle + shift, matrix=np.eye(3), bumps=np.zeros((3, 1, 1, 1)))
-    return place(torch.from_numpy(image), None, placement, image.shape)[0].numpy()
+    placement = known_placement(
+        rng,
+        middle,
+        scan.grid.spacing,
+        shift_mm=apart.shift_mm,
+        turn_degrees=apart.turn_degrees,
+        bend_mm=apart.bend_mm,
+    )
+    return place(image, None, placement, tuple(image.shape))[0].numpy()

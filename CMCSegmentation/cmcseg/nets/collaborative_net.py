@@ -78,7 +78,9 @@ class CollaborativeNet(nn.Module):
         self.encoders = nn.ModuleList(encoder(spec, norms) for _ in range(copies))
         self.decoders = nn.ModuleList(Decoder(spec, norms, classes) for _ in range(copies))
         width = spec.widths[-1]
-        self.awareness = nn.ModuleList(ChannelAttention(width) for _ in range(modalities))
+        self.awareness = nn.ModuleList(
+            ChannelAttention(width) if spec.awareness else nn.Identity() for _ in range(modalities)
+        )
         self.fusion = FUSIONS[spec.fusion](width, modalities)
 
     def forward(self, images: dict[int, Tensor], trust_B: Tensor) -> dict[int, Output]:

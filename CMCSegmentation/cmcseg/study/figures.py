@@ -6,6 +6,7 @@ from pathlib import Path
 from cmcseg.report.study_plots import Point, draw_bars, draw_lines
 from cmcseg.study.findings import (
     PARTS,
+    TOGETHER,
     Estimate,
     Row,
     by_seed,
@@ -29,8 +30,18 @@ def draw_labelled(rows: list[Row], path: Path) -> Path | None:
     return draw_lines(lines, path, along="share of labelled scans, %")
 
 
-def draw_apart(rows: list[Row], path: Path) -> Path | None:
-    """Dice against displacement, beside what the scans reach alone; None without such cells."""
+ALONG = {
+    "apart_mm": "displacement of the other scan, mm",
+    "turn_degrees": "turn of the other scan, degrees",
+    "bend_mm": "bending of the other scan, mm",
+}
+
+
+def draw_apart(rows: list[Row], path: Path, key: str = "apart_mm") -> Path | None:
+    """Dice against displacement, beside what the scans reach alone; None without such cells.
+
+    ``key`` is the column that varies, one of ``ALONG``; all others are at rest.
+    """
     lines: dict[str, dict[str, list[Point]]] = {}
     for role in roles(rows):
         for labelled in values(rows, "labelled"):
@@ -38,12 +49,14 @@ def draw_apart(rows: list[Row], path: Path) -> Path | None:
                 fixed = {"recipe": recipe, "labelled": labelled}
                 name = f"{recipe}, {100 * float(labelled):g} % labelled"
                 alone = estimate(by_seed(rows, role, **fixed).values())
-                for mm in values(rows, "apart_mm"):
-                    found = by_seed(rows, role, apart_mm=mm, **fixed)
+                for amount in values(rows, key):
+                    found = by_seed(rows, role, **fixed, **{**TOGETHER, key: amount})
                     if found:
-                        _add(lines, role, name, float(mm), estimate(found.values()))
-                        _add(lines, role, f"{name}, alone", float(mm), alone)
-    return draw_lines(lines, path, along="displacement of the other scan, mm") if lines else None
+                        _add(lines, role, name, float(amount), estimate(found.values()))
+                        _add(lines, role, f"{name}, alone", float(amount), alone)
+    if len(values(rows, key)) < 2 and key != "apart_mm":
+        return None  # it never varied
+    return draw_lines(lines, path, along=ALONG[key]) if lines else None
 
 
 def draw_parts(rows: list[Row], path: Path) -> Path | None:

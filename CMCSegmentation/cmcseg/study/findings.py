@@ -12,15 +12,18 @@ from cmcseg.study.run import FACTS, KEY
 Row = dict[str, str]
 # Two-sided 95 % quantiles of Student's t for 1 to 10 degrees of freedom; the normal's beyond.
 T975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-FULL = {"without": NOTHING, "modality": BOTH, "fusion": "True", "apart_mm": ""}
+ALONE = {"apart_mm": "", "turn_degrees": "", "bend_mm": ""}
+TOGETHER = {"apart_mm": "0", "turn_degrees": "0", "bend_mm": "0"}
+FULL = {"without": NOTHING, "modality": BOTH, "fusion": "True", **ALONE}
 # What the bars compare: the difference from FULL. ``None`` stands for the role in question.
 PARTS: dict[str, dict[str, str | None]] = {
     "all": {},
     "without CSC": {"without": "csc"},
     "without CAC": {"without": "cac"},
+    "without MIA": {"without": "mia"},
     "without fusion": {"fusion": "False"},
     "one modality": {"fusion": "False", "modality": None},
-    "tested together": {"apart_mm": "0"},
+    "tested together": TOGETHER,
 }
 
 
@@ -86,8 +89,15 @@ def roles(rows: list[Row]) -> list[str]:
 def values(rows: list[Row], key: str) -> list[str]:
     """The values of a column, numbers in their order."""
     found = list(dict.fromkeys(row[key] for row in rows))
-    numbers = key in ("labelled", "apart_mm")
+    numbers = key in ("labelled", *ALONE)
     return sorted(filter(None, found), key=float) if numbers else found
+
+
+def displacements(rows: list[Row]) -> list[dict[str, str]]:
+    """The ways in which scans were displaced while they were segmented together."""
+    found = {tuple(row[key] for key in ALONE) for row in rows if row["apart_mm"]}
+    ways = sorted(found, key=lambda way: [float(amount) for amount in way[::-1]])
+    return [dict(zip(ALONE, way, strict=True)) for way in ways]
 
 
 def difference(a: dict[str, float], b: dict[str, float]) -> Estimate | None:

@@ -6,10 +6,12 @@ seeds = [0, 1, 2]
 recipes = ["supervised", "paper", "best"]
 labelled = [0.1, 0.2]
 base_channels = 8                     # or a table [network] of the card's network settings
-without = ["nothing", "csc", "cac"]   # losses left out
+without = ["nothing", "csc", "cac", "mia"]   # parts left out
 fusion = [true, false]                # trained with windows of one subject in both scans
 modalities = ["both", "one"]          # one: a network of its own for each scan
 displacements_mm = [0, 20, 40]        # both scans segmented together, one of them displaced
+turns_degrees = [10, 20]              # the same, one of them turned
+bends_mm = [4, 8]                     # the same, one of them bent
 """
 
 import sys
@@ -28,7 +30,7 @@ else:
     import tomli as tomllib
 
 NOTHING, BOTH = "nothing", "both"
-LOSSES = ("csc", "cac")
+CSC, CAC, MIA = "csc", "cac", "mia"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +41,12 @@ class Cell:
         recipe: of the training.
         labelled: share of the training scans whose labels are used.
         seed: of the training.
-        without: the loss left out, ``csc`` or ``cac``, or ``nothing``.
+        without: what is left out: the loss ``csc`` or ``cac``, the network's ``mia``, or
+            ``nothing``.
         fusion: whether training shows one subject in both scans, so that fusion is learned.
         modality: the only role that the network knows, or ``both``.
-        apart_mm: scans are segmented together, the other one displaced by so much; None is each
-            scan alone.
+        apart_mm, turn_degrees, bend_mm: scans are segmented together, the other one displaced by
+            so much (``learn.validate.Displacement``); None is each scan alone.
     """
 
     recipe: str
@@ -53,6 +56,8 @@ class Cell:
     fusion: bool = True
     modality: str = BOTH
     apart_mm: float | None = None
+    turn_degrees: float | None = None
+    bend_mm: float | None = None
 
     @property
     def training(self) -> str:
@@ -71,7 +76,8 @@ class Study:
     Attributes:
         cache: folder of the prepared cohort.
         steps: weight updates of every training.
-        seeds, recipes, labelled, without, fusion, modalities, displacements_mm: the grid's axes.
+        seeds, recipes, labelled, without, fusion, modalities: the grid's axes.
+        displacements_mm, turns_degrees, bends_mm: more tests of the trainings that fuse.
         batch: windows of each scan in a step.
         base_channels: width of the finest level; the card's network is made narrower or wider.
         network: settings that replace the card's network's.
@@ -87,6 +93,8 @@ class Study:
     fusion: tuple[bool, ...] = (True,)
     modalities: tuple[str, ...] = (BOTH,)
     displacements_mm: tuple[float, ...] = ()
+    turns_degrees: tuple[float, ...] = ()
+    bends_mm: tuple[float, ...] = ()
     batch: int = 1
     base_channels: int | None = None
     network: dict | None = None
@@ -111,6 +119,7 @@ class Study:
 
         Only one thing is left out at a time, and no loss that the recipe does not have. A network
         of one scan has nobody to fuse with, and ``paper`` with one scan would be ``supervised``.
+        A displaced scan is shifted, turned or bent, one at a time.
 
         Args:
             roles: of the cache's card.
@@ -120,7 +129,9 @@ class Study:
         cells = []
         for seed, labelled, recipe, modality, without, fusion in product(*axes):
             alone = modality != BOTH
-            if without != NOTHING and (recipe == "supervised" or alone or not fusion):
+            if without != NOTHING and (alone or not fusion):
+                continue
+            if without in (CSC, CAC) and recipe == "supervised":
                 continue
             if alone and (recipe == "paper" or fusion != self.fusion[0]):
                 continue
@@ -134,8 +145,15 @@ class Study:
             )
             cells.append(cell)
             if cell.fusion and without == NOTHING:
-                cells += [replace(cell, apart_mm=mm) for mm in self.displacements_mm]
+                cells += [replace(cell, **apart) for apart in self._apart()]
         return cells
+
+    def _apart(self) -> list[dict[str, float]]:
+        """Every displacement, each once."""
+        none = {"apart_mm": 0.0, "turn_degrees": 0.0, "bend_mm": 0.0}
+        ways = zip(none, (self.displacements_mm, self.turns_degrees, self.bends_mm), strict=True)
+        every = [{**none, key: amount} for key, amounts in ways for amount in amounts]
+        return [apart for place, apart in enumerate(every) if apart not in every[:place]]
 
 
 def read_study(path: Path) -> Study:
@@ -160,11 +178,6 @@ def read_study(path: Path) -> Study:
     if {"network", "base_channels"} <= set(content):
         raise BadInput(f"The study {path.name} takes base_channels or [network], not both.")
     values = {key: _RULES[key].checked(key, value) for key, value in content.items()}
-    if "init" in values and "one" in values.get("modalities", ()):
-        raise BadInput(
-            f"The study {path.name} starts from a model of several scans, which a network of one "
-            'cannot do; leave out init, or "one" among the modalities.'
-        )
     beside = path.parent / values.get("init", "")
     if "init" in values and beside.is_dir():
         values["init"] = str(beside)
@@ -219,10 +232,12 @@ _RULES = {
         several=True,
         needed=True,
     ),
-    "without": _one_of((NOTHING, *LOSSES)),
+    "without": _one_of((NOTHING, CSC, CAC, MIA)),
     "fusion": _Rule(wanted="true, false", fits=lambda value: isinstance(value, bool), several=True),
     "modalities": _one_of((BOTH, "one")),
     "displacements_mm": _Rule(wanted="numbers, 0 or more", fits=_number, several=True),
+    "turns_degrees": _Rule(wanted="numbers, 0 or more", fits=_number, several=True),
+    "bends_mm": _Rule(wanted="numbers, 0 or more", fits=_number, several=True),
     "batch": _Rule(wanted="a whole number above 0", fits=lambda v: _whole(v, 1)),
     "base_channels": _Rule(wanted="a whole number above 0", fits=lambda v: _whole(v, 1)),
     "network": _Rule(

@@ -17,8 +17,9 @@ from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, open_cache
 from cmcseg.learn.loop import averaged, fit
-from cmcseg.learn.validate import validate
-from cmcseg.study.plan import BOTH, Cell, Study
+from cmcseg.learn.validate import Displacement, validate
+from cmcseg.nets.parts import part_of
+from cmcseg.study.plan import BOTH, CAC, CSC, MIA, Cell, Study
 
 ROWS, PLAN, RUNS = "study.csv", "plan.json", "runs"
 KEY = tuple(field.name for field in fields(Cell))
@@ -92,6 +93,10 @@ def _measure(
 ) -> dict[str, str]:
     """Train, unless that is done, and test."""
     ours = cache if cell.modality == BOTH else _only(cache, cell.modality)
+    if cell.without == MIA:
+        ours = replace(ours, card=_without_awareness(ours.card))
+    if initial is not None and ours is not cache:
+        initial = part_of(initial, cache.card, ours.card)
     settings = TrainSettings(
         recipe=cell.recipe,
         steps=study.steps,
@@ -99,7 +104,7 @@ def _measure(
         seed=cell.seed,
         labelled=cell.labelled,
     )
-    if cell.without in ("csc", "cac"):
+    if cell.without in (CSC, CAC):
         settings = replace(settings, **{cell.without: 0.0})
     if not cell.fusion:
         settings = replace(settings, paired=0.0)
@@ -112,7 +117,7 @@ def _measure(
         report=report,
     )
     device = next(state.network.parameters()).device
-    scores = validate(averaged(state, ours), ours, device, apart_mm=cell.apart_mm)
+    scores = validate(averaged(state, ours), ours, device, together=_together(cell))
     organs = [f"{role} {label.name}" for role in cache.card.roles for label in cache.card.table]
     return {
         "steps": str(state.step),
@@ -128,6 +133,20 @@ def _card(study: Study, card: ModelCard) -> ModelCard:
         return replace(card, network=study.spec(card.network))
     except ValueError as error:
         raise BadInput(f"The study's network does not suit the cache: {error}") from error
+
+
+def _without_awareness(card: ModelCard) -> ModelCard:
+    return replace(card, network=replace(card.network, awareness=False))
+
+
+def _together(cell: Cell) -> Displacement | None:
+    if cell.apart_mm is None:
+        return None
+    return Displacement(
+        shift_mm=cell.apart_mm,
+        turn_degrees=cell.turn_degrees or 0.0,
+        bend_mm=cell.bend_mm or 0.0,
+    )
 
 
 def _only(cache: Cache, role: str) -> Cache:
