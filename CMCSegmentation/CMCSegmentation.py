@@ -128,6 +128,7 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         align: str = "auto",
         device: str = "auto",
         overlap: float = 0.25,
+        outOfMemory: str = "smaller",
         timeout: float = 3600.0,
     ) -> dict:
         """Segment scans and wait for the result.
@@ -138,6 +139,7 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
             align: ``auto``, ``none`` or ``rigid``.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             overlap: share by which neighbouring windows overlap.
+            outOfMemory: ``smaller`` goes on in smaller steps, ``stop`` says so and stops.
             timeout: seconds after which to give up.
 
         Returns:
@@ -149,7 +151,9 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         from cmcseg.core.settings import SegmentSettings
         from cmcseg.desktop.headless import segment
 
-        settings = SegmentSettings(align=align, device=device, overlap=overlap)
+        settings = SegmentSettings(
+            align=align, device=device, overlap=overlap, out_of_memory=outOfMemory
+        )
         found = segment(nodesByRole, model, settings, timeout)
         return {role: slicer.mrmlScene.GetNodeByID(key) for role, key in found.items()}
 
@@ -159,12 +163,13 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         align: str = "auto",
         device: str = "auto",
         overlap: float = 0.25,
+        outOfMemory: str = "smaller",
         timeout: float = 86400.0,
     ) -> list:
         """Segment all pairs of the scene; a pair that fails does not stop the others.
 
         Args:
-            model, align, device, overlap, timeout: as in ``segment``.
+            model, align, device, overlap, outOfMemory, timeout: as in ``segment``.
 
         Returns:
             A ``cmcseg.session.batch.BatchItem`` per pair: its scans, and its result or why there
@@ -176,7 +181,9 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         from cmcseg.core.settings import SegmentSettings
         from cmcseg.desktop.headless import segment_scene
 
-        settings = SegmentSettings(align=align, device=device, overlap=overlap)
+        settings = SegmentSettings(
+            align=align, device=device, overlap=overlap, out_of_memory=outOfMemory
+        )
         return segment_scene(model, settings, timeout)
 
 

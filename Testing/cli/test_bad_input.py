@@ -343,3 +343,12 @@ def test_an_alignment_that_nobody_knows_is_refused(tmp_path, a_model, capsys):
         capsys, lambda: segment(a_model, f"ct={ct}", "--out", tmp_path / "o", "--align", "best")
     )
     assert told == "Alignment 'best' is not one of auto, none, rigid."
+
+
+def test_a_way_out_of_no_memory_that_nobody_knows_is_refused(tmp_path, a_model, capsys):
+    ct = a_scan(tmp_path / "ct.nii.gz")
+    told = refused(
+        capsys,
+        lambda: segment(a_model, f"ct={ct}", "--out", tmp_path / "o", "--out-of-memory", "x"),
+    )
+    assert told == "'x' on out-of-memory is not one of smaller, stop."

@@ -63,6 +63,10 @@ def test_volumes_in_millilitres_count_voxels():
         (lambda: Progress(stage="a", done=3, total=2), "3/2 is outside 0 to total"),
         (lambda: SegmentSettings(align="best"), "'best' is not one of auto, none, rigid"),
         (lambda: SegmentSettings(overlap=0.95), "0.95 is outside 0 to 0.9"),
+        (
+            lambda: SegmentSettings(out_of_memory="cry"),
+            "'cry' on out-of-memory is not one of smaller, stop",
+        ),
         (lambda: TrainSettings(labelled=0), "labelled share 0 is outside"),
         (lambda: an_alignment(confidence=1.2), "between 0 and 1"),
         (lambda: an_alignment(method="elastic"), "'elastic' is not known"),

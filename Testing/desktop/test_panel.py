@@ -33,7 +33,7 @@ def test_every_parameter_of_the_ui_is_a_choice():
         for item in root.iter("property")
         if item.get("name") == "SlicerParameterName"
     }
-    assert wanted == {"minutes", "device", "align", "overlap"}
+    assert wanted == {"minutes", "device", "align", "overlap", "outOfMemory"}
     assert wanted <= fields
 
 
@@ -58,7 +58,16 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
     "names",
     [
         ("doorway",),  # it takes our package out of memory again and again
-        ("bad_inputs", "installing", "learning", "preflight", "result", "reviewing", "window"),
+        (
+            "advanced",
+            "bad_inputs",
+            "installing",
+            "learning",
+            "preflight",
+            "result",
+            "reviewing",
+            "window",
+        ),
     ],
     ids=["doorway", "panel"],
 )

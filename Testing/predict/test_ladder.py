@@ -49,12 +49,12 @@ def ladder_progress(done):
     return Progress(stage="segmenting", done=done, total=2)
 
 
-def run(machine, monkeypatch, device, report=lambda _: None):
+def run(machine, monkeypatch, device, report=lambda _: None, **how):
     monkeypatch.setattr(ladder, "sliding_window", machine)
     bundle = Bundle(card=tiny_card(), network=Movable(), folder=None)
     images = {role: np.zeros((2, 2, 2), np.float32) for role in ("ct", "mr")}
     seen = {role: np.ones((2, 2, 2), bool) for role in images}
-    return probabilities(bundle, images, seen, 1.0, device, 0.25, report)
+    return probabilities(bundle, images, seen, 1.0, device, 0.25, report, **how)
 
 
 def short(words=CUDA_WORDS):
@@ -125,6 +125,24 @@ def test_when_nothing_suffices_one_sentence_says_so(monkeypatch, device, rungs):
         "Even the CPU has too little memory for these scans; close other programs."
     )
     assert len(machine.asked) == rungs
+
+
+@pytest.mark.parametrize(
+    ("device", "advice"),
+    [
+        (GPU, "allow smaller steps, choose the cpu, or close other programs."),
+        (CPU, "allow smaller steps, or close other programs."),
+    ],
+)
+def test_who_wants_it_to_stop_is_told_at_once(monkeypatch, device, advice):
+    machine = Machine(short())
+    with pytest.raises(BadInput) as refusal:
+        run(machine, monkeypatch, device, give_in=False)
+    assert str(refusal.value) == (
+        f"The memory of {device} is too small for these scans, and it was asked to stop then; "
+        f"{advice}"
+    )
+    assert len(machine.asked) == 1
 
 
 @pytest.mark.parametrize(

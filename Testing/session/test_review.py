@@ -141,6 +141,20 @@ def test_editing_after_accepting_opens_the_correction_again(a_review):
     assert a_review.stage is Stage.CORRECTING
 
 
+def test_a_pair_is_accepted_once_for_each_correction(a_review):
+    a_review.accept()
+    a_review.runner.finish()
+    sentence = "The pair is in the queue already; correct something to accept it again."
+    assert a_review.why_not() == sentence
+    with pytest.raises(BadInput) as refusal:
+        a_review.accept()
+    assert str(refusal.value) == sentence
+    a_review.edited()
+    a_review.accept()
+    a_review.runner.finish()
+    assert a_review.heard == ["pair-1.r1", "pair-1.r1"]
+
+
 def test_a_scan_deleted_during_the_review_ends_it(a_review):
     node = a_review.host.scene.GetNodeByID(a_review.result.scans["mr"])
     a_review.host.scene.RemoveNode(node)

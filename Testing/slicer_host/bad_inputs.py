@@ -92,7 +92,7 @@ def test_no_overlap(a_desk):
 
 def test_a_forced_alignment_may_bridge_any_distance(a_desk):
     test_no_overlap(a_desk)
-    a_desk.ui.alignCombo.setCurrentIndex(a_desk.ui.alignCombo.findText("rigid"))
+    a_desk.ui.alignCombo.setCurrentIndex(a_desk.ui.alignCombo.findText("always (rigid)"))
     a_desk.quiet()
     assert a_desk.ui.segmentButton.isEnabled()
 

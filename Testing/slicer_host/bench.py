@@ -3,6 +3,7 @@
 Properties are attributes, as PythonQt has them. What is not written here does not exist.
 """
 
+import enum
 import os
 import re
 import sys
@@ -194,7 +195,7 @@ def widgets_of(root):
 
 
 class Parameters:
-    """A parameter node that keeps values in memory; widgets are checked as Slicer checks them."""
+    """A parameter node that keeps values in memory; widgets are treated as Slicer treats them."""
 
     def __init__(self, node):
         for name in type(self).__annotations__:
@@ -206,31 +207,37 @@ class Parameters:
             name = widget.property("SlicerParameterName")
             if not name:
                 continue
-            value = getattr(self, name)
+            value, note = getattr(self, name), type(self).__annotations__[name]
             if isinstance(widget, QtWidgets.QComboBox):
-                notes = getattr(type(self).__annotations__[name], "__metadata__", ())
-                choice = next((note for note in notes if isinstance(note, Choice)), None)
-                if choice is None:
-                    raise RuntimeError(f"Slicer connects a combo box to {name} only by a Choice.")
+                if not issubclass(note, enum.Enum):
+                    raise RuntimeError(f"Slicer connects a combo box to {name} only by an Enum.")
+                kinds = list(note)
                 widget.clear()
-                widget.addItems(choice.choices)
-                widget.setCurrentIndex(choice.choices.index(value))
-                signal = widget.currentTextChanged
+                for kind in kinds:
+                    widget.addItem(kind.label())
+                widget.setCurrentIndex(kinds.index(value))
+                widget.currentIndexChanged.connect(
+                    lambda now, key=name, kinds=kinds: setattr(self, key, kinds[now])
+                )
             else:
+                limits = [m for m in getattr(note, "__metadata__", ()) if type(m) is WithinRange]
+                # Whatever the .ui file says: Slicer takes limits away where it is told of none.
+                low, high = limits[0].limits if limits else (-(2**31), 2**31 - 1)
+                widget.setMinimum(low)
+                widget.setMaximum(high)
                 widget.setValue(value)
-                signal = widget.valueChanged
-            signal.connect(lambda now, key=name: setattr(self, key, now))
+                widget.valueChanged.connect(lambda now, key=name: setattr(self, key, now))
         return 1
 
     def disconnectGui(self, connection):
         assert connection == 1
 
 
-class Choice:
+class WithinRange:
     """Which values a parameter may take."""
 
-    def __init__(self, choices):
-        self.choices = choices
+    def __init__(self, minimum, maximum):
+        self.limits = minimum, maximum
 
 
 def parameter_node_wrapper(cls):
@@ -386,7 +393,7 @@ def start():
     i18n.tr = lambda text: text
     i18n.translate = lambda context, text: text
     wrapper = types.ModuleType("slicer.parameterNodeWrapper")
-    wrapper.parameterNodeWrapper, wrapper.Choice = parameter_node_wrapper, Choice
+    wrapper.parameterNodeWrapper, wrapper.WithinRange = parameter_node_wrapper, WithinRange
     sys.modules["SampleData"] = sample_data()
     sys.modules["slicer.ScriptedLoadableModule"] = scripted_module()
     sys.modules["slicer.i18n"], sys.modules["slicer.parameterNodeWrapper"] = i18n, wrapper

@@ -25,6 +25,8 @@ class Segment:
     """auto, none or rigid."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
+    out_of_memory: str = "smaller"
+    """smaller: go on with smaller steps; stop: end there and say so."""
     json: bool = False
     """Print prediction.json's content and nothing else."""
 
@@ -38,7 +40,12 @@ class Segment:
         from cmcseg.predict.write import REPORT, former_files, write_prediction
         from cmcseg.report.page import write_report
 
-        settings = checked(SegmentSettings, align=self.align, device=self.device)
+        settings = checked(
+            SegmentSettings,
+            align=self.align,
+            device=self.device,
+            out_of_memory=self.out_of_memory,
+        )
         bundle = load_bundle(default_store().find(self.model))
         paths = _paths_by_role(self.scans, bundle.card.roles)
         out = self.out.expanduser()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 RECIPES = ("supervised", "paper", "best")
 ALIGNMENTS = ("auto", "none", "rigid")
+OUT_OF_MEMORY = ("smaller", "stop")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,17 +16,23 @@ class SegmentSettings:
             coordinates, ``none`` trusts the files, ``rigid`` always registers.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         overlap: share by which neighbouring windows overlap, 0 to 0.9.
+        out_of_memory: ``smaller`` makes do with smaller windows and then with the CPU and says so,
+            ``stop`` ends there and says so.
     """
 
     align: str = "auto"
     device: str = "auto"
     overlap: float = 0.25
+    out_of_memory: str = "smaller"
 
     def __post_init__(self) -> None:
         if self.align not in ALIGNMENTS:
             raise ValueError(f"Alignment {self.align!r} is not one of {', '.join(ALIGNMENTS)}.")
         if not 0 <= self.overlap <= 0.9:
             raise ValueError(f"An overlap of {self.overlap} is outside 0 to 0.9.")
+        if self.out_of_memory not in OUT_OF_MEMORY:
+            choices = ", ".join(OUT_OF_MEMORY)
+            raise ValueError(f"{self.out_of_memory!r} on out-of-memory is not one of {choices}.")
 
 
 @dataclass(frozen=True, kw_only=True)

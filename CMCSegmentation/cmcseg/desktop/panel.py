@@ -1,6 +1,7 @@
 """The panel: three sessions, one worker, one section per step of the page."""
 
 import html
+from enum import Enum
 from pathlib import Path
 
 import qt
@@ -13,7 +14,7 @@ from cmcseg.desktop.interpreter import python
 from cmcseg.desktop.layout import SideBySide, release
 from cmcseg.desktop.learn import LearnSection
 from cmcseg.desktop.model import ModelSection
-from cmcseg.desktop.parameters import Choices
+from cmcseg.desktop.parameters import Align, Choices, Device, OutOfMemory
 from cmcseg.desktop.result import ResultSection
 from cmcseg.desktop.review import ReviewSection
 from cmcseg.desktop.run import RunSection
@@ -64,7 +65,7 @@ class Panel:
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
         self._checkup = CheckupSection(ui, resources, self.load, self._model.import_, self.tell)
         ui.viewsCheck.toggled.connect(self._onViews)
-        for combo in (ui.alignCombo, ui.deviceCombo):
+        for combo in (ui.alignCombo, ui.deviceCombo, ui.memoryCombo):
             combo.currentIndexChanged.connect(lambda _index: self.refresh())
         self._connect()
         self._timer = qt.QTimer()
@@ -92,9 +93,10 @@ class Panel:
         """What the panel shows; while Slicer fills a box from a scene, it is empty for a moment."""
         ui = self.ui
         return SegmentSettings(
-            align=ui.alignCombo.currentText or "auto",
-            device=ui.deviceCombo.currentText or "auto",
+            align=_chosen(ui.alignCombo, Align),
+            device=_chosen(ui.deviceCombo, Device),
             overlap=ui.overlapSpin.value,
+            out_of_memory=_chosen(ui.memoryCombo, OutOfMemory),
         )
 
     def tell(self, sentence: str, log: str = "") -> None:
@@ -230,3 +232,8 @@ class Panel:
         ):
             if getattr(self._choices, name) != value:
                 setattr(self._choices, name, value)
+
+
+def _chosen(combo: qt.QComboBox, kind: type[Enum]) -> str:
+    """What stands in a box that Slicer fills from an Enum, or the first of it."""
+    return list(kind)[max(combo.currentIndex, 0)].value

@@ -1,9 +1,60 @@
-"""The user's choices, kept in the scene so that a saved one opens as it was left."""
+"""The user's choices, kept in the scene so that a saved one opens as it was left.
 
+Slicer fills a combo box from the members of an Enum, in their order, and asks each for its
+``label``; the scene keeps the member's name. It also sets the limits of a spin box, to what
+``WithinRange`` says or else to none at all.
+"""
+
+from enum import Enum
 from typing import Annotated
 
 from slicer import vtkMRMLScalarVolumeNode
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+
+class Align(Enum):
+    """How to align the scans first; see ``core.settings.SegmentSettings``."""
+
+    auto = "auto"
+    none = "none"
+    rigid = "rigid"
+
+    def label(self) -> str:
+        """What the user reads."""
+        words = {"auto": _("when it helps"), "none": _("never"), "rigid": _("always (rigid)")}
+        return words[self.name]
+
+
+class Device(Enum):
+    """Where the network runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+    def label(self) -> str:
+        """What the user reads."""
+        words = {
+            "auto": _("automatic"),
+            "cpu": _("processor"),
+            "cuda": _("NVIDIA GPU"),
+            "mps": _("Apple GPU"),
+        }
+        return words[self.name]
+
+
+class OutOfMemory(Enum):
+    """What to do when memory runs out."""
+
+    smaller = "smaller"
+    stop = "stop"
+
+    def label(self) -> str:
+        """What the user reads."""
+        words = {"smaller": _("go on in smaller steps"), "stop": _("stop and say so")}
+        return words[self.name]
 
 
 @parameterNodeWrapper
@@ -13,15 +64,15 @@ class Choices:
     Attributes:
         model: name of the model.
         firstScan, secondScan: scans of the model's roles, in the card's order.
-        device, align, overlap: see ``core.settings.SegmentSettings``.
+        device, align, overlap, outOfMemory: see ``core.settings.SegmentSettings``.
         minutes: budget of a fine-tuning.
     """
 
     model: str = ""
     firstScan: vtkMRMLScalarVolumeNode
     secondScan: vtkMRMLScalarVolumeNode
-    # Slicer connects a combo box to nothing but a Choice, and fills the box from it.
-    device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
-    align: Annotated[str, Choice(["auto", "none", "rigid"])] = "auto"
-    overlap: float = 0.25
-    minutes: int = 10
+    device: Device = Device.auto
+    align: Align = Align.auto
+    overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.25
+    outOfMemory: OutOfMemory = OutOfMemory.smaller
+    minutes: Annotated[int, WithinRange(1, 1440)] = 10

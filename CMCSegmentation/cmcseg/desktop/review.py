@@ -5,13 +5,11 @@ from collections.abc import Callable
 import slicer
 from slicer.i18n import tr as _
 
-from cmcseg.core.errors import BadInput
 from cmcseg.desktop.controls import allow, fill, key_of, trying
 from cmcseg.desktop.keys import Keys, Peek, list_of_keys
 from cmcseg.mrml.scene import DISAGREEMENT
 from cmcseg.session.places import Place
 from cmcseg.session.review import ReviewSession
-from cmcseg.session.stage import Stage
 
 
 class ReviewSection:
@@ -33,7 +31,7 @@ class ReviewSection:
         ui.nextButton.clicked.connect(trying(session.next, tell))
         ui.copyButton.clicked.connect(trying(self._copy, tell))
         ui.restoreButton.clicked.connect(trying(self._restore, tell))
-        ui.acceptButton.clicked.connect(trying(self._accept, tell))
+        ui.acceptButton.clicked.connect(trying(session.accept, tell))
         ui.disagreementCheck.toggled.connect(self._onDisagreement)
         ui.roleCombo.currentIndexChanged.connect(lambda *_index: self._edit())
         session.jumped.connect(self._onJumped)
@@ -44,7 +42,7 @@ class ReviewSection:
         calls = {
             "N": session.next,
             "P": session.previous,
-            "A": self._accept,
+            "A": session.accept,
             "B": lambda: self._editor.setActiveEffectByName("Paint"),
             "E": lambda: self._editor.setActiveEffectByName("Erase"),
             "Z": self._editor.undo,
@@ -63,7 +61,7 @@ class ReviewSection:
         why = "" if session.places else _("There is no place to look at.")
         for button in (ui.previousButton, ui.nextButton):
             allow(button, why)
-        allow(ui.acceptButton, self._why_not(), _("Hand this pair to the queue"))
+        allow(ui.acceptButton, session.why_not(), _("Hand this pair to the queue"))
         roles = list(result.scans) if result else []
         first = roles[0] if roles else ""
         role = key_of(ui.roleCombo) if key_of(ui.roleCombo) in roles else first
@@ -192,16 +190,6 @@ class ReviewSection:
             segmentation, tag = self._observed
             segmentation.RemoveObserver(tag)
         self._observed = None
-
-    def _why_not(self) -> str:
-        if self._session.stage is Stage.ACCEPTED:
-            return _("The pair is in the queue already; correct something to accept it again.")
-        return self._session.why_not()
-
-    def _accept(self) -> None:
-        if reason := self._why_not():
-            raise BadInput(reason)
-        self._session.accept()
 
     def _copy(self) -> None:
         source = key_of(self._ui.roleCombo)

@@ -58,6 +58,8 @@ def probabilities(
     device: torch.device,
     overlap: float,
     report: Report = ignore,
+    *,
+    give_in: bool = True,
 ) -> Found:
     """Class probabilities of every scan, on the first rung that memory suffices for.
 
@@ -69,9 +71,10 @@ def probabilities(
         device: where to try first.
         overlap: share by which neighbouring windows overlap.
         report: told after every window; on a lower rung the stage says so and starts from 0.
+        give_in: whether to go on with a lower rung at all.
 
     Raises:
-        BadInput: when no rung's memory suffices.
+        BadInput: when no rung's memory suffices, or that of the first when it is the only one.
     """
     index = {role: bundle.card.roles.index(role) for role in images}
     for rung in ladder(bundle.card, device):
@@ -91,6 +94,8 @@ def probabilities(
         except (RuntimeError, MemoryError) as error:
             if not ran_out(error):
                 raise
+            if not give_in:
+                raise BadInput(_stopped(device)) from error
         else:
             scores = {role: found[index[role]] for role in images}
             return Found(scores=scores, device=rung.run_on, notes=_notes(rung, device))
@@ -126,6 +131,14 @@ def _notes(rung: Rung, device: torch.device) -> tuple[str, ...]:
     if not rung.words:
         return ()
     return (f"The memory of {device} was too small; {rung.words} did the work instead.",)
+
+
+def _stopped(device: torch.device) -> str:
+    other = "" if device == CPU else "choose the cpu, "
+    return (
+        f"The memory of {device} is too small for these scans, and it was asked to stop then; "
+        f"allow smaller steps, {other}or close other programs."
+    )
 
 
 def _named(report: Report, rung: Rung) -> Report:

@@ -41,7 +41,7 @@ def segment(
     Args:
         volumes: one scan per role; roles may be left out, one at least is needed.
         bundle: the model.
-        settings: alignment, device, overlap of windows.
+        settings: alignment, device, overlap of windows, what to do when memory runs out.
         report: told what is being done and how far it is.
 
     Raises:
@@ -64,7 +64,16 @@ def segment(
             grid, images, seen = _on_working_grid(group, matrices, card)
         with clock.stage("network"):
             told = _naming(report, group, volumes, card)
-            ran = probabilities(bundle, images, seen, trust, device, settings.overlap, told)
+            ran = probabilities(
+                bundle,
+                images,
+                seen,
+                trust,
+                device,
+                settings.overlap,
+                told,
+                give_in=settings.out_of_memory == "smaller",
+            )
             notes += ran.notes
         with clock.stage("write back"):
             gap = _gap(ran.scores, seen)

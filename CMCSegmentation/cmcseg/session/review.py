@@ -196,6 +196,8 @@ class ReviewSession:
             return "Segment a scan first; what you correct can then be accepted."
         if self.busy:
             return "The last step is still being finished."
+        if self.stage is Stage.ACCEPTED:
+            return "The pair is in the queue already; correct something to accept it again."
         return "" if self.queue else "No folder for the queue is chosen; choose one."
 
     def accept(self, who: str = "", notes: str = "", pair: str = "") -> None:

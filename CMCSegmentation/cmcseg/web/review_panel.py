@@ -340,7 +340,7 @@ class ReviewPanel:
         ]
         state.tool = self._app.editor.tool
         state.can_undo, state.can_redo = self._app.editor.can_undo, self._app.editor.can_redo
-        state.accept_why = self._why_not()
+        state.accept_why = session.why_not()
         state.changed_line = _changes(session)
         if result is None:
             self._hidden, self._veiled, state.accepted = set(), "", ""
@@ -443,8 +443,6 @@ class ReviewPanel:
         Raises:
             BadInput: when there is nothing to hand over.
         """
-        if reason := self._why_not():
-            raise BadInput(reason)
         self._session.accept()
 
     # Tools
@@ -478,11 +476,6 @@ class ReviewPanel:
         self._app.editor.redo()
 
     # Private
-
-    def _why_not(self) -> str:
-        if self._session.stage is Stage.ACCEPTED:
-            return "The pair is in the queue already; correct something to accept it again."
-        return self._session.why_not()
 
     def _edit(self, role: str) -> None:
         result = self._session.result
