@@ -1,5 +1,6 @@
 """The window is never kept waiting, whatever the panel does."""
 
+import ctypes
 import time
 
 ALLOWED = 0.05  # seconds
@@ -27,7 +28,7 @@ def test_a_large_pair_is_segmented_without_a_stop(a_host, a_real_desk, until):
         panel.segment.set_scan(role, node.GetID())
     until(lambda: not panel.runner.busy)
     panel._timer.stop()  # the test pumps in its place, and measures
-    pump = timed(panel.runner.pump, taken)
+    pump = timed(panel.pump, taken)
 
     def segment():
         taken.clear()
@@ -54,3 +55,20 @@ def test_all_sections_are_refreshed_within_a_moment(a_desk):
     for _ in range(5):
         refresh()
     assert min(taken) < ALLOWED
+
+
+def test_threads_go_on_although_the_event_loop_keeps_pythons_lock(a_desk):
+    """As in Slicer: Qt's loop of PySide lets go of the lock, so the loop is played here."""
+    hold = ctypes.PyDLL(None).usleep  # unlike CDLL, it keeps the lock while it waits
+    panel, found, pumps = a_desk.panel, [], 0
+    panel._timer.stop()
+    handovers = 200
+    panel.runner.aside(
+        lambda: [time.sleep(0.0001) for _ in range(handovers)], found.append, found.append
+    )
+    while not found:
+        panel.pump()
+        hold(20_000)
+        pumps += 1
+        assert pumps < handovers // 2, "one handover a pump: a window would wait for minutes"
+    assert len(found[0]) == handovers

@@ -55,6 +55,11 @@ class CheckupSection:
         allow(self._ui.wheelsButton, why, _("Install without a network"))
         self._chores.aside(lambda: gather(self._requirements, self._models), self._show, self._tell)
 
+    @property
+    def busy(self) -> bool:
+        """Whether it still looks."""
+        return self._chores.busy
+
     def pump(self) -> None:
         """Show what was found meanwhile."""
         self._chores.pump()

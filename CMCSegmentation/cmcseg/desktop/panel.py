@@ -1,6 +1,7 @@
 """The panel: three sessions, one worker, one section per step of the page."""
 
 import html
+import time
 from enum import Enum
 from pathlib import Path
 
@@ -30,7 +31,9 @@ from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage, Stage
 from cmcseg.session.worker_queue import WorkerQueue
 
-PUMP_MS = 50
+IDLE_MS, BUSY_MS = 50, 20  # between two pumps
+# Slicer's event loop keeps Python's lock, so that threads stand still unless Python code lets go.
+GIVE_SECONDS = {True: 0.005, False: 0.001}  # to the threads after a pump, by whether they are busy
 STATUS_MS = 10_000
 
 
@@ -69,11 +72,17 @@ class Panel:
             combo.currentIndexChanged.connect(lambda _index: self.refresh())
         self._connect()
         self._timer = qt.QTimer()
-        self._timer.setInterval(PUMP_MS)
-        self._timer.timeout.connect(self.runner.pump)
-        self._timer.timeout.connect(self._checkup.pump)
-        self._timer.start()
+        self._timer.timeout.connect(self.pump)
+        self._timer.start(IDLE_MS)
         self.refresh()
+
+    def pump(self) -> None:
+        """Deliver what happened, and let the threads go on for a moment."""
+        self.runner.pump()
+        self._checkup.pump()
+        busy = self.runner.busy or self._checkup.busy
+        self._timer.setInterval(BUSY_MS if busy else IDLE_MS)
+        time.sleep(GIVE_SECONDS[busy])
 
     def load(self) -> None:
         """Ask which models and which accepted pairs there are."""
