@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
+from cmcseg.bundle.verdict import sealed
 from cmcseg.learn.gate import Score, judge
 from tiny import tiny_card, tiny_state
 
@@ -26,7 +27,7 @@ def a_run(store: Store, folder: Path, seed: int = 1, change: float = 0.1, **chan
         "compared_on": ["c0", "c1", "c2"],
         **changes,
     }
-    (folder / "verdict.json").write_text(json.dumps(verdict))
+    (folder / "verdict.json").write_text(json.dumps(sealed(verdict)))
     return folder
 
 

@@ -115,7 +115,7 @@ def test_a_verdict_that_was_turned_by_hand_is_noticed_even_with_a_reason(a_store
     run = a_run(a_store, tmp_path / "run", change=-0.2)
     edited(run, verdict="adopt")
     for reason in ("", "I know better"):
-        with pytest.raises(BadInput, match="does not follow from its own numbers, so it was chang"):
+        with pytest.raises(BadInput, match="was changed after the comparison; fine-tune again in"):
             adopt(a_store, NAME, run, overrule=reason)
     assert len(history(a_store, NAME)) == 1
 

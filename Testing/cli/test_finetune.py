@@ -22,7 +22,6 @@ def a_clinic(tmp_path, monkeypatch):
     store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
     monkeypatch.setattr(stores, "default_store", lambda: store)
     monkeypatch.setattr(rendered, "phantom_task", lambda card: "")  # noqa: ARG005
-    monkeypatch.setattr(finetune, "implausible", lambda *_: "")
     for case in tiny_pairs(tmp_path, 2):
         files = [f"{key}={tmp_path / case[key]}" for key in case if key != "id"]
         place = ["--queue", str(tmp_path / "queue"), "--id", case["id"], "--model", NAME]

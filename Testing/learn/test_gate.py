@@ -63,6 +63,70 @@ def test_a_model_that_only_pleases_phantoms_is_not_adopted():
     assert judge(rows).verdict == "keep"
 
 
+def test_a_model_that_is_hardly_better_is_not_adopted_on_the_strength_of_chance():
+    changes = (0.010, -0.006, 0.008, -0.004, 0.006, -0.002, 0.009)
+    rows = [
+        Score(case=f"p{k}", role="ct", organ="liver", old=0.8, new=0.8 + change, real=True)
+        for k, change in enumerate(changes)
+    ]
+    verdict = judge(rows)
+    assert verdict.mean_change > 0
+    assert verdict.verdict == "insufficient"
+    assert verdict.reason == (
+        "Not enough evidence that the new model is better: by 0.003 Dice on the 7 pairs kept back, "
+        "at worst -0.002."
+    )
+
+
+def test_a_model_that_is_no_better_is_adopted_at_most_once_in_twenty():
+    """Whatever it does to phantoms, and with three organs that all must not be worse."""
+    rng = np.random.default_rng(0)
+    adopted = 0
+    for _ in range(1000):
+        rows = [
+            Score(case=f"p{k}", role="ct", organ=organ, old=0.8, new=0.8 + d, real=True)
+            for organ in ("liver", "spleen", "kidney")
+            for k, d in enumerate(rng.normal(0, 0.01, 6))
+        ]
+        adopted += judge(rows).verdict == "adopt"
+    assert 20 < adopted < 70
+
+
+FRESH = frozenset({"ct gallbladder"})
+
+
+def with_gallbladder(values, change=0.0):
+    extra = [
+        Score(case=f"p{k}", role="ct", organ="gallbladder", old=0.0, new=new, real=True)
+        for k, new in enumerate(values)
+    ]
+    return [*scores(change), *extra]
+
+
+def test_a_new_organ_is_no_gain_of_the_old_ones():
+    verdict = judge(with_gallbladder([0.7, 0.72, 0.69, 0.7], change=-0.002), fresh=FRESH)
+    assert verdict.verdict == "adopt"
+    assert verdict.reason == (
+        "It finds ct gallbladder (Dice 0.70 on 4 pairs, at worst 0.69), and no other organ is "
+        "worse by more than 0.03."
+    )
+    assert verdict.mean_change < 0.01
+    assert set(verdict.organs) == {"ct liver", "ct left kidney"}
+    assert verdict.fresh["ct gallbladder"].found
+
+
+@pytest.mark.parametrize("values", [[], [0.9, 0.91], [0.3, 0.32, 0.31, 0.3], [0.9, 0.1, 0.9, 0.6]])
+def test_a_new_organ_that_is_not_known_to_be_found_is_not_enough_evidence(values):
+    verdict = judge(with_gallbladder(values, change=0.1), fresh=FRESH)
+    assert verdict.verdict == "insufficient"
+    assert verdict.reason.startswith("Not enough evidence that the new model finds ct gallbladder")
+
+
+def test_a_new_organ_does_not_pay_for_an_old_one():
+    rows = with_gallbladder([0.9, 0.91, 0.92, 0.9], change=-0.06)
+    assert judge(rows, fresh=FRESH).verdict == "keep"
+
+
 def test_scattered_scores_are_not_enough_evidence():
     rng = np.random.default_rng(1)
     rows = [

@@ -1,12 +1,13 @@
 """The verdict of a fine-tuning, as ``adopt`` takes it: read, and judged again by its own numbers.
 
 ``learn/gate.py`` makes the verdict from scores, and keeps means and bounds of every organ with it.
-Here the word is held against those numbers, so that it cannot be turned by an edit of the word, nor
-of one number that others depend on. Who changes all of them consistently, or replaces the model and
-its sums, is not noticed: that would need a secret, and who may write here may adopt anyway. It is a
-guard against slips and shortcuts, not against forgery.
+A seal, the SHA-256 of all the rest, covers every word of it and, through the weights' own
+SHA-256 in it, the model; and the word is held against the numbers. Who computes the seal anew over
+numbers that agree with each other is not noticed: that would need a secret, and who may write here
+may adopt anyway. It is a guard against slips and shortcuts, not against forgery.
 """
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -16,7 +17,15 @@ from cmcseg.core.errors import BadInput
 FILE = "verdict.json"
 ADOPT = "adopt"
 # The gate's own, held in step by a test; a looser margin in the file is no excuse.
-MARGIN, FEWEST = 0.03, 3
+MARGIN, FEWEST, FOUND = 0.03, 3, 0.5
+SEAL = "seal"
+
+
+def sealed(content: dict) -> dict:
+    """A verdict with its seal, in place of one that it may have."""
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    text = json.dumps(rest, sort_keys=True)
+    return {**rest, SEAL: hashlib.sha256(text.encode("utf-8")).hexdigest()}
 
 
 def read_verdict(run: Path) -> dict:
@@ -26,13 +35,19 @@ def read_verdict(run: Path) -> dict:
         run: its folder.
 
     Raises:
-        BadInput: when there is none, or it does not follow from its own numbers.
+        BadInput: when there is none, it does not carry its seal, or its word does not follow from
+            its own numbers.
     """
     try:
         verdict = json.loads((run / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{run} holds no finished fine-tuning; see 'cmcseg finetune'.") from error
     try:
+        if sealed(verdict) != verdict:
+            raise BadInput(
+                f"The verdict in {run} was changed after the comparison; fine-tune again into "
+                "another folder."
+            )
         sound = _agrees(verdict) and (verdict["verdict"] == ADOPT) <= _speaks_for_it(verdict)
     except (KeyError, TypeError, AttributeError):
         sound = False
@@ -49,20 +64,28 @@ def _agrees(verdict: dict) -> bool:
     return (
         verdict["margin"] == MARGIN
         and 0 <= verdict["real_cases"] <= len(verdict["compared_on"])
+        and verdict["mean_at_worst"] <= (verdict["mean_change"] or 0.0) + 1e-6
         and all(
             math.isclose(organ["change"], organ["new"] - organ["old"], abs_tol=1e-6)
             and organ["at_worst"] <= organ["change"] + 1e-6
             and organ["worse"] == (organ["at_worst"] < -MARGIN)
             for organ in verdict["organs"].values()
         )
+        and all(
+            organ["at_worst"] <= organ["new"] + 1e-6
+            and organ["found"] == (organ["cases"] >= FEWEST and organ["at_worst"] > FOUND)
+            for organ in verdict["fresh"].values()
+        )
     )
 
 
 def _speaks_for_it(verdict: dict) -> bool:
-    """Enough cases, better on average, and no organ that may be worse."""
+    """Enough cases, no organ that may be worse, and what is better is better beyond chance."""
+    fresh = verdict["fresh"].values()
+    better = all(organ["found"] for organ in fresh) if fresh else verdict["mean_at_worst"] > 0
     return (
         verdict["real_cases"] >= FEWEST
-        and verdict["mean_change"] > 0
         and bool(verdict["organs"])
         and not any(organ["worse"] for organ in verdict["organs"].values())
+        and better
     )

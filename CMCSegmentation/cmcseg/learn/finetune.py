@@ -11,9 +11,11 @@ from safetensors import safe_open
 
 from cmcseg.bundle.load import Bundle, load_bundle
 from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.verdict import sealed
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort
 from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, CachedScan, open_cache
@@ -33,6 +35,7 @@ CANDIDATE, VERDICT, PLAN = "candidate", "verdict.json", "plan.json"
 STEPS = 1_000_000
 RATE = 5e-4  # a quarter of what training from nothing uses
 WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
+DUST_ML = 1.0  # less than this of an organ that is not there is no finding
 REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
 
 
@@ -191,13 +194,14 @@ def _answers(
 
 
 def _left_out(cache: Cache, before: dict[tuple[str, str], Answer]) -> dict[str, str]:
-    """Pairs whose labels contradict the model too much, with the reason."""
+    """Pairs whose labels are rather mistakes, with the reason."""
     reasons: dict[str, str] = {}
     for scan in cache.scans:
-        if scan.labels is None or not scan.dense or scan.phantom:
+        if scan.labels is None or scan.phantom:
             continue
         said = before[scan.pair, scan.role].labels
-        why = implausible(np.load(scan.labels), said, scan.grid, cache.card.table, scan.known)
+        image, labels = np.load(scan.image), np.load(scan.labels)
+        why = implausible(image, labels, said, scan.grid, cache.card.table, scan.known)
         if why:
             reasons[scan.pair] = f"In the {scan.role} {why}."
     return reasons
@@ -236,12 +240,17 @@ def _scores(
     for scan in _labelled(cache, "validation"):
         truth = np.load(scan.labels)
         for label in cache.card.table:
+            if not scan.known[label.value]:
+                continue
             old, new = (
-                dice(said[scan.pair, scan.role].labels, truth, label.value)
+                _quality(said[scan.pair, scan.role].labels, truth, label.value, scan.grid.voxel_ml)
                 for said in (before, after)
             )
-            if not scan.known[label.value] or np.isnan(old) or np.isnan(new):
+            if np.isnan(new):
                 continue
+            # Who sees an organ that is not there is wrong; who no longer does gets no credit, as
+            # an organ may also be absent from the truth by mistake.
+            old = 1.0 if np.isnan(old) else old
             scores.append(
                 Score(
                     case=scan.pair,
@@ -255,10 +264,17 @@ def _scores(
     return scores
 
 
+def _quality(found: np.ndarray, truth: np.ndarray, value: int, voxel_ml: float) -> float:
+    """Dice; NaN where an absent organ was not found, but for dust."""
+    seen = found[truth != UNANNOTATED] == value
+    dust = not (truth == value).any() and seen.sum() * voxel_ml < DUST_ML
+    return float("nan") if dust else dice(found, truth, value)
+
+
 def _refusal(left_out: dict[str, str]) -> Verdict:
     return Verdict(
         verdict="keep",
-        reason="Every corrected pair contradicts the model too much to learn from: "
+        reason="The labels of every corrected pair look like a mistake: "
         + " ".join(f"{pair}: {why}" for pair, why in sorted(left_out.items())),
         organs={},
         real_cases=0,
@@ -272,7 +288,7 @@ def _write(
     reason = verdict.reason
     if left_out and verdict.organs:
         names = ", ".join(sorted(left_out))
-        reason += f" Left out, as their labels contradict the model: {names}."
+        reason += f" Left out, as their labels look like a mistake: {names}."
     candidate = folder / CANDIDATE / "card.json"
     made = json.loads(candidate.read_text(encoding="utf-8")) if candidate.exists() else {}
     content = {
@@ -285,6 +301,7 @@ def _write(
         "learned_from": sorted(p.id for p in cohort.train if p.id not in left_out),
         "compared_on": sorted(p.id for p in cohort.validation if p.id not in left_out),
     }
+    content = sealed(content)
     draft = folder / f".{VERDICT}.part"
     draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     draft.replace(folder / VERDICT)

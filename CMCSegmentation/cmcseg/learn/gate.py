@@ -4,17 +4,21 @@ Both are scored on the same cases, none of which either has learned from here: p
 that are kept back, and phantoms that never change. Differences are taken case by case. *Not
 worse* is a non-inferiority question: the lower end of the one-sided 95 % interval of the mean
 difference (Student's t) must lie above minus the margin, for every organ of every scan. *Better*
-is asked of real cases only, as a model may always learn to please phantoms.
+is asked of real cases only, as a model may always learn to please phantoms: the lower end of the
+interval of the mean over cases must lie above 0. An organ that the old model does not know has no
+difference; of it the new model must be more right than wrong, and being found is then what is
+better.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 ADOPT, KEEP, INSUFFICIENT = "adopt", "keep", "insufficient"
 MARGIN = 0.03  # Dice that an organ may lose at most
 FEWEST = 3  # real cases without which nothing can be said
+FOUND = 0.5  # Dice from which an organ is more found than missed
 # One-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; the normal's beyond.
 T95 = (
     6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812,
@@ -62,6 +66,23 @@ class OrganVerdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FreshVerdict:
+    """One organ of one scan that the old model does not know, on real cases that show it.
+
+    Attributes:
+        new: mean Dice; 0 without any case.
+        at_worst: lower end of its one-sided 95 % interval.
+        cases: how many.
+        found: whether it is more found than missed, as far as can be told.
+    """
+
+    new: float
+    at_worst: float
+    cases: int
+    found: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What the comparison says.
 
@@ -71,7 +92,9 @@ class Verdict:
         organs: by "ROLE ORGAN".
         real_cases: how many patients were compared on.
         mean_change: mean difference on real cases; NaN without any.
+        mean_at_worst: lower end of its one-sided 95 % interval.
         margin: Dice that an organ may lose at most.
+        fresh: organs without a predecessor, by "ROLE ORGAN".
     """
 
     verdict: str
@@ -79,7 +102,9 @@ class Verdict:
     organs: dict[str, OrganVerdict]
     real_cases: int
     mean_change: float
+    mean_at_worst: float = -1.0
     margin: float = MARGIN
+    fresh: dict[str, FreshVerdict] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
         """JSON-ready form."""
@@ -88,30 +113,37 @@ class Verdict:
         return value
 
 
-def judge(scores: list[Score], margin: float = MARGIN) -> Verdict:
+def judge(
+    scores: list[Score], margin: float = MARGIN, fresh: frozenset[str] = frozenset()
+) -> Verdict:
     """Compare two models on the same cases.
 
     Args:
         scores: one per organ and scan; organs that neither shows are left out before.
         margin: Dice that an organ may lose at most.
+        fresh: organs that the new model was taught and the old one does not know, as "ROLE ORGAN".
     """
-    keys = dict.fromkeys((s.role, s.organ) for s in scores)
+    known = [s for s in scores if _key(s) not in fresh]
     organs = {
-        f"{role} {organ}": _organ([s for s in scores if (s.role, s.organ) == (role, organ)], margin)
-        for role, organ in keys
+        key: _organ([s for s in known if _key(s) == key], margin)
+        for key in dict.fromkeys(map(_key, known))
     }
-    real = [s for s in scores if s.real]
+    new = {key: _fresh([s for s in scores if _key(s) == key and s.real]) for key in sorted(fresh)}
+    real = [s for s in known if s.real]
     cases = sorted({s.case for s in real})
-    by_case = [np.mean([s.new - s.old for s in real if s.case == case]) for case in cases]
+    by_case = np.array([np.mean([s.new - s.old for s in real if s.case == case]) for case in cases])
     mean = float(np.mean(by_case)) if cases else float("nan")
-    verdict, reason = _words(organs, len(cases), mean, margin)
+    at_worst = _bounded(lower_bound(by_case))
+    verdict, reason = _words(organs, new, len(cases), mean, at_worst, margin)
     return Verdict(
         verdict=verdict,
         reason=reason,
         organs=organs,
         real_cases=len(cases),
         mean_change=mean,
+        mean_at_worst=at_worst,
         margin=margin,
+        fresh=new,
     )
 
 
@@ -128,6 +160,15 @@ def lower_bound(differences: np.ndarray) -> float:
     return float(np.mean(differences) - t * np.std(differences, ddof=1) / math.sqrt(n))
 
 
+def _key(score: Score) -> str:
+    return f"{score.role} {score.organ}"
+
+
+def _bounded(at_worst: float) -> float:
+    """JSON knows no infinity; no Dice falls by more than 1."""
+    return at_worst if math.isfinite(at_worst) else -1.0
+
+
 def _organ(scores: list[Score], margin: float) -> OrganVerdict:
     differences = np.array([s.new - s.old for s in scores])
     at_worst = lower_bound(differences)
@@ -135,14 +176,30 @@ def _organ(scores: list[Score], margin: float) -> OrganVerdict:
         old=float(np.mean([s.old for s in scores])),
         new=float(np.mean([s.new for s in scores])),
         change=float(differences.mean()),
-        at_worst=at_worst if math.isfinite(at_worst) else -1.0,
+        at_worst=_bounded(at_worst),
         cases=len(scores),
         worse=at_worst < -margin,
     )
 
 
+def _fresh(scores: list[Score]) -> FreshVerdict:
+    values = np.array([s.new for s in scores])
+    at_worst = _bounded(lower_bound(values))
+    return FreshVerdict(
+        new=float(values.mean()) if scores else 0.0,
+        at_worst=at_worst,
+        cases=len(scores),
+        found=len(scores) >= FEWEST and at_worst > FOUND,
+    )
+
+
 def _words(
-    organs: dict[str, OrganVerdict], cases: int, mean: float, margin: float
+    organs: dict[str, OrganVerdict],
+    fresh: dict[str, FreshVerdict],
+    cases: int,
+    mean: float,
+    at_worst: float,
+    margin: float,
 ) -> tuple[str, str]:
     lost = [name for name, organ in organs.items() if organ.change < -margin]
     if lost:
@@ -157,9 +214,24 @@ def _words(
         return INSUFFICIENT, (
             f"Not enough evidence that the new model is not worse in {', '.join(unsure)}."
         )
+    if any(not organ.found for organ in fresh.values()):
+        told = ", ".join(f"{name} ({_told(organ)})" for name, organ in fresh.items())
+        return INSUFFICIENT, f"Not enough evidence that the new model finds {told}."
+    if fresh:
+        told = ", ".join(f"{name} ({_told(organ)})" for name, organ in fresh.items())
+        return ADOPT, f"It finds {told}, and no other organ is worse by more than {margin}."
     if mean <= 0:
         return KEEP, f"The new model is not better on the {cases} pairs kept back."
+    if at_worst <= 0:
+        return INSUFFICIENT, (
+            f"Not enough evidence that the new model is better: by {mean:.3f} Dice on the {cases} "
+            f"pairs kept back, at worst {at_worst:+.3f}."
+        )
     return ADOPT, (
-        f"Better by {mean:.3f} Dice on the {cases} pairs kept back, and no organ is worse by more "
-        f"than {margin}."
+        f"Better by {mean:.3f} Dice on the {cases} pairs kept back, at worst {at_worst:+.3f}, and "
+        f"no organ is worse by more than {margin}."
     )
+
+
+def _told(organ: FreshVerdict) -> str:
+    return f"Dice {organ.new:.2f} on {organ.cases} pairs, at worst {max(organ.at_worst, 0):.2f}"

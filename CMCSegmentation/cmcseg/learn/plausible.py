@@ -1,8 +1,12 @@
-"""Corrections that contradict the model so much that they are rather mistakes.
+"""Corrections that are rather mistakes.
 
-A correction changes a border or adds a missed part. Where the labels of a whole scan look as if
-they had been drawn on another one, learning from them would teach nonsense, and a comparison on
-pairs with the same mistake would even call it better. Such pairs are left out, with a word.
+A correction changes a border or adds a missed part. Labels that were drawn on another scan, lie
+elsewhere or name the wrong side would teach nonsense, and a comparison on pairs with the same
+mistake would even call it better. Such pairs are left out, with a word.
+
+Where organs lie is asked of the scan (``evidence``), which side they are on of its axes. The model
+in use has a say only where the scan cannot answer: true labels are no mistake because a poor model
+contradicts them.
 """
 
 import numpy as np
@@ -10,14 +14,18 @@ import numpy as np
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, LabelTable
 from cmcseg.imaging.components import largest_piece
+from cmcseg.learn.evidence import STEP_MM, Evidence, evidence
 
-FAR_MM = 12.0  # a border is corrected, an organ does not move
-GAIN = 0.1  # Dice that a shift must win to be called one
-LITTLE = 0.35  # mean Dice below which two label maps are of different scans
+LEAD = 4.0  # standard deviations above chance from which labels fit their scan
+ELSEWHERE = 6.0  # the same of the best of all moves, which is high by chance, too
+RIGHT, LEFT = "24028007", "7771000"  # SNOMED CT
+AGREED = 0.7  # mean Dice with the model's answer from which labels are a correction of it
+LITTLE = 0.35  # Dice below which two masks are not of one organ
 SMALL_ML = 5.0  # below this the model may well have seen what is not there
 
 
 def implausible(
+    image: np.ndarray,
     corrected: np.ndarray,
     found: np.ndarray,
     grid: Grid,
@@ -27,40 +35,78 @@ def implausible(
     """One sentence saying why a scan's labels cannot be trusted, or empty when they can.
 
     Args:
-        corrected: ``(I, J, K)`` uint8, dense; 255 where nobody looked.
+        image: ``(I, J, K)`` intensities.
+        corrected: ``(I, J, K)`` uint8; 255 where nobody looked.
         found: ``(I, J, K)`` uint8, what the model in use says.
-        grid: of both.
-        table: of both.
+        grid: of all three.
+        table: of both label maps.
         known: per class, background first, whether anybody looked at it.
     """
     found = np.where(corrected == UNANNOTATED, 0, found)
+    drawn = {o.value: corrected == o.value for o in table if known[o.value]}
     theirs = {
-        label.value: largest_piece(found == label.value)
-        for label in table
-        if known[label.value] and (found == label.value).sum() * grid.voxel_ml > SMALL_ML
+        value: largest_piece(found == value)
+        for value in drawn
+        if (found == value).sum() * grid.voxel_ml > SMALL_ML
     }
-    if not theirs:
-        return ""
     names = {label.value: label.name for label in table}
-    mine = {value: corrected == value for value in theirs}
-    for one, other in table.mirrored:
-        if {one, other} <= set(theirs):
-            crossed = _dice(mine[one], theirs[other])
-            if crossed > max(LITTLE, _dice(mine[one], theirs[one])):
-                return f"{names[one]} and {names[other]} look swapped"
-    empty = [names[value] for value, mask in mine.items() if not mask.any()]
-    if len(empty) > len(theirs) / 2:
-        return f"{_listed(empty)} were emptied"
-    drawn = [value for value, mask in mine.items() if mask.any()]
-    agreement = _mean_dice(mine, theirs, drawn)
-    if agreement < LITTLE:
-        return f"{_listed([names[value] for value in drawn])} lie elsewhere than in the scan"
-    step = np.mean([_middle(theirs[v]) - _middle(mine[v]) for v in drawn], axis=0)
-    length = float(np.linalg.norm(grid.affine[:3, :3] @ step))
-    moved = {value: _shifted(mine[value], np.round(step).astype(int)) for value in drawn}
-    if length > FAR_MM and _mean_dice(moved, theirs, drawn) > agreement + GAIN:
-        return f"all labels look shifted by {length:.0f} mm"
+    return (
+        _swapped(drawn, theirs, grid, table)
+        or _emptied(drawn, theirs, names)
+        or _misplaced(evidence(image, corrected, grid), drawn, theirs, grid)
+    )
+
+
+def _swapped(drawn: dict, theirs: dict, grid: Grid, table: LabelTable) -> str:
+    """Organs of a right and a left side that have changed names."""
+    labels = {label.value: label for label in table}
+    for pair in table.mirrored:
+        if not set(pair) <= set(drawn):
+            continue
+        sides = {label.side.value: label.value for label in map(labels.get, pair) if label.side}
+        if set(sides) == {RIGHT, LEFT} and all(drawn[value].any() for value in pair):
+            apart = _middle(drawn[sides[RIGHT]]) - _middle(drawn[sides[LEFT]])
+            crossed = (grid.affine[:3, :3] @ apart)[0] < 0  # x grows to the patient's right
+        else:
+            crossed = _crossed(drawn, theirs, *pair) or _crossed(drawn, theirs, *pair[::-1])
+        if crossed:
+            return f"{labels[pair[0]].name} and {labels[pair[1]].name} look swapped"
     return ""
+
+
+def _crossed(drawn: dict, theirs: dict, one: int, other: int) -> bool:
+    """Whether one organ was drawn where the model sees the other."""
+    if not {one, other} <= set(theirs):
+        return False
+    crossed = _dice(drawn[one], theirs[other])
+    return crossed > max(LITTLE, _dice(drawn[one], theirs[one]))
+
+
+def _emptied(drawn: dict, theirs: dict, names: dict[int, str]) -> str:
+    """Most of what the model sees is gone, or nothing at all was drawn."""
+    empty = [value for value in theirs if not drawn[value].any()]
+    if len(empty) <= len(theirs) / 2:
+        return ""
+    there = [value for value in theirs if drawn[value].any()]
+    if there and _mean_dice(drawn, theirs, there) < LITTLE:
+        return ""  # it is wrong about the organs that are there, so it may be about the others
+    return f"{_listed([names[value] for value in empty])} were emptied"
+
+
+def _misplaced(fit: Evidence | None, drawn: dict, theirs: dict, grid: Grid) -> str:
+    """Labels that belong elsewhere, or that neither their scan nor the model in use speaks for."""
+    if fit is None:
+        return ""
+    # A border that is unsharp from slice to slice fits as well one slice on.
+    near = fit.away < STEP_MM or fit.away <= max(grid.spacing)
+    if near and fit.lead >= LEAD:
+        return ""
+    if not near and fit.best >= ELSEWHERE:
+        return f"the organs fit the scan better about {fit.away:.0f} mm away"
+    both = [value for value in theirs if drawn[value].any()]
+    if both and _mean_dice(drawn, theirs, both) >= AGREED:
+        return ""
+    return "the organs fit the scan no better than after moving them at random"
 
 
 def _mean_dice(mine: dict, theirs: dict, values: list[int]) -> float:
@@ -70,15 +116,6 @@ def _mean_dice(mine: dict, theirs: dict, values: list[int]) -> float:
 def _middle(mask: np.ndarray) -> np.ndarray:
     """Mean voxel of a mask."""
     return np.argwhere(mask).mean(axis=0)
-
-
-def _shifted(mask: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """The mask moved by whole voxels; what leaves the grid is lost."""
-    places = np.argwhere(mask) + step
-    inside = ((places >= 0) & (places < mask.shape)).all(axis=1)
-    result = np.zeros_like(mask)
-    result[tuple(places[inside].T)] = True
-    return result
 
 
 def _dice(a: np.ndarray, b: np.ndarray) -> float:
