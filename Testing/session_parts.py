@@ -80,7 +80,7 @@ def predicted(volumes, matrix=None):
 def version(name, sha256, parent="", in_use=False):
     """A line of a model's history."""
     facts = {"name": name, "version": "0.1.0", "sha256": sha256, "parent": parent}
-    return {**facts, "in_use": in_use, "change": {}}
+    return {**facts, "in_use": in_use, "change": {}, "damage": ""}
 
 
 class Worker:

@@ -161,6 +161,34 @@ def test_nobody_goes_back_to_a_damaged_version(a_store, tmp_path):
     assert load_bundle(a_store.find(NAME)).card == first.card
 
 
+@pytest.mark.parametrize("file", ["model.safetensors", "card.json", "SHA256SUMS"])
+def test_a_damaged_version_is_named_and_hides_none_of_the_others(a_store, tmp_path, file):
+    first, second, third = three_versions(a_store, tmp_path)
+    (a_store.user / ".versions" / NAME / second.name / file).write_bytes(b"{}")
+    found = history(a_store, NAME)
+    assert [v.name for v in found] == ["base", first.name, second.name, third.name]
+    assert [bool(v.damage) for v in found] == [False, False, True, False]
+    told = found[2].to_dict()
+    assert second.name in told["damage"]
+    assert told["in_use"] is False
+    json.dumps(told)
+    assert {v.name for v in prune(a_store, NAME)} == {first.name, second.name}
+    assert [v.name for v in history(a_store, NAME)] == ["base", third.name]
+
+
+def test_a_version_whose_folder_is_gone_blocks_nothing(a_store, tmp_path):
+    first, second, third = three_versions(a_store, tmp_path)
+    home = a_store.user / ".versions" / NAME
+    shutil.rmtree(home / second.name)
+    assert "it has no card.json" in history(a_store, NAME)[2].damage
+    assert rollback(a_store, NAME).name == first.name
+    shutil.rmtree(home / third.name)
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "next", 5))
+    assert [bool(v.damage) for v in history(a_store, NAME)] == [False, False, True, True, False]
+    prune(a_store, NAME)
+    assert len(list(home.iterdir())) == 2
+
+
 def test_two_programs_that_switch_at_once_leave_one_whole_line(a_store, tmp_path):
     adopt(a_store, NAME, a_run(a_store, tmp_path / "run"))
     names = [version.name for version in history(a_store, NAME)]

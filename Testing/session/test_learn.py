@@ -82,7 +82,11 @@ def test_the_version_before_is_the_parent_of_the_one_in_use(a_session):
     assert loaded({**base, "in_use": True}, second) is None
     assert loaded(base, {**second, "in_use": True}) == "base"
     assert loaded({**base, "parent": "aa", "in_use": True}) is None
-    assert loaded(base, second, version("cc", "cc", "gone", in_use=True)) is None
+    # As the store does it, where the parent was pruned or is damaged.
+    assert loaded(base, second, version("cc", "cc", "gone", in_use=True)) == "bb"
+    damaged = {**second, "damage": "The card was altered."}
+    assert loaded(base, damaged, version("cc", "cc", "bb", in_use=True)) == "base"
+    assert loaded({**base, "damage": "gone"}, {**second, "in_use": True}) is None
 
 
 def test_cancel_returns_to_idle(a_session):

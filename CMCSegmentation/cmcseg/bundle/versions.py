@@ -34,38 +34,40 @@ class Version:
 
     Attributes:
         name: ``base``, or 16 hexadecimal digits that tell the adoption.
-        card: what it promises; ``history`` says how it came about.
+        card: what it promises; ``history`` says how it came about. None when it cannot be read.
         in_use: whether ``Store.find`` gives this one.
+        damage: one sentence when a byte of it is not as it was written, else empty.
     """
 
     name: str
-    card: ModelCard
+    card: ModelCard | None
     in_use: bool
+    damage: str = ""
 
     def to_dict(self) -> dict:
         """JSON-ready: the last change record, and what tells versions apart."""
-        record = self.card.history[-1] if self.card.history else {}
+        card = self.card
         return {
             "name": self.name,
-            "version": self.card.version,
-            "sha256": self.card.sha256,
-            "parent": self.card.parent,
+            "version": card.version if card else "",
+            "sha256": card.sha256 if card else "",
+            "parent": card.parent if card else "",
             "in_use": self.in_use,
-            "change": record,
+            "change": card.history[-1] if card and card.history else {},
+            "damage": self.damage,
         }
 
 
 def history(store: Store, model: str) -> list[Version]:
-    """All versions of a model, oldest first.
+    """All versions of a model, oldest first; every byte of them is checked.
+
+    A damaged version is listed with a word about it, and hides none of the others.
 
     Raises:
-        BadInput: when there is no such model, or a version was altered.
+        BadInput: when there is no such model.
     """
     names, at = _line(store, model)
-    return [
-        Version(name=name, card=read_card(_folder(store, model, name)), in_use=number == at)
-        for number, name in enumerate(names)
-    ]
+    return [_version(store, model, name, number == at) for number, name in enumerate(names)]
 
 
 def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version:
@@ -92,7 +94,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
     used = store.card(model)
     if verdict.get("sha256") != candidate.card.sha256 or verdict.get("model") != model:
         raise BadInput(f"The verdict in {run} does not belong to its candidate; fine-tune again.")
-    if candidate.card.parent != used.sha256:
+    if verdict.get("parent") != used.sha256:
         raise BadInput(
             f"The candidate in {run} was made from another version of {model} than the one in use; "
             "fine-tune again."
@@ -140,19 +142,20 @@ def rollback(store: Store, model: str) -> Version:
     names, at = _line(store, model)
     if at == 0:
         raise BadInput(f"There is no version of {model} before the one in use.")
-    before = [(number, _whole(store, model, names[number])) for number in reversed(range(at))]
-    before = [(number, card) for number, card in before if card]
+    versions = history(store, model)
+    before = [version for version in reversed(versions[:at]) if not version.damage]
     if not before:
         raise BadInput(f"Every version of {model} before the one in use is damaged.")
-    used = _whole(store, model, names[at])
-    parents = [pair for pair in before if used and pair[1].sha256 == used.parent]
-    to, card = (parents or before)[0]
-    _switch(store, model, names, to)
-    return Version(name=names[to], card=card, in_use=True)
+    used = versions[at]
+    parents = [v for v in before if not used.damage and v.card.sha256 == used.card.parent]
+    to = (parents or before)[0]
+    _switch(store, model, names, names.index(to.name))
+    return replace(to, in_use=True)
 
 
 def spare(store: Store, model: str) -> list[Version]:
-    """The versions that ``prune`` would delete: all but the first and the one in use.
+    """The versions that ``prune`` would delete, damaged ones too: all but the first and the one in
+    use.
 
     Raises:
         BadInput: as ``history`` does.
@@ -178,7 +181,9 @@ def prune(store: Store, model: str) -> list[Version]:
     at = next(number for number, version in enumerate(kept) if version.in_use)
     _switch(store, model, [version.name for version in kept], at)
     for version in gone:
-        delete(_folder(store, model, version.name))
+        folder = _folder(store, model, version.name)
+        if folder.exists():
+            delete(folder)
     return gone
 
 
@@ -208,13 +213,15 @@ def version_folder(store: Store, model: str) -> Path | None:
     return None if names[at] == BASE else _home(store, model) / names[at]
 
 
-def _whole(store: Store, model: str, name: str) -> ModelCard | None:
-    """The card of a version every byte of which is as it was written, else None."""
+def _version(store: Store, model: str, name: str, in_use: bool) -> Version:
+    card = None
     try:
         folder = _folder(store, model, name)
-        return verify(read_folder(folder), str(folder))
-    except BadInput:
-        return None
+        card = read_card(folder)
+        verify(read_folder(folder), str(folder))
+    except BadInput as error:
+        return Version(name=name, card=card, in_use=in_use, damage=str(error))
+    return Version(name=name, card=card, in_use=in_use)
 
 
 def _settings(run: Path) -> dict:

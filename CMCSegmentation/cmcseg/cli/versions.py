@@ -68,7 +68,7 @@ class Prune:
         store = default_store()
         old = spare(store, self.name)
         if old and not self.yes:
-            names = ", ".join(f"{v.card.version} ({v.card.sha256[:12]})" for v in old)
+            names = ", ".join(_named(version) for version in old)
             raise BadInput(
                 f"This would delete {names} for good, with the reasons that were given for them; "
                 "say --yes if that is meant."
@@ -103,8 +103,16 @@ class History:
             change = v["change"]
             mark = "*" if v["in_use"] else ""
             told = change.get("changed", "as it came"), change.get("tested", "see its card")
+            if v["damage"]:
+                told = "damaged", v["damage"]
             show.add_row(mark, v["version"], v["sha256"][:12], *told)
         SCREEN.print(show)
+
+
+def _named(version) -> str:  # noqa: ANN001
+    if not version.card:
+        return f"the damaged {version.name}"
+    return f"{version.card.version} ({version.card.sha256[:12]})"
 
 
 def _tell(version, as_json: bool) -> None:  # noqa: ANN001

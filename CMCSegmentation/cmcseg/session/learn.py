@@ -84,10 +84,10 @@ class LearnSession:
     @property
     def before(self) -> dict | None:
         """The version that ``roll_back`` would go back to, as ``load_history`` found it."""
-        used = next((version for version in self.history if version["in_use"]), None)
-        if used is None or used is self.history[0]:
-            return None
-        return next((v for v in self.history if v["sha256"] == used["parent"]), None)
+        at = next((n for n, version in enumerate(self.history) if version["in_use"]), 0)
+        whole = [version for version in reversed(self.history[:at]) if not version["damage"]]
+        parents = [v for v in whole if v["sha256"] == self.history[at]["parent"]]
+        return next(iter(parents or whole), None)
 
     def why_not(self) -> str:
         """One sentence saying why fine-tuning cannot start, or empty when it can."""
