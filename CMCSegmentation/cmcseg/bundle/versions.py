@@ -154,8 +154,7 @@ def rollback(store: Store, model: str) -> Version:
 
 
 def spare(store: Store, model: str) -> list[Version]:
-    """The versions that ``prune`` would delete, damaged ones too: all but the first and the one in
-    use.
+    """The versions that ``prune`` would delete: all but the first and the one in use.
 
     Raises:
         BadInput: as ``history`` does.
