@@ -24,7 +24,7 @@ class CMCSegmentation(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("CMC Segmentation")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.dependencies = []
+        parent.dependencies = ["Segmentations"]  # it is unloaded after us
         parent.contributors = ["The CMCSeg developers"]
         parent.helpText = _(
             "Segments a misaligned pair of scans of one patient, lets you correct the result, and "
@@ -34,7 +34,7 @@ class CMCSegmentation(ScriptedLoadableModule):
             "After Zhou et al., Robust Semi-supervised Multimodal Medical Image Segmentation via "
             "Cross Modality Collaboration, MICCAI 2024."
         )
-        slicer.app.startupCompleted.connect(_registerSamples)
+        slicer.app.startupCompleted.connect(_onStartup)
 
 
 class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -44,6 +44,7 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = None
         self.choices = None
         self._connection = None
+        self._entered = False
         VTKObservationMixin.__init__(self)
         ScriptedLoadableModuleWidget.__init__(self, parent)  # without a parent it runs setup
 
@@ -66,9 +67,12 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneReady)
         self._useChoices()
         self.panel.load()
+        if getattr(self.parent, "isEntered", False):  # it was reloaded while it was shown
+            self.enter()
 
     def enter(self) -> None:
         """The module is shown."""
+        self._entered = True
         if self.panel:
             if self.choices is None:
                 self._useChoices()
@@ -76,6 +80,7 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self) -> None:
         """Another module is shown."""
+        self._entered = False
         if self.panel:
             self.panel.leave()
 
@@ -99,8 +104,10 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._dropChoices()
 
     def onSceneReady(self, caller: object, event: object) -> None:  # noqa: ARG002
-        """A scene was closed or loaded."""
-        self._useChoices()
+        """A scene was closed or loaded; nothing is put into it unless the module is shown."""
+        self._dropChoices()
+        if self._entered:
+            self._useChoices()
 
     def _useChoices(self) -> None:
         self._dropChoices()
@@ -230,8 +237,9 @@ class CMCSegmentationTest(ScriptedLoadableModuleTest):
                 self.assertGreater(2 * both / (wanted.sum() + (liver > 0).sum()), 0.8)
 
 
-def _registerSamples() -> None:
-    """Offer the synthetic pairs in the Sample Data module."""
-    from cmcseg.desktop.sample import register
+def _onStartup() -> None:
+    """Offer the synthetic pairs in the Sample Data module, and make the layout known."""
+    from cmcseg.desktop import layout, sample
 
-    register(Path(__file__).parent / "Resources" / "Icons" / "CMCSegmentation.png")
+    layout.register()
+    sample.register(Path(__file__).parent / "Resources" / "Icons" / "CMCSegmentation.png")

@@ -166,6 +166,53 @@ def test_a_worker_killed_at_ten_random_moments_is_told_and_replaced(a_runner):
     assert done(a_runner, "slow", seconds=0).answer
 
 
+LAUNCHER = """
+import subprocess, sys
+code = subprocess.run([sys.executable, *sys.argv[1:]]).returncode
+if code < 0:
+    print("error: [python-real] exit abnormally - Report the problem.", file=sys.stderr)
+sys.exit(1 if code < 0 else code)
+"""
+
+
+@pytest.fixture
+def a_launched_runner(tmp_path):
+    """A worker behind a program that starts it, as PythonSlicer is."""
+    path = tmp_path / "launcher.py"
+    path.write_text(LAUNCHER, encoding="utf-8")
+    runner = ProcessRunner([sys.executable, str(path), WORKER[1]], logs=tmp_path / "logs")
+    yield runner
+    runner.close()
+
+
+def test_a_worker_that_is_killed_behind_its_launcher_is_told(a_launched_runner):
+    inner = done(a_launched_runner, "slow", seconds=0).answer.values["pid"]
+    assert inner != a_launched_runner.pid
+    heard = ask(a_launched_runner, "slow", seconds=30)
+    a_launched_runner.pump()
+    os.kill(inner, signal.SIGKILL)
+    until(a_launched_runner, lambda: heard.over)
+    assert heard.failure[0] == (
+        "The worker was killed from outside or crashed, as happens when memory runs out; close "
+        "other programs and try again."
+    )
+    assert done(a_launched_runner, "slow", seconds=0).answer
+
+
+@pytest.mark.parametrize("how", ["launcher killed", "cancelled", "closed"])
+def test_nothing_is_left_behind_a_launcher(a_launched_runner, how):
+    inner = done(a_launched_runner, "slow", seconds=0).answer.values["pid"]
+    heard = ask(a_launched_runner, "slow", seconds=30)
+    until(a_launched_runner, lambda: heard.progress)
+    if how == "launcher killed":
+        os.kill(a_launched_runner.pid, signal.SIGKILL)
+    elif how == "cancelled":
+        a_launched_runner.cancel(heard.job)
+    else:
+        a_launched_runner.close()
+    assert gone(inner)
+
+
 def test_a_worker_that_dies_while_idle_is_replaced_without_a_word(a_runner):
     done(a_runner, "slow", seconds=0)
     pid = a_runner.pid

@@ -78,6 +78,7 @@ class SegmentEditor(QtWidgets.QWidget):
         self.node = self.source = self.editor = self.scene = None
         QtWidgets.QVBoxLayout(self).addWidget(QtWidgets.QLabel("(here: Slicer's Segment Editor)"))
         self.effect = self.segment = ""
+        self.observed = False
         self.saved = self.undone = 0
         self.states = []
 
@@ -85,6 +86,8 @@ class SegmentEditor(QtWidgets.QWidget):
         self.scene = scene
 
     def setMRMLSegmentEditorNode(self, node):
+        if node is None and self.observed:
+            raise RuntimeError("The next change of the layout would end Slicer.")
         self.editor = node
 
     def setSegmentationNode(self, node):
@@ -120,9 +123,13 @@ class SegmentEditor(QtWidgets.QWidget):
     def redo(self):
         self.undone -= 1
 
-    def setupViewObservations(self): ...
+    def setupViewObservations(self):
+        if self.editor is None:
+            raise RuntimeError("The next change of the layout would end Slicer.")
+        self.observed = True
 
-    def removeViewObservations(self): ...
+    def removeViewObservations(self):
+        self.observed = False
 
 
 class SliceWidget:
@@ -351,6 +358,7 @@ class Desk(Host):
         module = CMCSegmentation.CMCSegmentation(types.SimpleNamespace(path=path))
         starting.startupCompleted.emit()
         representation = QtWidgets.QWidget()
+        representation.isEntered = False
         QtWidgets.QVBoxLayout(representation)
         slicer.modules.cmcsegmentation = types.SimpleNamespace(
             path=path, widgetRepresentation=lambda: representation
@@ -359,7 +367,7 @@ class Desk(Host):
         def reload():
             kind = sys.modules["CMCSegmentation"].CMCSegmentationWidget
             widget = slicer.modules.CMCSegmentationWidget = kind(representation)
-            widget.setup()
+            widget.setup()  # and nobody calls enter()
 
         representation.reload = reload
         reload()

@@ -60,11 +60,53 @@ def test_a_reload_leaves_no_process_and_no_observer_and_works(a_host, a_module, 
     assert new.panel.segment.stage.value == "no scans"
 
 
+def test_a_reload_while_the_module_is_shown_goes_on_showing_it(a_host, a_module, until):
+    import slicer
+
+    representation = slicer.modules.cmcsegmentation.widgetRepresentation()
+    representation.isEntered = True
+    a_module().enter()
+    a_module().onReload()
+    assert a_module().panel._review._entered, "Slicer itself calls enter() at a change of module"
+    representation.isEntered = False
+
+
 def test_closing_the_scene_keeps_the_panel_alive(a_host, a_module, until):
     until(lambda: a_module().panel.segment.cards)
+    a_module().enter()
     a_host.scene.Clear(0)
     assert a_module().choices is not None
     assert a_module().panel.segment.chosen == {}
+
+
+def test_a_new_scene_is_left_alone_until_the_module_is_shown(a_host, a_module, until):
+    until(lambda: a_module().panel.segment.cards)
+    a_module().enter()
+    a_module().exit()
+    a_host.scene.Clear(0)
+    assert a_module().choices is None
+    a_module().enter()
+    assert a_module().choices is not None
+
+
+def test_the_layout_is_known_from_the_start(a_host, a_module):
+    import slicer
+    from cmcseg.desktop.layout import LAYOUT, XML
+
+    node = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+    assert node.IsLayoutDescription(LAYOUT)
+    assert node.GetLayoutDescription(LAYOUT) == XML
+
+
+def test_whatever_slicer_took_down_before_the_worker_ends(a_host, a_module, until, monkeypatch):
+    until(lambda: a_module().panel.segment.cards)
+    panel = a_module().panel
+    worker = panel.runner.pid
+    assert alive(worker)
+    monkeypatch.setattr(panel._review._editor, "removeViewObservations", None)
+    with pytest.raises(TypeError):
+        a_module().cleanup()
+    until(lambda: not alive(worker))
 
 
 def test_a_widget_without_a_parent_is_set_up_once(a_host, until):

@@ -1,5 +1,6 @@
 """What is missing is installed: asked first, and Slicer's own packages are left alone."""
 
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -89,6 +90,22 @@ def test_a_folder_of_wheels_needs_no_network(pip, tmp_path):
     (_, torch), (_, rest) = pip.installed
     assert torch == ["--no-index", "--find-links", str(tmp_path), "torch>=2.4"]
     assert rest[2:] == ["--no-index", "--find-links", str(tmp_path), "monai>=1.4"]
+
+
+def test_a_pip_that_fails_is_told_in_one_sentence(pip, monkeypatch):
+    import slicer
+    from cmcseg.core.errors import CMCSegError
+
+    def fail(*_words, **_how):
+        raise subprocess.CalledProcessError(1, ["pip"])
+
+    monkeypatch.setattr(slicer.packaging, "pip_ensure", fail)
+    with pytest.raises(CMCSegError) as refusal:
+        pip.install()
+    assert str(refusal.value) == (
+        "The packages could not be installed (CalledProcessError); the Python console tells why. "
+        "Check the network and the free disk, and try again."
+    )
 
 
 @pytest.mark.parametrize(("given", "installed"), [(object(), True), (None, False)])

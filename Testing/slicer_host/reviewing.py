@@ -127,6 +127,29 @@ def test_leaving_the_module_leaves_the_keys_and_the_tool(a_review):
     assert not any(key.isEnabled() for key in a_review.keys.values())
 
 
+def test_the_editor_listens_to_the_views_while_the_module_is_shown_alone(a_review):
+    assert a_review.editor.observed
+    a_review.panel.leave()
+    assert not a_review.editor.observed
+    a_review.segmented()
+    a_review.ui.roleCombo.setCurrentIndex(1)
+    assert not a_review.editor.observed
+    a_review.panel.enter()
+    assert a_review.editor.observed
+    editor = a_review.editor.editor
+    a_review.panel.close()
+    assert not a_review.editor.observed
+    assert editor.GetScene() is None, "its node goes with it"
+
+
+def test_an_organ_that_is_removed_is_a_correction(a_review):
+    a_review.press("A")
+    assert not a_review.ui.acceptButton.isEnabled()
+    organs = a_review.editor.node.GetSegmentation()
+    organs.RemoveSegment(organs.GetSegmentIdBySegmentName("liver"))
+    assert a_review.ui.acceptButton.isEnabled()
+
+
 def test_keys_are_silent_before_there_is_a_result(a_desk):
     import qt
 

@@ -95,15 +95,16 @@ class CheckupSection:
         call()
 
     def _install(self) -> None:
-        install(self._requirements)
-        self._after()
+        self._installing(None)
 
     def _fromWheels(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(None, _("Folder of wheels"))
         if folder:
-            install(self._requirements, Path(folder))
-            self._after()
+            self._installing(Path(folder))
 
-    def _after(self) -> None:
-        self.look()
+    def _installing(self, wheels: Path | None) -> None:
+        try:
+            install(self._requirements, wheels)
+        finally:  # a part of it may be there
+            self.look()
         self._done()

@@ -2,13 +2,14 @@
 
 import importlib
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
 import slicer
 from slicer.i18n import tr as _
 
-from cmcseg.core.errors import BadInput
+from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.desktop.facts import missing, version
 
 READABLE = re.compile(r"\d[\w.+!]*")  # enough of PEP 440
@@ -29,17 +30,25 @@ def install(requirements: Path, wheels: Path | None = None) -> None:
 
     Raises:
         BadInput: when the PyTorch extension is missing.
+        CMCSegError: when pip fails.
     """
     lacking = list(missing(requirements))
     names = [*([] if version("torch") else ["torch"]), *lacking]
     question = _("Install into Slicer's Python: {}?").format(", ".join(names))
     if not names or not slicer.util.confirmOkCancelDisplay(question):
         return
-    if "torch" in names:
-        _install_torch(wheels)
-    if lacking:
-        _install_rest(lacking, wheels)
-    importlib.invalidate_caches()
+    try:
+        if "torch" in names:
+            _install_torch(wheels)
+        if lacking:
+            _install_rest(lacking, wheels)
+    except (subprocess.CalledProcessError, ImportError, OSError, RuntimeError) as error:
+        raise CMCSegError(
+            f"The packages could not be installed ({type(error).__name__}); the Python console "
+            "tells why. Check the network and the free disk, and try again."
+        ) from error
+    finally:
+        importlib.invalidate_caches()
 
 
 def open_pytorch() -> None:

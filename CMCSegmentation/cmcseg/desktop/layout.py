@@ -36,10 +36,9 @@ class SideBySide:
             scans: node IDs.
             segmentations: node ID of the organs by that of the scan.
         """
+        register()
         manager = slicer.app.layoutManager()
         node = manager.layoutLogic().GetLayoutNode()
-        if not node.IsLayoutDescription(LAYOUT):
-            node.AddLayoutDescription(LAYOUT, XML)
         before = node.GetViewArrangement()
         if before != LAYOUT:
             self._before = before
@@ -65,13 +64,23 @@ class SideBySide:
     def restore(self) -> None:
         """Put the layout back that was there before, unless the user chose another meanwhile."""
         release()
-        if self._before is None:
-            return
         manager = slicer.app.layoutManager()
+        if self._before is None or manager is None:  # Slicer may be closing
+            return
         node = manager.layoutLogic().GetLayoutNode()
         if node.GetViewArrangement() == LAYOUT:
             manager.setLayout(self._before)
         self._before = None
+
+
+def register() -> None:
+    """Make the layout known, so that a scene saved side by side opens so, too."""
+    manager = slicer.app.layoutManager()
+    if manager is None:  # Slicer runs without a window
+        return
+    node = manager.layoutLogic().GetLayoutNode()
+    if not node.IsLayoutDescription(LAYOUT):
+        node.AddLayoutDescription(LAYOUT, XML)
 
 
 def release() -> None:

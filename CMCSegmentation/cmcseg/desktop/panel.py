@@ -149,14 +149,16 @@ class Panel:
         for signal in self._signals:
             signal.disconnect(self.refresh)
         self._signals = []
-        self._views.restore()
-        self._review.close()
-        self._learn.close()
-        self._checkup.close()
-        self.segment.close()
-        self.review.close()
-        self.scene.close()
-        self.runner.close()
+        try:
+            self._views.restore()
+            self._review.close()
+            self._learn.close()
+            self._checkup.close()
+            self.segment.close()
+            self.review.close()
+            self.scene.close()
+        finally:  # whatever Slicer has taken down already: no process may stay behind
+            self.runner.close()
 
     def _connect(self) -> None:
         self._signals = [self.segment.changed, self.review.changed, self.learn.changed]

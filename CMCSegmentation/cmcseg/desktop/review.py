@@ -92,7 +92,8 @@ class ReviewSection:
     def enter(self) -> None:
         """The module is shown: the editor listens to the views again."""
         self._entered = True
-        self._editor.setupViewObservations()
+        if self._editorNode is not None:
+            self._editor.setupViewObservations()
         self._keys.enable(self._session.result is not None)
 
     def leave(self) -> None:
@@ -104,13 +105,20 @@ class ReviewSection:
         self._peek.close()
 
     def close(self) -> None:
-        """Let go of the scene and of the main window's keys."""
+        """Let go of the scene and of the main window's keys.
+
+        The editor lives on for a while, hidden: with views to observe and no node, it would end
+        Slicer at the next change of the layout.
+        """
         self._keys.close()
         self._peek.close()
         self._ignore()
+        self._editor.setActiveEffectByName("")
+        self._editor.removeViewObservations()
         self._editor.setSegmentationNode(None)
         self._editor.setMRMLSegmentEditorNode(None)
-        self._editor.setMRMLScene(None)
+        if self._editorNode is not None and self._editorNode.GetScene() is not None:
+            slicer.mrmlScene.RemoveNode(self._editorNode)
         self._editorNode = None
         self._histories.clear()
 
@@ -130,16 +138,20 @@ class ReviewSection:
             self._editorNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
             self._editorNode.SetSaveWithScene(False)
             self._editorNode.HideFromEditorsOn()
+            self._editor.setMRMLSegmentEditorNode(self._editorNode)  # before the scene: its wish
             self._editor.setMRMLScene(slicer.mrmlScene)
-            self._editor.setMRMLSegmentEditorNode(self._editorNode)
-            self._editor.setupViewObservations()
+            if self._entered:
+                self._editor.setupViewObservations()
         self._editor.setSegmentationNode(node)
         self._editor.setSourceVolumeNode(scan)
         self._hand_over(node)
         segmentation = node.GetSegmentation()
-        event = slicer.vtkSegmentation.SourceRepresentationModified
-        tag = segmentation.AddObserver(event, lambda *_event: self._onEdited())
-        self._observed = (segmentation, tag)
+        kind = slicer.vtkSegmentation
+        tags = [
+            segmentation.AddObserver(event, lambda *_event: self._onEdited())
+            for event in (kind.SourceRepresentationModified, kind.SegmentRemoved)
+        ]
+        self._observed = (segmentation, tags)
         self._pick()
 
     def _hand_over(self, node: slicer.vtkMRMLSegmentationNode) -> None:
@@ -187,8 +199,9 @@ class ReviewSection:
 
     def _ignore(self) -> None:
         if self._observed:
-            segmentation, tag = self._observed
-            segmentation.RemoveObserver(tag)
+            segmentation, tags = self._observed
+            for tag in tags:
+                segmentation.RemoveObserver(tag)
         self._observed = None
 
     def _copy(self) -> None:

@@ -15,6 +15,7 @@ from cmcseg.session.worker_process import WorkerProcess
 
 IDLE_SECONDS = 600.0  # a worker nobody needs gives its memory, and the GPU's, back
 LOGS_KEPT = 10
+LAUNCHER = "exit abnormally"  # PythonSlicer hides the signal that ended the Python it started
 
 
 class ProcessRunner:
@@ -214,6 +215,11 @@ def _cause(code: int, words: str) -> str:
         return (
             f"The worker could not start, as the Python package {missing[1]} is missing; install "
             "the requirements of CMCSeg and try again."
+        )
+    if LAUNCHER in words:
+        return (
+            "The worker was killed from outside or crashed, as happens when memory runs out; close "
+            "other programs and try again."
         )
     if code == -9:
         return (
