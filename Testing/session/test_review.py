@@ -211,6 +211,30 @@ def test_without_a_queue_nothing_can_be_accepted(a_review):
         a_review.accept()
 
 
+def test_back_to_the_models_result_after_a_scene_was_reopened(a_review):
+    found = {role: drawn(a_review, role) for role in ("ct", "mr")}
+    a_review.copy_organ("left kidney", "ct", "mr")
+    a_review.runner.finish()
+    assert (drawn(a_review, "mr") != found["mr"]).any()
+    session = a_review.session
+    session.finished.connect(a_review.open)
+    session.reopen()
+    a_review.runner.finish()
+    for role in ("ct", "mr"):
+        a_review.restore(role)
+        a_review.runner.finish()
+        assert (drawn(a_review, role) == found[role]).all()
+    assert a_review.changes == ()
+
+
+def test_a_scene_without_corrections_is_reopened_as_a_result(a_review):
+    a_review.session.finished.connect(a_review.open)
+    a_review.session.reopen()
+    a_review.runner.finish()
+    assert a_review.stage is Stage.RESULT
+    assert a_review.result.corrected is False
+
+
 def test_a_saved_scene_is_reopened_and_the_review_goes_on(a_review, tmp_path):
     a_review.copy_organ("left kidney", "ct", "mr")
     a_review.runner.finish()
@@ -236,9 +260,15 @@ def test_a_saved_scene_is_reopened_and_the_review_goes_on(a_review, tmp_path):
     assert (drawn(a_review, "mr") == drawn_before).all()
     assert [place.sentence() for place in a_review.places] == places
     assert a_review.result.prediction.sha256 == "ab" * 32
+    assert a_review.stage is Stage.CORRECTING
+    changed = [(change.role, change.organ) for change in a_review.changes]
+    assert changed == [("mr", "liver"), ("mr", "left kidney")]
     a_review.accept()
     a_review.runner.finish()
     assert a_review.heard == ["pair-1.r1"]
+    sent = a_review.worker.asked[-1].label_maps
+    assert (sent["found mr"].array != 2).all(), "what the model found is not what was drawn"
+    assert (sent["corrected mr"].array == drawn_before).all()
     assert np.allclose(
         a_review.worker.asked[-1].values["alignment"]["matrix"], a_review.worker.matrix
     )

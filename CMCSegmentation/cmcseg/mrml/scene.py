@@ -19,6 +19,7 @@ from cmcseg.core.signal import Signal
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.colours import dress
 from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
+from cmcseg.mrml.packed import packed, unpacked
 from cmcseg.mrml.scans import OURS, is_scan, outside_value, refusal_of, scan_info
 from cmcseg.mrml.segments import get_labels, put_labels
 from cmcseg.mrml.tree import modality_of, put_beside, series_of
@@ -28,6 +29,7 @@ from cmcseg.session.ports import Finding, ScanInfo
 
 DOUBT, DISAGREEMENT = "CMCSeg.doubt", "CMCSeg.disagreement"  # node references of a segmentation
 MADE = "CMCSeg.made"  # attribute: who made it, and how the scans lay, as JSON
+FOUND = "CMCSeg.found"  # attribute: what the model found, whatever is drawn over it later
 TABLE = "CMCSeg.table"  # attribute: the label table as JSON, so that a saved scene can be reopened
 UNDO_STATES = 10
 
@@ -119,15 +121,27 @@ class MrmlScene:
         yield LabelMap(array=array, grid=place.world, table=table)
 
     def recalling(self, key: str) -> Iterator[Finding | None]:
-        """What an earlier ``writing`` put beside a scan, its organs as they are drawn now.
+        """What an earlier ``writing`` put beside a scan, and its organs as they are drawn now.
 
         Raises:
             BadInput: when the scan or its result is gone.
         """
-        node, result, place, _ = self._result(key)
-        for labels in self.reading_labels(key):
-            if labels is None:
+        node, result, place, table = self._result(key)
+        for drawn in self.reading_labels(key):
+            if drawn is None:
                 yield None
+        found = drawn
+        if text := result.GetAttribute(FOUND):
+            for own in unpacked(text, place.local.shape):
+                if own is None:
+                    yield None
+            array = own
+            if place.warped:
+                there, back = from_world(node), to_world(node)
+                for array in warped_labels(own, place.local, place.world, there, back):
+                    if array is None:
+                        yield None
+            found = LabelMap(array=array, grid=place.world, table=table)
         maps = {}
         for role in (DOUBT, DISAGREEMENT):
             volume = result.GetNodeReference(role)
@@ -146,7 +160,8 @@ class MrmlScene:
         if DOUBT not in maps:
             raise BadInput(f"The doubt of {node.GetName()} was deleted; segment it again.")
         yield Finding(
-            labels=labels,
+            labels=found,
+            drawn=drawn,
             doubt=maps[DOUBT],
             disagreement=maps.get(DISAGREEMENT),
             made=json.loads(result.GetAttribute(MADE)),
@@ -205,6 +220,9 @@ class MrmlScene:
                         yield None
                     else:
                         percent[role] = image_of(array)
+        for text in packed(labels):
+            if text is None:
+                yield None
         node = self._scan(key)  # it may have gone while this was waiting for its turn
         result = self._segmentation_of(node)
         if result:
@@ -212,6 +230,7 @@ class MrmlScene:
         else:
             result = self._new_segmentation(node)
         self._move_beside(node, result)
+        result.SetAttribute(FOUND, text)
         result.SetAttribute(MADE, json.dumps(finding.made))
         result.SetAttribute(TABLE, json.dumps(asdict(finding.labels.table)))
         for _ in put_labels(result, labels, place.local, finding.labels.table):

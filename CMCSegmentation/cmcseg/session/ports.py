@@ -53,12 +53,14 @@ class Finding:
         disagreement: how far the two scans contradict each other there, 0 to 1; None for one scan.
         made: ``model``, ``version``, ``sha256`` and ``alignment`` of the prediction, JSON-ready; it
             is saved with the scene.
+        drawn: the organs as the user left them, where the finding was recalled.
     """
 
     labels: LabelMap
     doubt: Volume
     disagreement: Volume | None = None
     made: dict = field(default_factory=dict)
+    drawn: LabelMap | None = None
 
 
 class Scene(Protocol):
@@ -92,7 +94,7 @@ class Scene(Protocol):
         """The organs beside a scan as the user sees them now, on the grid of ``reading``."""
 
     def recalling(self, key: str) -> Iterator[Finding | None]:
-        """What an earlier ``writing`` put beside a scan, its organs as they are drawn now."""
+        """What an earlier ``writing`` put beside a scan, and its organs as they are drawn now."""
 
     def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:
         """Replace organs beside a scan, with one undo checkpoint before.

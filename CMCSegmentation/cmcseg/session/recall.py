@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.prediction import Alignment, Prediction
@@ -33,7 +35,7 @@ def recalling(scene: Scene, scans: dict[str, str]) -> Iterator[Recalled | None]:
 
 
 def result_of(found: Recalled, card: ModelCard, scans: dict[str, str], keys: dict) -> Result:
-    """The result, with the organs as they are drawn now in place of what the model found.
+    """The result as it was when the model had found it.
 
     Args:
         found: from ``recalling``.
@@ -73,4 +75,13 @@ def result_of(found: Recalled, card: ModelCard, scans: dict[str, str], keys: dic
         prediction=prediction,
         rows=organ_rows(prediction, card),
         places=find_places(prediction),
+        corrected=any(_corrected(finding) for finding in findings.values()),
     )
+
+
+def _corrected(finding: Finding) -> bool:
+    """Compared plane by plane: one long call would keep Python's lock."""
+    if finding.drawn is None:
+        return False
+    pairs = zip(finding.labels.array, finding.drawn.array, strict=True)
+    return any(not np.array_equal(found, drawn) for found, drawn in pairs)

@@ -43,6 +43,7 @@ class Result:
         prediction: what the model found; corrections do not change it.
         rows: the result table.
         places: where to look, the most doubtful first.
+        corrected: whether the scene holds corrections of it already, as one that was loaded may.
     """
 
     card: ModelCard
@@ -52,6 +53,7 @@ class Result:
     prediction: Prediction
     rows: tuple[OrganRow, ...]
     places: tuple[Place, ...]
+    corrected: bool = False
 
 
 def organ_rows(prediction: Prediction, card: ModelCard) -> tuple[OrganRow, ...]:

@@ -61,11 +61,14 @@ class ReviewSession:
         self.scene.closed.disconnect(self.clear)
 
     def open(self, result: Result) -> None:
-        """Begin the review of a result."""
+        """Begin the review of a result, or go on with one that a scene was saved with."""
         self.result, self.places, self.index = result, result.places, -1
-        self.changes, self.stage, self.busy = (), Stage.RESULT, False
+        self.changes, self.busy = (), False
+        self.stage = Stage.CORRECTING if result.corrected else Stage.RESULT
         self._since = time.monotonic()
         self.changed.emit()
+        if result.corrected:
+            self.compare()
 
     def clear(self) -> None:
         """There is nothing to review any more."""
