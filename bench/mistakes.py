@@ -2,25 +2,44 @@
 
     python bench/mistakes.py CACHE --model NAME
 
-CACHE is made by `cmcseg prepare`; its dense validation scans are used, with their true labels and
-with labels that were swapped, shifted, emptied, drawn at random or taken from another patient.
+CACHE is made by `cmcseg prepare`; all its labelled scans are used, with their true labels and with
+labels that were swapped, shifted, emptied, drawn at random or taken from other patients. Every one
+is judged beside what the model in use says, and beside a model that sees nothing at all.
 """
 
 import argparse
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.store import default_store
+from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.data.cache import open_cache
 from cmcseg.learn.answers import answer
 from cmcseg.learn.plausible import implausible
 
+OTHERS = 4  # patients whose labels every scan is given
 
-def shifted(labels, mm, scan):
-    return np.roll(labels, round(mm / scan.grid.spacing[0]), axis=0)
+
+def shifted(labels, mm, scan, rng):
+    """All labels moved by so much, into a random direction."""
+    way = rng.normal(size=3)
+    step = np.round(way / np.linalg.norm(way) * mm / scan.grid.spacing).astype(int)
+    return np.roll(labels, tuple(step), axis=(0, 1, 2))
+
+
+def tighter(labels, table):
+    """Every organ without its outermost voxels."""
+    result = np.where(labels == UNANNOTATED, UNANNOTATED, 0).astype(np.uint8)
+    for label in table:
+        mask = labels == label.value
+        kept = mask.copy()
+        for axis in range(3):
+            for step in (1, -1):
+                kept &= np.roll(mask, step, axis)
+        result[kept] = label.value
+    return result
 
 
 def swapped(labels, table):
@@ -46,6 +65,24 @@ def pasted(other, labels):
     return result
 
 
+def cases(scan, peers, table, rng):
+    """Names of kinds, and label maps of the scan."""
+    truth = np.load(scan.labels)
+    if not scan.dense:
+        yield "true, scribbles", truth
+        return
+    yield "true", truth
+    yield "true, every border one voxel tighter", tighter(truth, table)
+    yield "shifted by 5 mm", shifted(truth, 5, scan, rng)
+    yield "shifted by 20 mm", shifted(truth, 20, scan, rng)
+    yield "emptied", np.zeros_like(truth)
+    yield "random", rng.integers(0, len(table) + 1, truth.shape).astype(np.uint8)
+    if table.mirrored and all((truth == value).any() for value in table.mirrored[0]):
+        yield "left and right swapped", swapped(truth, table)
+    for peer in peers:
+        yield "of another patient, middle on middle", pasted(np.load(peer.labels), truth)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cache", type=Path)
@@ -53,39 +90,25 @@ def main():
     options = parser.parse_args()
     cache = open_cache(options.cache)
     bundle = load_bundle(default_store().find(options.model))
-    table = cache.card.table
-    scans = [s for s in cache.scans if s.split == "validation" and s.labels and s.dense]
-    truths = {(s.pair, s.role): np.load(s.labels) for s in scans}
-    found = {
-        (s.pair, s.role): answer(bundle.network, cache.card, s, torch.device("cpu")).labels
-        for s in scans
-    }
-    rng = np.random.default_rng(0)
-    kinds: dict[str, list[bool]] = {}
+    table, rng = cache.card.table, np.random.default_rng(0)
+    scans = [s for s in cache.scans if s.labels and not s.phantom]
+    left_out: dict[str, list[tuple[bool, bool]]] = {}
     for scan in scans:
-        key = scan.pair, scan.role
-        truth = truths[key]
-        cases = {
-            "true": truth,
-            "shifted by 20 mm": shifted(truth, 20, scan),
-            "emptied": np.zeros_like(truth),
-            "random": rng.integers(0, len(table) + 1, truth.shape).astype(np.uint8),
-        }
-        if table.mirrored:
-            cases["left and right swapped"] = swapped(truth, table)
-        for kind, labels in cases.items():
-            why = implausible(labels, found[key], scan.grid, table, scan.known)
-            kinds.setdefault(kind, []).append(bool(why))
-    for one, other in product(scans, scans):
-        if one.role == other.role and one.pair != other.pair:
-            key = one.pair, one.role
-            labels = pasted(truths[other.pair, other.role], truths[key])
-            why = implausible(labels, found[key], one.grid, table, one.known)
-            kinds.setdefault("of another patient", []).append(bool(why))
-    print(f"{options.model} {bundle.card.version}, {len(scans)} validation scans\n")
-    print("| labels | left out |\n|---|---|")
-    for kind, left_out in kinds.items():
-        print(f"| {kind} | {sum(left_out)} of {len(left_out)} |")
+        image = np.load(scan.image)
+        found = answer(bundle.network, cache.card, scan, torch.device("cpu")).labels
+        same = [s for s in scans if s.role == scan.role and s.dense and s.pair != scan.pair]
+        peers = [same[k] for k in rng.permutation(len(same))[:OTHERS]]
+        for kind, labels in cases(scan, peers, table, rng):
+            why = [
+                implausible(image, labels, said, scan.grid, table, scan.known)
+                for said in (found, np.zeros_like(found))
+            ]
+            left_out.setdefault(kind, []).append(tuple(map(bool, why)))
+    print(f"{options.model} {bundle.card.version}, {len(scans)} scans\n")
+    print("| labels | left out | beside a model that sees nothing |\n|---|---|---|")
+    for kind, marks in left_out.items():
+        counts = [f"{sum(column)} of {len(column)}" for column in zip(*marks, strict=True)]
+        print(f"| {kind} | {' | '.join(counts)} |")
 
 
 if __name__ == "__main__":

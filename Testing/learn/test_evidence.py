@@ -65,6 +65,13 @@ def test_even_intensities_and_missing_borders_are_no_error():
     assert evidence(scan(organs()), strokes, GRID) is None
 
 
+def test_the_end_of_a_mark_is_no_border():
+    labels = np.full(GRID.shape, 255, np.uint8)
+    labels[22:32, 10:22, 8:17] = 1
+    labels[22:32, 10:22, 17:20] = 0  # background was marked on one side alone
+    assert evidence(scan(organs()), labels, GRID) is None
+
+
 def test_one_voxel_that_nobody_looked_at_does_not_silence_the_scan():
     labels = organs((4, 0, 0))
     labels[0, 0, 0] = 255

@@ -72,7 +72,10 @@ def _shells(labels: np.ndarray, value: int) -> tuple[np.ndarray, np.ndarray]:
     grown, kept = mask, ~mask
     for _ in range(SHELL):
         grown, kept = _grown(grown), _grown(kept)
-    outside = grown & ~mask & (labels != UNANNOTATED)
+    around = grown & ~mask
+    outside = around & (labels != UNANNOTATED)
+    if outside.sum() < around.sum() / 2:
+        outside[:] = False  # single marks: their ends are no border
     return _some(mask & kept), _some(outside)
 
 

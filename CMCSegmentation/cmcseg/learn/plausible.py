@@ -16,7 +16,7 @@ from cmcseg.core.labelmap import UNANNOTATED, LabelTable
 from cmcseg.imaging.components import largest_piece
 from cmcseg.learn.evidence import STEP_MM, Evidence, evidence
 
-LEAD = 4.0  # standard deviations above chance from which labels fit their scan
+LEAD = 3.0  # standard deviations above chance from which labels fit their scan
 ELSEWHERE = 6.0  # the same of the best of all moves, which is high by chance, too
 RIGHT, LEFT = "24028007", "7771000"  # SNOMED CT
 AGREED = 0.7  # mean Dice with the model's answer from which labels are a correction of it
