@@ -50,6 +50,22 @@ def test_the_largest_piece_is_what_a_walk_over_faces_reaches(mask):
     assert not places or places in pieces
 
 
+def test_of_organs_that_touch_only_the_piece_that_holds_most_is_kept():
+    """A false left ventricle far away is larger than the true one, but has no heart around it."""
+    array = np.zeros((10, 10, 10), dtype=np.uint8)
+    array[1:5, 1:5, 1:5] = 2
+    array[2:4, 2:4, 2:4] = 3
+    array[5:7, 1:5, 1:5] = 1
+    heart = array.copy()
+    array[7:10, 7:10, 7:10] = 3
+    names = ("right ventricle", "myocardium", "left ventricle")
+    table = task_card("heart").table
+    label_map = LabelMap(array=array, grid=GRID, table=table)
+    assert np.array_equal(clean(label_map, CleaningRule(joined=names)).array, heart)
+    each = clean(label_map, CleaningRule(largest=names)).array
+    assert (each == 3).sum() == 27  # the false one
+
+
 @given(MASKS)
 @settings(max_examples=60, deadline=None)
 def test_what_is_filled_cannot_be_reached_from_outside(mask):

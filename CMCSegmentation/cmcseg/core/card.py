@@ -94,8 +94,16 @@ class NetworkSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class CleaningRule:
-    """What to tidy after the network: organs reduced to their largest piece, holes filled."""
+    """What to tidy after the network, in this order.
 
+    Attributes:
+        joined: organs that touch each other, as the chambers of a heart do: all of them outside
+            the largest piece of their union is dropped.
+        largest: organs of which the largest piece is kept.
+        fill_holes: organs whose enclosed holes are filled.
+    """
+
+    joined: tuple[str, ...] = ()
     largest: tuple[str, ...] = ()
     fill_holes: tuple[str, ...] = ()
 
@@ -143,7 +151,8 @@ class ModelCard:
             raise ValueError("A model card needs a name and at least one input.")
         if len(set(self.roles)) != len(self.roles):
             raise ValueError(f"Card {self.name} lists a role twice.")
-        tidied = {*self.cleaning.largest, *self.cleaning.fill_holes}
+        rule = self.cleaning
+        tidied = {*rule.joined, *rule.largest, *rule.fill_holes}
         if strange := tidied - {label.name for label in self.table}:
             raise ValueError(
                 f"Card {self.name} tidies {', '.join(sorted(strange))}, which its table lacks."

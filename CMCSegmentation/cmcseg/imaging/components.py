@@ -10,6 +10,8 @@ from cmcseg.core.labelmap import LabelMap
 def clean(label_map: LabelMap, rule: CleaningRule) -> LabelMap:
     """Apply a model card's cleaning rule; organs the rule does not name stay as they are."""
     array = label_map.array.copy()
+    union = np.isin(array, [label_map.table.named(name).value for name in rule.joined])
+    array[union & ~largest_piece(union)] = 0
     for name in rule.largest:
         value = label_map.table.named(name).value
         array[(array == value) & ~largest_piece(array == value)] = 0
