@@ -11,13 +11,13 @@ from cmcseg.core.progress import Progress
 from cmcseg.core.wire import Message
 from cmcseg.worker.serve import serve
 from cmcseg.worker.verbs import VERBS
-from session_parts import CARD
+from session_parts import CARD, NO_MORE
 from slow_worker import threshold
 
 
 def models(request, warm, report):
     """One card."""
-    return Message(verb="models", values={"cards": [CARD.to_dict()]})
+    return Message(verb="models", values={**NO_MORE, "cards": [CARD.to_dict()]})
 
 
 def one_pair(request, warm, report):

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 MODELS = Path(__file__).resolve().parents[2] / "CMCSegmentation" / "Resources" / "Models"
-NAMES = ["Python", "PyTorch", "Packages", "Free disk", "Memory", "GPU memory", "Models"]
+NAMES = [
+    *(
+        "Python",
+        "PyTorch",
+        "Packages",
+        "Free disk",
+        "Path lengths",
+        "Memory",
+        "GPU memory",
+        "Models",
+    )
+]
 
 
 @pytest.fixture
@@ -23,6 +34,9 @@ def good(a_host):
         memory=(20.0, 32.0),
         gpu=Gpu(name="NVIDIA A4000", driver="535.104", free=15.6, total=17.2),
         models={"abdomen-ct-mr": True, "heart-bssfp-lge": True},
+        own={},
+        paths={"packages": 240, "extension": 150, "models": 150, "queue": 130},
+        path_limit=259,
     )
 
 
@@ -43,6 +57,7 @@ def test_where_all_is_well_every_line_says_what_was_found(read):
         "2.5.1+cu121, for CUDA 12.1",
         "all there",
         "77 GB",
+        "at most 240 of 259 characters",
         "20 of 32 GB free",
         "16 of 17 GB free, NVIDIA A4000, driver 535.104",
         "2 shipped, verified",
@@ -88,6 +103,19 @@ def test_where_all_is_well_every_line_says_what_was_found(read):
             "import",
         ),
         ({"models": {}}, "Models", "none; import one", "import"),
+        (
+            {"own": {"spleen": False}},
+            "Models",
+            "spleen: damaged; import it again, or reinstall the extension",
+            "import",
+        ),
+        (
+            {"paths": {"packages": 281, "queue": 130}},
+            "Path lengths",
+            "281 characters where Windows takes 259: installed packages; install Slicer into a "
+            "shorter folder, such as C:\\Slicer, or allow long paths in Windows",
+            "",
+        ),
     ],
 )
 def test_what_will_not_do_is_told_with_what_helps(read, facts, name, words, fix):
@@ -149,9 +177,45 @@ def test_a_model_with_a_flipped_bit_is_seen(a_host, tmp_path):
     content[-1] ^= 1
     weights.write_bytes(content)
     (tmp_path / "requirements.txt").write_text("", encoding="utf-8")
-    facts = gather(tmp_path / "requirements.txt", tmp_path / "models")
-    assert facts.models == {"one": True, "two": False}
+    own = {name: str(tmp_path / "models" / name) for name in ("one", "two")}
+    shutil.move(tmp_path / "models" / "two", tmp_path / "imported" / "two")
+    shutil.copytree(MODELS / "heart-bssfp-lge", tmp_path / "imported" / "three")
+    own |= {name: str(tmp_path / "imported" / name) for name in ("two", "three")}
+    facts = gather(tmp_path / "requirements.txt", tmp_path / "models", own, tmp_path / "queue")
+    assert facts.models == {"one": True}
+    assert facts.own == {"two": False, "three": True}, "a flipped bit is seen"
     assert facts.disk > 0
+
+
+def test_models_of_ones_own_are_counted(read):
+    found = read(own={"spleen": True})["Models"]
+    assert (found.found, found.well) == ("2 shipped, 1 of your own, verified", True)
+
+
+def test_where_paths_have_no_limit_it_says_so(read):
+    assert read(path_limit=None, paths={"packages": 999})["Path lengths"].found == "no limit here"
+
+
+def test_the_longest_files_are_as_long_as_is_said(a_host, tmp_path):
+    """Ours, against the disk and the names that the store and the queue give."""
+    from cmcseg.desktop import facts
+
+    module = MODELS.parents[1]
+    files = [
+        path.relative_to(module) for path in module.rglob("*") if "__pycache__" not in str(path)
+    ]
+    longest = max(len(str(path)) for path in files)
+    compiled = max(
+        len(str(path.parent / "__pycache__" / f"{path.stem}.cpython-312.pyc"))
+        for path in files
+        if path.suffix == ".py"
+    )
+    assert max(longest, compiled) <= facts.MODULE_FILE
+    name, draft, tail = "n" * 40, ".12345678", "/configs/metadata.json"
+    assert len(f".versions/{name}/.{'0' * 16}{draft}{tail}") == facts.MODEL_FILE
+    assert len(f"runs/{name}-12345678-1/.candidate{draft}{tail}") == facts.QUEUE_FILE
+    found = facts.longest_paths(Path("/m"), Path("/q"))
+    assert found["queue"] == len("/q/") + facts.QUEUE_FILE
 
 
 def shown(ui):

@@ -177,3 +177,12 @@ def test_the_model_line_says_what_it_finds_how_well_and_what_for(a_desk):
     a_desk.quiet()
     assert "Dice CT 0.85, MR 0.70" in a_desk.ui.modelLabel.text
     assert "On cases.\nScans.\nTerms." in a_desk.ui.modelLabel.toolTip
+
+
+def test_a_model_that_came_with_the_program_cannot_be_removed_and_says_why(a_desk):
+    ui = a_desk.ui
+    assert not ui.removeButton.isEnabled()
+    assert (
+        "Tiny came with the program; only imported models can be removed."
+        in ui.removeButton.toolTip
+    )

@@ -82,6 +82,24 @@ def test_the_models_are_listed_by_their_cards(a_runner):
     assert "abdomen-ct-mr" in names
 
 
+def test_a_damaged_model_is_told_and_hides_none_of_the_others(tmp_path):
+    from cmcseg.bundle.store import Store
+    from cmcseg.worker.verbs import models
+    from cmcseg.worker.warm import Warm
+
+    for name in ("one", "two"):
+        tiny_bundle(tmp_path / "user" / name)
+    card = tmp_path / "user" / "two" / "card.json"
+    card.write_text(card.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
+    values = models(Message(verb="models"), Warm(store=store, folder=tmp_path), print).values
+    assert len(values["cards"]) == 1
+    (told,) = values["damaged"]
+    assert "card.json in " in told
+    assert values["own"] == ["one", "two"]
+    assert values["folders"]["two"] == str(tmp_path / "user" / "two")
+
+
 def test_how_two_scans_lie_is_known_before_anything_runs(a_runner):
     far = GRID.moved(np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 812.0], [0, 0, 0, 1]]))
     for other, sentence, refusal in (

@@ -75,6 +75,10 @@ class Store:
         """What ``find`` knows, in alphabetical order."""
         return tuple(sorted({*_models(self.shipped), *_models(self.user)}))
 
+    def own(self) -> tuple[str, ...]:
+        """The user's own among them, which ``remove`` can take away."""
+        return tuple(sorted(_models(self.user)))
+
     def find(self, name_or_path: str | Path) -> Path:
         """The folder of a model, in the version that is in use; the model itself is not checked.
 

@@ -19,16 +19,25 @@ class CheckupSection:
     Args:
         ui: the panel's widgets.
         resources: folder of ``requirements.txt`` and ``Models``.
+        queue: folder of the accepted pairs.
         done: called when something was installed.
         import_model: called when a model is to be imported.
         tell: shows a sentence to the user.
     """
 
     def __init__(
-        self, ui: object, resources: Path, done: Callable, import_model: Callable, tell: Callable
+        self,
+        ui: object,
+        resources: Path,
+        queue: Path,
+        done: Callable,
+        import_model: Callable,
+        tell: Callable,
     ) -> None:
         self._ui, self._done, self._tell = ui, done, tell
         self._requirements, self._models = resources / "requirements.txt", resources / "Models"
+        self._queue = queue
+        self._folders: dict[str, str] = {}
         self._fixes = {
             "install": (_("Install"), self._install),
             "pytorch": (_("PyTorch..."), open_pytorch),
@@ -53,7 +62,22 @@ class CheckupSection:
         why = _("Everything is installed.") if self.ready else ""
         allow(self._ui.installButton, why, _("Install all that is missing"))
         allow(self._ui.wheelsButton, why, _("Install without a network"))
-        self._chores.aside(lambda: gather(self._requirements, self._models), self._show, self._tell)
+        folders = dict(self._folders)
+        self._chores.aside(
+            lambda: gather(self._requirements, self._models, folders, self._queue),
+            self._show,
+            self._tell,
+        )
+
+    def verify(self, folders: dict[str, str]) -> None:
+        """Look again when the models are not those that were looked at.
+
+        Args:
+            folders: where each model lies, by name, as the worker says.
+        """
+        if folders != self._folders:
+            self._folders = dict(folders)
+            self.look()
 
     @property
     def busy(self) -> bool:

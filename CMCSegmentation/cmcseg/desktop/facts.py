@@ -11,12 +11,19 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 ASK_GPU = ("name", "driver_version", "memory.free", "memory.total")
 GPU_SECONDS = 10.0  # a driver that takes longer to answer does not work
+MAX_PATH = 259  # characters of a path that Windows takes where long paths are not allowed
+# Characters of the longest file that is written below a folder; a test holds ours against the disk.
+TORCH_FILE = 171  # a licence of torch 2.13.0
+MODULE_FILE = 66
+MODEL_FILE = 99  # of an adopted version while it is written, with a name of 40 characters
+QUEUE_FILE = 98  # of a fine-tuning's candidate while it is written, with such a name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +49,9 @@ class Facts:
         memory: GB free and in all, or None where nothing tells.
         gpu: the first one, or None.
         models: by name, whether the files are those that were shipped.
+        own: the same of imported and of adopted models.
+        paths: characters of the longest path that would be written, by what is written.
+        path_limit: how many the system takes, or None where that does not matter.
     """
 
     python: str
@@ -52,15 +62,21 @@ class Facts:
     memory: tuple[float, float] | None
     gpu: Gpu | None
     models: dict[str, bool]
+    own: dict[str, bool]
+    paths: dict[str, int]
+    path_limit: int | None
 
 
-def gather(requirements: Path, models: Path) -> Facts:
+def gather(requirements: Path, models: Path, folders: dict[str, str], queue: Path) -> Facts:
     """Look, and change nothing.
 
     Args:
         requirements: the file that lists packages.
         models: folder of the models that were shipped.
+        folders: of the models in use, by name; the shipped ones may be among them.
+        queue: folder of the accepted pairs.
     """
+    own = {name: Path(folder) for name, folder in folders.items()}
     places = (sys.prefix, tempfile.gettempdir())
     return Facts(
         python=platform.python_version(),
@@ -71,7 +87,27 @@ def gather(requirements: Path, models: Path) -> Facts:
         memory=_memory(),
         gpu=_gpu(),
         models={path.parent.name: _whole(path) for path in sorted(models.glob("*/SHA256SUMS"))},
+        own={
+            name: _whole(folder / "SHA256SUMS")
+            for name, folder in own.items()
+            if folder.resolve().parent != models.resolve()
+        },
+        paths=longest_paths(models.parents[1], queue),
+        path_limit=_path_limit(),
     )
+
+
+def longest_paths(module: Path, queue: Path) -> dict[str, int]:
+    """Characters of the longest path that is written, by what is written."""
+    packages = sysconfig.get_path("purelib")
+    models = Path.home() / "AppData" / "Local" / "cmcseg" / "models"  # on Windows alone
+    below = {
+        "packages": (packages, TORCH_FILE),
+        "extension": (module, MODULE_FILE),
+        "models": (models, MODEL_FILE),
+        "queue": (queue, QUEUE_FILE),
+    }
+    return {what: len(str(place)) + 1 + longest for what, (place, longest) in below.items()}
 
 
 def missing(requirements: Path) -> tuple[str, ...]:
@@ -92,6 +128,20 @@ def version(name: str) -> str:
 def numbers(text: str) -> tuple[int, ...]:
     """The numbers that a version begins with: (2, 5, 1) of "2.5.1+cu121"."""
     return tuple(int(part) for part in re.match(r"[\d.]*", text)[0].split(".") if part)
+
+
+def _path_limit() -> int | None:
+    if sys.platform != "win32":
+        return None
+    import winreg
+
+    place = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+            allowed = winreg.QueryValueEx(key, "LongPathsEnabled")[0]
+    except OSError:
+        allowed = 0
+    return None if allowed else MAX_PATH
 
 
 def _met(name: str, least: str = "0") -> bool:

@@ -31,7 +31,7 @@ class ModelSection:
         card = session.card
         self._ui.modelLabel.setText(_promise(card) if card else "")
         self._ui.modelLabel.setToolTip(_small_print(card) if card else "")
-        allow(self._ui.removeButton, "" if session.card else _("There is no model to remove."))
+        allow(self._ui.removeButton, session.why_not_remove(), _("Delete the chosen model"))
 
     def import_(self) -> None:
         """Ask for a zipped model and take it over."""

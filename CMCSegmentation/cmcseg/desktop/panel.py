@@ -66,7 +66,9 @@ class Panel:
         self._result = ResultSection(ui, self.segment, self.tell)
         self._review = ReviewSection(ui, self.review, self.tell)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
-        self._checkup = CheckupSection(ui, resources, self.load, self._model.import_, self.tell)
+        self._checkup = CheckupSection(
+            ui, resources, queue, self.load, self._model.import_, self.tell
+        )
         ui.viewsCheck.toggled.connect(self._onViews)
         for combo in (ui.alignCombo, ui.deviceCombo, ui.memoryCombo):
             combo.currentIndexChanged.connect(lambda _index: self.refresh())
@@ -123,6 +125,7 @@ class Panel:
         for section in (self._scans, self._model, self._run, self._result, self._review):
             section.refresh()
         self._learn.refresh()
+        self._checkup.verify(self.segment.folders)
         done = self.segment.result is not None
         self.ui.resultSection.setEnabled(done)
         if not done and self.ui.viewsCheck.isChecked():

@@ -39,6 +39,7 @@ def checks(facts: Facts) -> list[Check]:
         _torch(facts),
         _packages(facts),
         _disk(facts),
+        _paths(facts),
         _memory(facts),
         _gpu(facts),
         _models(facts),
@@ -83,6 +84,26 @@ def _disk(facts: Facts) -> Check:
     return _room(_("Free disk"), f"{facts.disk:.0f} GB", facts.disk, needed, _("make room"))
 
 
+def _paths(facts: Facts) -> Check:
+    name, limit = _("Path lengths"), facts.path_limit
+    if limit is None:
+        return Check(name=name, found=_("no limit here"))
+    words = {
+        "packages": _(
+            "installed packages; install Slicer into a shorter folder, such as C:\\Slicer"
+        ),
+        "extension": _("the extension; install Slicer into a shorter folder, such as C:\\Slicer"),
+        "models": _("imported models; use an account with a shorter name"),
+        "queue": _("accepted pairs; use an account with a shorter name"),
+    }
+    what = max(facts.paths, key=facts.paths.get)
+    length = facts.paths[what]
+    if length <= limit:
+        return Check(name=name, found=_("at most {} of {} characters").format(length, limit))
+    found = _("{} characters where Windows takes {}: {}, or allow long paths in Windows")
+    return Check(name=name, found=found.format(length, limit, words[what]), well=False)
+
+
 def _memory(facts: Facts) -> Check:
     if facts.memory is None:
         return Check(name=_("Memory"), found=_("not known before the packages are installed"))
@@ -103,14 +124,19 @@ def _gpu(facts: Facts) -> Check:
 
 
 def _models(facts: Facts) -> Check:
-    damaged = [name for name, whole in facts.models.items() if not whole]
+    damaged = [
+        name for each in (facts.models, facts.own) for name, whole in each.items() if not whole
+    ]
     name = _("Models")
     if damaged:
         advice = _("{}: damaged; import it again, or reinstall the extension")
         found = advice.format(", ".join(damaged))
         return Check(name=name, found=found, well=False, fix="import")
-    if not facts.models:
+    if not facts.models and not facts.own:
         return Check(name=name, found=_("none; import one"), well=False, fix="import")
+    if facts.own:
+        found = _("{} shipped, {} of your own, verified")
+        return Check(name=name, found=found.format(len(facts.models), len(facts.own)))
     return Check(name=name, found=_("{} shipped, verified").format(len(facts.models)))
 
 

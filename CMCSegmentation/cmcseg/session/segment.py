@@ -41,6 +41,7 @@ class SegmentSession:
         cancelled: ``()``; as it was before.
         reported: ``(path)`` of a report that was asked for.
         cards: the models at hand, empty until ``load_models`` was answered.
+        folders: where each model lies, by name, in the version that is in use.
         card: the chosen model, or None.
         chosen: key of the scan by role; roles that stay empty are absent.
         settings: what ``segment`` runs with.
@@ -59,6 +60,7 @@ class SegmentSession:
         self.cancelled = Signal()
         self.reported = Signal()
         self.cards: tuple[ModelCard, ...] = ()
+        self.folders: dict[str, str] = {}
         self.card: ModelCard | None = None
         self.chosen: dict[str, str] = {}
         self.settings = SegmentSettings()
@@ -68,6 +70,7 @@ class SegmentSession:
         self.scene, self.runner = scene, runner
         self._attempt: Attempt | None = None
         self._models_trouble = ""
+        self._own: tuple[str, ...] = ()
         self._apart = ""
         self._asked: tuple = ()  # the pair that the alignment line is about
         self._asking = False
@@ -104,7 +107,9 @@ class SegmentSession:
 
         def finished(answer: Message) -> None:
             self._models_trouble = ""
-            self.cards = tuple(ModelCard.from_dict(card) for card in answer.values["cards"])
+            values = answer.values
+            self.cards = tuple(ModelCard.from_dict(card) for card in values["cards"])
+            self.folders, self._own = values["folders"], tuple(values["own"])
             names = [card.name for card in self.cards]
             before = self.card.name if self.card else ""
             wanted = next((n for n in (select, before, *names) if n in names), "")
@@ -113,6 +118,8 @@ class SegmentSession:
                 self.choose_model(wanted)
             else:
                 self.changed.emit()
+            for sentence in values["damaged"]:
+                self.failed.emit(sentence, "")
 
         def failed(sentence: str, log: str) -> None:
             self._models_trouble = sentence
@@ -161,6 +168,14 @@ class SegmentSession:
     def remove_model(self, name: str) -> None:
         """Delete a model that was imported; ``changed`` follows."""
         self._change_models(Message(verb="remove-model", values={"model": name}))
+
+    def why_not_remove(self) -> str:
+        """One sentence saying why the chosen model cannot be removed, or empty when it can."""
+        if self.card is None:
+            return "There is no model to remove."
+        if self.card.name not in self._own:
+            return f"{self.card.title} came with the program; only imported models can be removed."
+        return ""
 
     def _change_models(self, request: Message) -> None:
         def finished(answer: Message) -> None:

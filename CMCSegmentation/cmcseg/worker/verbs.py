@@ -24,9 +24,16 @@ Verb = Callable[[Message, Warm, Report], Message]
 
 
 def models(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
-    """The cards of all models at hand."""
-    cards = [warm.store.card(name).to_dict() for name in warm.store.names()]
-    return Message(verb="models", values={"cards": cards})
+    """The cards of all models at hand; a damaged one is told and hides none of the others."""
+    store, cards, damaged = warm.store, [], []
+    for name in store.names():
+        try:
+            cards.append(store.card(name).to_dict())
+        except BadInput as error:
+            damaged.append(str(error))
+    folders = {name: str(store.find(name)) for name in store.names()}
+    values = {"cards": cards, "damaged": damaged, "own": list(store.own()), "folders": folders}
+    return Message(verb="models", values=values)
 
 
 def import_model(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
