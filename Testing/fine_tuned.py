@@ -8,22 +8,25 @@ from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
 from cmcseg.bundle.verdict import sealed
 from cmcseg.learn.gate import Score, judge
-from tiny import tiny_card, tiny_state
+from tiny import tiny_state
 
 NAME = "abdomen-ct-mr"
 
 
-def a_run(store: Store, folder: Path, seed: int = 1, change: float = 0.1, **changes) -> Path:
+def a_run(
+    store: Store, folder: Path, seed: int = 1, change: float = 0.1, name: str = NAME, **changes
+) -> Path:
     """A finished fine-tuning of the version in use; its verdict follows from a change of Dice."""
-    used = store.card(NAME)
+    used = store.card(name)
     card = replace(used, parent=used.sha256)
-    made = save_bundle(tiny_state(tiny_card(), seed), card, folder / "candidate", replace=True)
+    made = save_bundle(tiny_state(card, seed), card, folder / "candidate", replace=True)
     verdict = {
         **judge(scores(change)).to_dict(),
-        "model": NAME,
+        "model": name,
         "parent": used.sha256,
         "sha256": made.sha256,
         "learned_from": ["a", "b"],
+        "taught": [],
         "compared_on": ["c0", "c1", "c2"],
         **changes,
     }

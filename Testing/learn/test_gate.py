@@ -97,9 +97,10 @@ FRESH = frozenset({"ct gallbladder"})
 
 def with_gallbladder(values, change=0.0):
     extra = [
-        Score(case=f"p{k}", role="ct", organ="gallbladder", old=0.0, new=new, real=True)
+        Score(case=f"p{k}", role="ct", organ="gallbladder", old=0.0, new=new, real=True,
+              fresh=True)
         for k, new in enumerate(values)
-    ]
+    ]  # fmt: skip
     return [*scores(change), *extra]
 
 

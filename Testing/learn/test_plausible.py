@@ -88,7 +88,8 @@ def test_labels_that_were_shifted_by_20_mm_are_a_mistake(truth, axis):
 
 
 def test_emptied_labels_are_a_mistake(truth):
-    assert "were emptied" in why(NOTHING, truth, scan_of(truth))
+    for found in (truth, NOTHING):
+        assert "were emptied" in why(NOTHING, found, scan_of(truth))
     liver_only = np.where(truth == 1, 1, 0).astype(np.uint8)
     assert "were emptied" in why(liver_only, truth, scan_of(truth))
 
@@ -125,6 +126,11 @@ def test_places_where_nobody_looked_say_nothing(truth):
     assert why(partly, truth, scan_of(truth)) == ""
     moved = np.where(partly == 255, 255, np.roll(truth, 4, axis=0)).astype(np.uint8)
     assert why(moved, truth, scan_of(truth)) != ""
+
+
+def test_one_organ_that_is_not_there_is_no_mistake(truth):
+    known = (True, False, True, False, False)
+    assert why(NOTHING, NOTHING, scan_of(truth), known) == ""
 
 
 def test_single_strokes_are_no_mistake(truth):

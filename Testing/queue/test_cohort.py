@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card
@@ -47,3 +49,22 @@ def test_what_a_model_does_not_learn_from_is_named(a_queue):
         "stranger.r1": "It has a scan pet, and the model abdomen-ct-mr takes ct, mr.",
         "g.r1": "Its value 1 means heart; to the model abdomen-ct-mr it means liver.",
     }
+
+
+def test_an_entry_from_before_an_organ_was_added_says_nothing_of_it(a_queue):
+    """Its background may be the new organ; entries of the longer table cover all of it."""
+    labels = (*CARD.table.labels, Label(value=5, name="gallbladder", color="#123456"))
+    card = replace(CARD, table=replace(CARD.table, labels=labels))
+    image = a_draft(7).scans["ct"]
+    drawn = LabelMap(array=np.full(GRID.shape, 5, np.uint8), grid=GRID, table=card.table)
+    a_queue.add(Draft(scans={"ct": image}, corrected={"ct": drawn}, table=card.table, pair="g"))
+    organs = {pair.id: pair.scans["ct"].organs for pair in as_cohort(a_queue, card).train}
+    assert organs == {
+        "a": ("liver", "right kidney", "left kidney", "spleen"),
+        "c": ("liver", "right kidney", "left kidney", "spleen"),
+        "g": (),
+    }
+    assert gather(a_queue, CARD).unfit["g.r1"] == (
+        "Its value 5 means gallbladder; to the model abdomen-ct-mr it means nothing, see cmcseg "
+        "models extend."
+    )

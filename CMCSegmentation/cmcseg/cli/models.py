@@ -8,6 +8,7 @@ from typing import Annotated
 from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.convert import ConvertModel
+from cmcseg.cli.extend import Extend
 from cmcseg.cli.screen import SCREEN
 from cmcseg.cli.versions import Adopt, History, Prune, Rollback
 
@@ -80,7 +81,7 @@ class RemoveModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """List, import, export, remove or convert models; switch between their versions."""
+    """List, import, export, remove, convert or extend models; switch between their versions."""
 
     verb: (
         Annotated[ListModels, subcommand("list")]
@@ -88,6 +89,7 @@ class Models:
         | Annotated[ExportModel, subcommand("export")]
         | Annotated[RemoveModel, subcommand("remove")]
         | Annotated[ConvertModel, subcommand("convert")]
+        | Annotated[Extend, subcommand("extend")]
         | Annotated[History, subcommand("history")]
         | Annotated[Adopt, subcommand("adopt")]
         | Annotated[Rollback, subcommand("rollback")]

@@ -4,11 +4,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import LabelTable
 from cmcseg.core.progress import Progress, Report
 from cmcseg.data.cache import PHANTOM
 from cmcseg.data.synthesis import SCENES, make_pair
@@ -19,12 +21,18 @@ TRAINING = 1000  # number of the first phantom that shipped models learn from
 
 
 def phantom_task(card: ModelCard) -> str:
-    """The kind of phantom that shows a model's roles and organs, or empty."""
-    organs = {label.name for label in card.table}
+    """The kind of phantom that shows a model's roles and its first organs, or empty."""
     for task, scene in SCENES.items():
-        if scene.roles == card.roles and organs <= set(scene.organs):
+        if scene.roles == card.roles and next(iter(card.table)).name in scene.organs:
             return task
     return ""
+
+
+def shown_table(card: ModelCard, task: str) -> LabelTable:
+    """The model's organs up to the first one that a phantom lacks: one that was added later."""
+    shown = tuple(takewhile(lambda label: label.name in SCENES[task].organs, card.table))
+    pairs = tuple(pair for pair in card.table.mirrored if max(pair) <= len(shown))
+    return LabelTable(labels=shown, mirrored=pairs)
 
 
 def write_phantoms(
@@ -43,16 +51,18 @@ def write_phantoms(
     if not task:
         return ()
     folder.mkdir(parents=True, exist_ok=True)
+    table = shown_table(card, task)
+    organs = tuple(label.name for label in table) if len(table) < len(card.table) else ()
     pairs = []
     for number in range(first, first + count):
         report(Progress(stage="making phantoms", done=number - first, total=count))
         scans = {}
-        made = make_pair(task, card.table, seed=FIRST_SEED + number, shift_mm=6.0, angle_deg=3.0)
+        made = make_pair(task, table, seed=FIRST_SEED + number, shift_mm=6.0, angle_deg=3.0)
         for role, scan in made.items():
             image, labels = (folder / f"{number}_{role}{end}.nii.gz" for end in ("", "_truth"))
             write_volume(scan.volume, image)
             write_label_map(scan.truth, labels)
-            scans[role] = Scan(role=role, image=image, labels=labels)
+            scans[role] = Scan(role=role, image=image, labels=labels, organs=organs)
         pairs.append(Pair(id=f"{PHANTOM}{number}", scans=scans))
     return tuple(pairs)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
+from cmcseg.bundle.extend import fresh_organs
 from cmcseg.bundle.load import Bundle, load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.verdict import sealed
@@ -99,9 +100,11 @@ def fine_tune(
         return json.loads((folder / VERDICT).read_text(encoding="utf-8"))
     device = pick_device(settings.device)
     cache = _cache(cohort, card, folder, settings, report)
+    fresh = frozenset(label.value for label in card.table if label.name in fresh_organs(card))
     before = _answers(bundle, cache, device, report, "asking the model in use")
     left_out = _left_out(cache, before)
-    cache = _without(cache, left_out, before, folder)
+    cache = _without(cache, left_out, before, folder, fresh)
+    taught = _taught(cache, fresh)
     if not any(not scan.phantom for scan in _labelled(cache, "train")):
         verdict = _refusal(left_out)
     else:
@@ -124,8 +127,8 @@ def fine_tune(
         )
         candidate = _candidate(bundle, folder)
         after = _answers(candidate, cache, device, report, "asking the new model", ("validation",))
-        verdict = judge(_scores(cache, before, after))
-    return _write(verdict, bundle, cohort, left_out, folder)
+        verdict = judge(_scores(cache, before, after, fresh), fresh=taught)
+    return _write(verdict, bundle, cohort, left_out, taught, folder)
 
 
 def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettings) -> None:
@@ -208,12 +211,27 @@ def _left_out(cache: Cache, before: dict[tuple[str, str], Answer]) -> dict[str, 
 
 
 def _without(
-    cache: Cache, left_out: dict[str, str], before: dict[tuple[str, str], Answer], folder: Path
+    cache: Cache,
+    left_out: dict[str, str],
+    before: dict[tuple[str, str], Answer],
+    folder: Path,
+    fresh: frozenset[int],
 ) -> Cache:
     kept = tuple(scan for scan in cache.scans if scan.pair not in left_out)
     labelled = tuple(scan for scan in kept if scan.labels is not None)
-    taught = (*labelled, *own_answers(kept, before, folder / "own"))
+    taught = (*labelled, *own_answers(kept, before, folder / "own", fresh))
     return replace(cache, scans=(*taught, *stand_ins(taught, cache.card.roles, folder / "own")))
+
+
+def _taught(cache: Cache, fresh: frozenset[int]) -> frozenset[str]:
+    """New organs that somebody has drawn in the pairs to learn from, as "ROLE ORGAN"."""
+    names = {label.value: label.name for label in cache.card.table if label.value in fresh}
+    return frozenset(
+        f"{scan.role} {names[value]}"
+        for scan in _labelled(cache, "train")
+        for value in set(np.unique(np.load(scan.labels)).tolist()) & set(names)
+        if scan.known[value]
+    )
 
 
 def _labelled(cache: Cache, split: str) -> list[CachedScan]:
@@ -234,6 +252,7 @@ def _scores(
     cache: Cache,
     before: dict[tuple[str, str], Answer],
     after: dict[tuple[str, str], Answer],
+    fresh: frozenset[int],
 ) -> list[Score]:
     """Both models against the truth of what neither has learned from."""
     scores = []
@@ -259,6 +278,7 @@ def _scores(
                     old=old,
                     new=new,
                     real=not scan.phantom,
+                    fresh=label.value in fresh,
                 )
             )
     return scores
@@ -283,9 +303,17 @@ def _refusal(left_out: dict[str, str]) -> Verdict:
 
 
 def _write(
-    verdict: Verdict, bundle: Bundle, cohort: Cohort, left_out: dict[str, str], folder: Path
+    verdict: Verdict,
+    bundle: Bundle,
+    cohort: Cohort,
+    left_out: dict[str, str],
+    taught: frozenset[str],
+    folder: Path,
 ) -> dict:
     reason = verdict.reason
+    organs = {name.partition(" ")[2] for name in taught}
+    if missing := sorted(fresh_organs(bundle.card) - organs):
+        reason += f" Not learned, as nobody has drawn it yet: {', '.join(missing)}."
     if left_out and verdict.organs:
         names = ", ".join(sorted(left_out))
         reason += f" Left out, as their labels look like a mistake: {names}."
@@ -298,6 +326,7 @@ def _write(
         "model": bundle.card.name,
         "parent": bundle.card.sha256,
         "sha256": made.get("sha256", ""),
+        "taught": sorted(organs),
         "learned_from": sorted(p.id for p in cohort.train if p.id not in left_out),
         "compared_on": sorted(p.id for p in cohort.validation if p.id not in left_out),
     }

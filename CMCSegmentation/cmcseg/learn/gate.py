@@ -35,6 +35,7 @@ class Score:
         case, role, organ: of what.
         old, new: Dice, 0 to 1.
         real: whether it is a scan of a patient, not a phantom.
+        fresh: whether the old model does not know the organ.
     """
 
     case: str
@@ -43,6 +44,7 @@ class Score:
     old: float
     new: float
     real: bool
+    fresh: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +123,9 @@ def judge(
     Args:
         scores: one per organ and scan; organs that neither shows are left out before.
         margin: Dice that an organ may lose at most.
-        fresh: organs that the new model was taught and the old one does not know, as "ROLE ORGAN".
+        fresh: organs that the old model does not know and the new one was taught, as "ROLE ORGAN".
     """
-    known = [s for s in scores if _key(s) not in fresh]
+    known = [s for s in scores if not s.fresh]
     organs = {
         key: _organ([s for s in known if _key(s) == key], margin)
         for key in dict.fromkeys(map(_key, known))

@@ -83,7 +83,9 @@ def _crossed(drawn: dict, theirs: dict, one: int, other: int) -> bool:
 
 
 def _emptied(drawn: dict, theirs: dict, names: dict[int, str]) -> str:
-    """Most of what the model sees is gone, or nothing at all was drawn."""
+    """Most of what the model sees is gone, or all of several organs is."""
+    if len(drawn) > 1 and not any(mask.any() for mask in drawn.values()):
+        return f"{_listed([names[value] for value in drawn])} were emptied"
     empty = [value for value in theirs if not drawn[value].any()]
     if len(empty) <= len(theirs) / 2:
         return ""

@@ -18,7 +18,10 @@ SURE = 0.8  # probability from which the model's own answer may teach it
 
 
 def own_answers(
-    scans: tuple[CachedScan, ...], answers: dict[tuple[str, str], Answer], folder: Path
+    scans: tuple[CachedScan, ...],
+    answers: dict[tuple[str, str], Answer],
+    folder: Path,
+    strange: frozenset[int] = frozenset(),
 ) -> tuple[CachedScan, ...]:
     """Training scans without labels, labelled by the model itself where it is sure.
 
@@ -26,6 +29,7 @@ def own_answers(
         scans: of a cache.
         answers: of the old model, by pair and role.
         folder: for the label arrays.
+        strange: values of organs that the old model does not know; its background may be one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rehearsed = []
@@ -36,7 +40,8 @@ def own_answers(
         labels = np.where(said.sureness >= SURE, said.labels, UNANNOTATED).astype(np.uint8)
         path = folder / f"{scan.pair}_{scan.role}_own.npy"
         np.save(path, labels)
-        rehearsed.append(replace(scan, labels=path, dense=False))
+        known = tuple(is_known and k not in strange for k, is_known in enumerate(scan.known))
+        rehearsed.append(replace(scan, labels=path, dense=False, known=known))
     return tuple(rehearsed)
 
 

@@ -52,7 +52,7 @@ def as_cohort(ledger: Ledger, card: ModelCard) -> Cohort:
     parts: dict[str, list[Pair]] = {LEARN: [], CHECK: []}
     for entry in ledger.latest():
         if not why_unfit(entry, card):
-            parts[entry.part].append(_pair(ledger, entry))
+            parts[entry.part].append(_pair(ledger, entry, card))
     return Cohort(
         name=ledger.folder.name,
         roles=card.roles,
@@ -73,12 +73,14 @@ def why_unfit(entry: QueueEntry, card: ModelCard) -> str:
         if names.get(label.value) != label.name:
             return (
                 f"Its value {label.value} means {label.name}; to the model {card.name} it means "
-                f"{names.get(label.value, 'nothing')}."
+                f"{names.get(label.value, 'nothing, see cmcseg models extend')}."
             )
     return ""
 
 
-def _pair(ledger: Ledger, entry: QueueEntry) -> Pair:
+def _pair(ledger: Ledger, entry: QueueEntry, card: ModelCard) -> Pair:
+    # Before the model had room for an organ nobody looked at it: its background may be that organ.
+    every = tuple(label.name for label in entry.table) if len(entry.table) < len(card.table) else ()
     scans = {}
     for role, scan in entry.scans.items():
         labels, scribbles = (
@@ -89,6 +91,6 @@ def _pair(ledger: Ledger, entry: QueueEntry) -> Pair:
             image=ledger.path(entry, scan.image),
             labels=labels,
             scribbles=scribbles,
-            organs=scan.organs,
+            organs=scan.organs or every,
         )
     return Pair(id=entry.pair, scans=scans)

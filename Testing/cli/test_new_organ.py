@@ -1,0 +1,116 @@
+"""An organ that the model does not know: from its first drawing to an adopted model."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from cmcseg.bundle import store as stores
+from cmcseg.bundle.extend import fresh_organs
+from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.store import Store
+from cmcseg.cli import main
+from cmcseg.data import rendered
+from cmcseg.data.cache import open_cache
+from cmcseg.imaging.files import read_label_map, read_volume, write_label_map, write_volume
+from tiny import tiny_card, tiny_pairs, tiny_state
+
+NAME, NEW = "abdomen-ct-mr", "abdomen-gallbladder"
+PLACE = (slice(17, 23), slice(4, 10), slice(5, 11))
+
+
+@pytest.fixture
+def a_clinic(tmp_path, monkeypatch):
+    """A tiny shipped model, and the model that was made from it for a new organ."""
+    torch.set_num_threads(1)
+    card = tiny_card()
+    card = replace(card, grid=replace(card.grid, spacing=(6.0, 6.0, 6.0)))
+    save_bundle(tiny_state(card), card, tmp_path / "shipped" / NAME)
+    store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
+    monkeypatch.setattr(stores, "default_store", lambda: store)
+    monkeypatch.setattr(rendered, "phantom_task", lambda card: "")  # noqa: ARG005
+    return store
+
+
+def run(capsys, *words):
+    capsys.readouterr()
+    main([*map(str, words)])
+    return capsys.readouterr().out
+
+
+def add(capsys, folder, case, model):
+    files = [f"{key}={folder / case[key]}" for key in case if key != "id"]
+    place = ["--queue", folder / "queue", "--id", case["id"], "--model", model]
+    return run(capsys, "queue", "add", *place, *files).strip()
+
+
+def with_gallbladder(folder, case, table):
+    """The organ can be seen in both scans, and is drawn with the value 5."""
+    for role in ("ct", "mr"):
+        image = read_volume(folder / case[role])
+        bright = image.array.copy()
+        bright[PLACE] = 480
+        write_volume(replace(image, array=bright), folder / case[role])
+        labels = read_label_map(folder / case[f"{role}_labels"], table)
+        drawn = labels.array.copy()
+        drawn[PLACE] = 5
+        write_label_map(replace(labels, array=drawn), folder / case[f"{role}_labels"])
+
+
+def test_a_new_organ_is_learned_beside_the_old_ones(a_clinic, capsys, tmp_path):
+    cases = tiny_pairs(tmp_path, 6)
+    for case in cases[:2]:  # these were corrected before anybody asked for the gallbladder
+        add(capsys, tmp_path, case, NAME)
+    words = ["--organ", "gallbladder", "--code", "28231008", "--as", NEW]
+    assert "Draw gallbladder with the value 5" in run(capsys, "models", "extend", NAME, *words)
+    for case in cases[2:]:
+        with_gallbladder(tmp_path, case, a_clinic.card(NEW).table)
+        add(capsys, tmp_path, case, NEW)
+
+    words = ["--queue", tmp_path / "queue", "--out", tmp_path / "run", "--minutes", "0.01"]
+    verdict = json.loads(run(capsys, "finetune", "--model", NEW, *words, "--json"))
+    assert verdict["unfit"] == verdict["left_out"] == {}
+    assert verdict["taught"] == ["gallbladder"]
+    assert set(verdict["fresh"]) == {"ct gallbladder", "mr gallbladder"}
+    assert {organ["cases"] for organ in verdict["fresh"].values()} == {2}
+    assert not any("gallbladder" in name for name in verdict["organs"])
+    assert {organ["cases"] for organ in verdict["organs"].values()} == {3}
+
+    known = {s.pair: s.known for s in open_cache(tmp_path / "run" / "cache").scans}
+    assert sorted(known.values()).count((True, True, True, True, True, False)) == 2
+    assert np.sum(list(known.values())) == 6 * 6 - 2
+
+    run(capsys, "models", "adopt", NEW, tmp_path / "run", "--overrule", "a trial")
+    versions = json.loads(run(capsys, "models", "history", NEW, "--json"))
+    assert versions[-1]["change"]["taught"] == ["gallbladder"]
+    assert set(versions[-1]["change"]["fresh"]) == set(verdict["fresh"])
+    assert fresh_organs(a_clinic.card(NEW)) == frozenset()
+    assert [label.name for label in a_clinic.card(NEW).table][-1] == "gallbladder"
+
+
+@pytest.mark.usefixtures("a_clinic")
+def test_the_model_without_the_organ_says_how_to_add_it(capsys, tmp_path):
+    case = tiny_pairs(tmp_path, 1)[0]
+    run(capsys, "models", "extend", NAME, "--organ", "gallbladder", "--as", NEW)
+    entry = add(capsys, tmp_path, case, NEW)
+    words = ["--queue", tmp_path / "queue", "--out", tmp_path / "run"]
+    with pytest.raises(SystemExit):
+        main([*map(str, ("finetune", "--model", NAME, *words))])
+    told = capsys.readouterr().err
+    assert entry in told
+    assert "its value 5 means gallbladder; to the model abdomen-ct-mr it means nothing" in (
+        told.lower()
+    )
+    assert "models extend" in told
+
+
+@pytest.mark.usefixtures("a_clinic")
+def test_an_organ_that_nobody_has_drawn_is_named(capsys, tmp_path):
+    for case in tiny_pairs(tmp_path, 2):
+        add(capsys, tmp_path, case, NAME)
+    run(capsys, "models", "extend", NAME, "--organ", "gallbladder", "--as", NEW)
+    words = ["--queue", tmp_path / "queue", "--out", tmp_path / "run", "--minutes", "0.01"]
+    verdict = json.loads(run(capsys, "finetune", "--model", NEW, *words, "--json"))
+    assert verdict["fresh"] == {}
+    assert verdict["reason"].endswith("Not learned, as nobody has drawn it yet: gallbladder.")
