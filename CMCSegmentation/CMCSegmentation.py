@@ -193,6 +193,36 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         )
         return segment_scene(model, settings, timeout)
 
+    def segmentStudies(
+        self,
+        studies: list,
+        model: str,
+        align: str = "auto",
+        device: str = "auto",
+        overlap: float = 0.25,
+        outOfMemory: str = "smaller",
+        timeout: float = 86400.0,
+    ) -> list:
+        """Load studies of Slicer's DICOM database, and segment the pair of each.
+
+        Args:
+            studies: study instance UIDs.
+            model, align, device, overlap, outOfMemory, timeout: as in ``segment``.
+
+        Returns:
+            As ``segmentScene``.
+
+        Raises:
+            CMCSegError: when there is no such study or model, or no scan for it.
+        """
+        from cmcseg.core.settings import SegmentSettings
+        from cmcseg.desktop.headless import segment_studies
+
+        settings = SegmentSettings(
+            align=align, device=device, overlap=overlap, out_of_memory=outOfMemory
+        )
+        return segment_studies(studies, model, settings, timeout)
+
 
 class CMCSegmentationTest(ScriptedLoadableModuleTest):
     """Segments a synthetic pair with the abdominal model."""

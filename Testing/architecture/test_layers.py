@@ -28,7 +28,10 @@ ALLOWED = {
     ),
     "session": ("core queue", "numpy"),
     "mrml": ("core session", "numpy vtk slicer"),
-    "desktop": ("core session mrml", "PyTorchUtils SampleData qt ctk slicer vtk numpy psutil"),
+    "desktop": (
+        "core session mrml",
+        "DICOMLib PyTorchUtils SampleData qt ctk slicer vtk numpy psutil",
+    ),
     "web": (
         "core session mrml",
         "trame trame_server trame_slicer undo_stack aiohttp vtk slicer numpy",

@@ -181,6 +181,50 @@ def test_a_script_segments_every_pair_of_the_scene(a_host, monkeypatch, tmp_path
     a_host.scene.Clear(0)
 
 
+def test_a_script_segments_a_list_of_dicom_studies(a_host, monkeypatch, tmp_path):
+    import types
+
+    import slicer
+    from cmcseg.core.errors import CMCSegError
+    from cmcseg.desktop import headless
+    from cmcseg.session.process_runner import ProcessRunner
+    from mrml_scene import add_volume, ball_scan, box
+
+    import CMCSegmentation
+
+    grid = box((24, 22, 20), (6.0, 6.0, 7.0))
+
+    def load(series):
+        """As DICOMLib does: a list in, IDs of the nodes out."""
+        assert isinstance(series, list)
+        names = [uid.rpartition(".")[2] for uid in series]
+        made = [
+            add_volume(a_host.scene, ball_scan(grid), grid.affine, f"{uid} {name}", modality=name)
+            for uid, name in zip(series, names, strict=True)
+        ]
+        return [node.GetID() for node in made]
+
+    library = types.ModuleType("DICOMLib")
+    library.DICOMUtils = types.SimpleNamespace(loadSeriesByUID=load)
+    monkeypatch.setitem(sys.modules, "DICOMLib", library)
+    known = {"1.2": ("1.2.CT", "1.2.MR"), "1.3": ("1.3.CT",)}
+    database = types.SimpleNamespace(seriesForStudy=lambda study: known.get(study, ()))
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    monkeypatch.setattr(headless, "ProcessRunner", lambda _: ProcessRunner(WORKER, logs=tmp_path))
+    bystander = add_volume(a_host.scene, ball_scan(grid), grid.affine, "CT", modality="CT")
+    logic = CMCSegmentation.CMCSegmentationLogic()
+    items = logic.segmentStudies(["1.2", "1.3"], "tiny", align="none")
+    assert [list(item.scans) for item in items] == [["ct", "mr"], ["ct"]]
+    assert [item.trouble for item in items] == ["", ""]
+    assert bystander.GetID() not in [key for item in items for key in item.scans.values()]
+    with pytest.raises(CMCSegError) as refusal:
+        logic.segmentStudies(["1.2", "7.7"], "tiny")
+    assert str(refusal.value) == (
+        "There is no study 7.7 in Slicer's DICOM database; import it first."
+    )
+    a_host.scene.Clear(0)
+
+
 @pytest.mark.parametrize(
     ("roles", "model", "sentence"),
     [

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import slicer
+from slicer.i18n import tr as _
 
-from cmcseg.core.errors import CMCSegError
+from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.desktop.interpreter import python, wait
 from cmcseg.mrml.scene import MrmlScene
@@ -38,11 +39,49 @@ def segment_scene(model: str, settings: SegmentSettings, timeout: float) -> list
         CMCSegError: when there is no such model, or no scan for it.
     """
     with _desk(model, timeout) as (session, until):
-        batch, ended = Batch(session.scene, session.runner), []
-        batch.finished.connect(ended.append)
-        batch.start(pairs_of(session.scans(), session.card), session.card, settings)
-        until(lambda: ended)
-        return ended[0]
+        return _batch(session, until, pairs_of(session.scans(), session.card), settings)
+
+
+def segment_studies(
+    studies: list[str], model: str, settings: SegmentSettings, timeout: float
+) -> list[BatchItem]:
+    """Load studies of Slicer's DICOM database and segment the pair of each.
+
+    Args:
+        studies: study instance UIDs.
+        model, settings, timeout: as above.
+
+    Raises:
+        CMCSegError: when there is no such study or model, or no scan for it.
+    """
+    from DICOMLib import DICOMUtils
+    from slicer import dicomDatabase  # there once the DICOM module has opened it
+
+    series = {study: list(dicomDatabase.seriesForStudy(study)) for study in studies}
+    for study, found in series.items():
+        if not found:
+            words = _("There is no study {} in Slicer's DICOM database; import it first.")
+            raise BadInput(words.format(study))
+    loaded = [set(DICOMUtils.loadSeriesByUID(found)) for found in series.values()]
+    with _desk(model, timeout) as (session, until):
+        pairs = []
+        for keys in loaded:
+            scans = tuple(scan for scan in session.scans() if scan.key in keys)
+            pairs += pairs_of(scans, session.card)
+        return _batch(session, until, pairs, settings)
+
+
+def _batch(
+    session: SegmentSession,
+    until: Callable,
+    pairs: list[dict[str, str]],
+    settings: SegmentSettings,
+) -> list[BatchItem]:
+    batch, ended = Batch(session.scene, session.runner), []
+    batch.finished.connect(ended.append)
+    batch.start(pairs, session.card, settings)
+    until(lambda: ended)
+    return ended[0]
 
 
 @contextmanager

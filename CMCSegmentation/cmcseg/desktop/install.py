@@ -44,8 +44,10 @@ def install(requirements: Path, wheels: Path | None = None) -> None:
             _install_rest(lacking, wheels)
     except (subprocess.CalledProcessError, ImportError, OSError, RuntimeError) as error:
         raise CMCSegError(
-            f"The packages could not be installed ({type(error).__name__}); the Python console "
-            "tells why. Check the network and the free disk, and try again."
+            _(
+                "The packages could not be installed ({}); the Python console tells why. Check "
+                "the network and the free disk, and try again."
+            ).format(type(error).__name__)
         ) from error
     finally:
         importlib.invalidate_caches()
@@ -71,7 +73,7 @@ def _install_torch(wheels: Path | None) -> None:
     except ImportError:
         raise BadInput(_no_extension()) from None
     if PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=">=2.4") is None:
-        raise BadInput("PyTorch could not be installed; the Python console tells why.")
+        raise BadInput(_("PyTorch could not be installed; the Python console tells why."))
 
 
 def _install_rest(lacking: list[str], wheels: Path | None) -> None:
@@ -95,7 +97,7 @@ def _install_rest(lacking: list[str], wheels: Path | None) -> None:
 
 
 def _no_extension() -> str:
-    return (
+    return _(
         "Slicer's PyTorch extension is not installed; install it with the Extensions Manager and "
         "restart Slicer."
     )

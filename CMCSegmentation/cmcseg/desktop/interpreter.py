@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import slicer
+from slicer.i18n import tr as _
 
 from cmcseg.core.errors import CMCSegError
 from cmcseg.session.worker_process import OWN_GROUP, kill_tree
@@ -40,7 +41,8 @@ def wait(
         if until():
             return
         if time.monotonic() > end:
-            raise CMCSegError(f"There was no answer within {timeout:g} s; the work was stopped.")
+            sentence = _("There was no answer within {:g} s; the work was stopped.")
+            raise CMCSegError(sentence.format(timeout))
         slicer.app.processEvents()
         time.sleep(STEP)
 
@@ -66,4 +68,5 @@ def run(command: list[str], environment: dict[str, str], timeout: float) -> None
         kill_tree(process)  # PythonSlicer starts the Python that does the work
         said = process.communicate()[1].strip().splitlines()
     if process.returncode:
-        raise CMCSegError(said[-1] if said else f"{command[0]} ended with {process.returncode}.")
+        ended = _("{} ended with {}.").format(command[0], process.returncode)
+        raise CMCSegError(said[-1] if said else ended)

@@ -43,6 +43,9 @@ class ScansSection:
         self._boxes = {}
         for role, title in self._titles:
             box = qt.QComboBox()
+            # A long name of a series must not widen the whole panel.
+            box.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(12)
             box.setObjectName(f"scanOf_{role}")
             self._boxes[role] = box
             form.addRow(title, box)
