@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from cmcseg.core.progress import Progress, Report
+from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.wire import Message
 from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import QueueEntry
+from cmcseg.queue.key import key_beside, pair_for
 from cmcseg.queue.ledger import Ledger
 from cmcseg.worker.warm import Warm
 
@@ -43,6 +45,33 @@ def queue_list(request: Message, warm: Warm, report: Report) -> Message:  # noqa
             "new": sum(learned.isdisjoint((entry.id, entry.pair)) for entry in entries),
         },
     )
+
+
+def queue_next(request: Message, warm: Warm, report: Report) -> Message:
+    """The pairs of a ``folder`` to correct next, as ``next``, and why others ``failed``."""
+    from cmcseg.worker.next_pairs import next_pairs
+
+    values = request.values
+    queue = Path(values["queue"])
+    report(Progress(stage="loading the model", done=0, total=1))
+    rows, failed = next_pairs(
+        Path(values["folder"]),
+        Ledger(queue),
+        key_beside(queue),
+        warm.bundle(values["model"]),
+        SegmentSettings(device=values["device"]),
+        count=values["count"],
+        seed=values["seed"],
+        report=report,
+    )
+    return Message(verb="queue-next", values={"next": rows, "failed": failed})
+
+
+def queue_pair(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+    """The study-local id of a ``subject``, as ``pair``; a new one when it comes first."""
+    queue = Path(request.values["queue"])
+    pair = pair_for(request.values["subject"], key_beside(queue), Ledger(queue).fresh_pair)
+    return Message(verb="queue-pair", values={"pair": pair})
 
 
 def _named(request: Message, kind: str) -> dict:

@@ -13,7 +13,7 @@ from cmcseg.core.wire import Message, prediction_from_message, prediction_to_mes
 from cmcseg.worker.case_verbs import sample, thumbnail
 from cmcseg.worker.learn_verbs import adopt_run, finetune, roll_back, versions
 from cmcseg.worker.pace import Pace
-from cmcseg.worker.queue_verbs import queue_add, queue_list
+from cmcseg.worker.queue_verbs import queue_add, queue_list, queue_next, queue_pair
 from cmcseg.worker.warm import Warm
 
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
@@ -118,6 +118,8 @@ VERBS: dict[str, Verb] = {
     "report": report_page,
     "queue-add": queue_add,
     "queue-list": queue_list,
+    "queue-next": queue_next,
+    "queue-pair": queue_pair,
     "finetune": finetune,
     "adopt": adopt_run,
     "rollback": roll_back,
