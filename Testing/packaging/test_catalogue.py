@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -51,3 +54,26 @@ def test_icons_are_128_pixels_square():
         head = path.read_bytes()[:24]
         assert head[:8] == b"\x89PNG\r\n\x1a\n"
         assert (head[16:20], head[20:24]) == (b"\0\0\0\x80", b"\0\0\0\x80")
+
+
+def test_the_installed_extension_works_from_its_own_files_alone(tmp_path):
+    """CMake copies what it lists, as it lies, into one folder; Slicer puts that on the path."""
+    home = tmp_path / "qt-scripted-modules"
+    listed = re.findall(r"^  ([\w./-]+\.\w+|[\w./-]*SHA256SUMS)$", lists(), flags=re.M)
+    assert len(listed) > 100
+    for name in listed:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(MODULE / name, home / name)
+    words = "import cmcseg, sys; print(cmcseg.__file__); from cmcseg.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", words, "models", "list", "--json"],
+        env={**os.environ, "PYTHONPATH": str(home)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    place, _, told = done.stdout.partition("\n")
+    assert Path(place) == home / "cmcseg" / "__init__.py"
+    names = {model["name"] for model in json.loads(told)}
+    assert {path.parent.name for path in MODULE.glob("Resources/Models/*/card.json")} <= names
