@@ -2,11 +2,13 @@
 
     python Testing/queue/kill_at_random.py [MOMENTS [SEED]]
 
-A child adds, removes, restores, adopts and rolls back without a pause, and says what it begins and
-what it has done. It is killed after a random while, and what lies on the disk is held against what
-it said. For systems that can fork.
+A child adds, removes, restores, fine-tunes, adopts and rolls back without a pause, and says what
+it begins and what it has done. It is killed after a random while, and what lies on the disk is held
+against what it said. A fine-tuning goes on where the last child was killed, and must end as one
+that nobody interrupted. For systems that can fork.
 """
 
+import json
 import os
 import random
 import shutil
@@ -15,31 +17,41 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from cmcseg.bundle.load import load_bundle
+from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
+from cmcseg.bundle.verdict import read_verdict
 from cmcseg.bundle.versions import adopt, history, rollback
 from cmcseg.core.errors import BadInput
+from cmcseg.data.cohort import read_cohort
+from cmcseg.learn.finetune import FineTuneSettings, fine_tune
 from cmcseg.queue.ledger import Ledger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fine_tuned import NAME, a_run
 from queued import a_draft
-from tiny import tiny_bundle
+from tiny import tiny_card, tiny_pairs, tiny_state
 
-LONGEST = 0.4  # seconds until the kill
-# One of these for each life: what is quick would hardly ever be hit beside what is slow.
-MOODS = (("add", "again"), ("remove", "restore"), ("adopt", "rollback"))
+# One of these for each life, and the seconds until the kill at most: what is quick would hardly
+# ever be hit beside what is slow.
+MOODS = (
+    (("add", "again"), 0.4),
+    (("remove", "restore"), 0.4),
+    (("adopt", "rollback"), 0.4),
+    (("finetune",), 2.0),
+)
+LESSON = FineTuneSettings(minutes=5, device="cpu", steps=3, rehearse=0, compare=0)
 FRESH = 20  # moments after which queue and store begin anew, so that checks stay short
 
 
-def live(ledger: Ledger, store: Store, runs: Path, seed: int, say) -> None:
+def live(verbs, ledger: Ledger, store: Store, runs: Path, seed: int, say) -> None:
     """Change things for ever; ``say("? VERB")`` before and ``say("VERB RESULT")`` after each."""
     chance = random.Random(seed)
-    verbs = chance.choice(MOODS)
     while True:
         verb = chance.choice(verbs)
         ids = [path.name for path in ledger._listed("entries")]
@@ -58,6 +70,8 @@ def live(ledger: Ledger, store: Store, runs: Path, seed: int, say) -> None:
             say(f"remove {name}")
         elif verb == "restore" and removed:
             say(f"restore {ledger.restore(chance.choice(removed)).id}")
+        elif verb == "finetune":
+            say(f"learn {learn(store, runs)}")
         elif verb == "adopt":
             run = a_run(store, runs / "run", seed=chance.randrange(5))
             say(f"use {adopt(store, NAME, run).name}")
@@ -66,6 +80,17 @@ def live(ledger: Ledger, store: Store, runs: Path, seed: int, say) -> None:
                 say(f"use {rollback(store, NAME).name}")
             except BadInput:
                 continue  # the first version is in use
+
+
+def learn(store: Store, runs: Path) -> str:
+    """Go on with the run that has no verdict yet, or begin one; the name of its folder."""
+    number = 0
+    while (runs / f"lesson-{number}" / "verdict.json").exists():
+        number += 1
+    run = runs / f"lesson-{number}"
+    bundle = load_bundle(store.base(NAME))
+    fine_tune(bundle, read_cohort(runs.parent / "pairs" / "cohort.json", bundle.card), run, LESSON)
+    return run.name
 
 
 def killed(work, after: float) -> list[str]:
@@ -95,6 +120,7 @@ class Memory:
         self.removed: set[str] = set()
         self.versions = {"base"}
         self.used = "base"
+        self.learned: set[str] = set()
 
     def hear(self, lines: list[str]) -> str:
         """Take it in; returns the verb that was cut off, or nothing."""
@@ -110,6 +136,8 @@ class Memory:
             elif verb == "remove":
                 self.here.discard(what)
                 self.removed.add(what)
+            elif verb == "learn":
+                self.learned.add(what)
             elif verb == "use":
                 self.versions.add(what)
                 self.used = what
@@ -144,31 +172,69 @@ class Memory:
         assert load_bundle(store.find(NAME)).card.name == NAME
         self.versions, self.used = set(names), used[0]
 
+    def check_lessons(self, runs: Path) -> None:
+        """Every verdict told is there, whole, and about weights that load; all are the same."""
+        ended = {path.parent.name for path in runs.glob("lesson-*/verdict.json")}
+        assert self.learned <= ended
+        for name in ended:
+            verdict = read_verdict(runs / name)
+            assert load_bundle(runs / name / "candidate").card.sha256 == verdict["sha256"]
+            assert verdict == read_verdict(runs / "unbroken")
+        self.learned = ended
 
-def main(moments: int, seed: int) -> Counter:
-    """Kill so many times; returns in which verb it fell how often."""
+
+def begun_anew() -> tuple[Path, Store, Ledger]:
+    """A shipped model, an empty queue, pairs to learn from, and a fine-tuning nobody interrupts."""
+    root = Path(tempfile.mkdtemp())
+    card = tiny_card()
+    card = replace(card, grid=replace(card.grid, spacing=(6.0, 6.0, 6.0)))
+    save_bundle(tiny_state(card), card, root / "shipped" / NAME)
+    store = Store(shipped=root / "shipped", user=root / "user")
+    (root / "pairs").mkdir()
+    cases = tiny_pairs(root / "pairs", 3)
+    content = {"training": cases[:2], "validation": cases[2:]}
+    (root / "pairs" / "cohort.json").write_text(json.dumps(content))
+    (root / "runs").mkdir()
+    child = os.fork()  # whoever forks later must not have learned anything
+    if child == 0:
+        learn(store, root / "runs")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    (root / "runs" / "lesson-0").rename(root / "runs" / "unbroken")
+    return root, store, Ledger(root / "queue")
+
+
+def main(moments: int, seed: int) -> tuple[Counter, int]:
+    """Kill so many times.
+
+    Returns:
+        In which verb it fell how often, and how many fine-tunings came to their end.
+    """
     torch.set_num_threads(1)
-    chance, fell = random.Random(seed), Counter()
+    chance, fell, lessons = random.Random(seed), Counter(), 0
     for number in range(moments):
         if number % FRESH == 0:
-            root = Path(tempfile.mkdtemp())
-            tiny_bundle(root / "shipped" / NAME)
-            store = Store(shipped=root / "shipped", user=root / "user")
-            ledger, memory = Ledger(root / "queue"), Memory()
-        after, child_seed = chance.uniform(0.0, LONGEST), chance.randrange(10**6)
+            (root, store, ledger), memory = begun_anew(), Memory()
+        verbs, longest = chance.choice(MOODS)
+        after, child_seed = chance.uniform(0.0, longest), chance.randrange(10**6)
 
-        work = partial(live, ledger, store, root / "runs", child_seed)
+        work = partial(live, verbs, ledger, store, root / "runs", child_seed)
         begun = memory.hear(killed(work, after))
         memory.check_queue(ledger, begun)
         memory.check_model(store, begun)
+        memory.check_lessons(root / "runs")
         fell[begun or "between"] += 1
         if number % FRESH == FRESH - 1 or number == moments - 1:
+            lessons += len(memory.learned)
             shutil.rmtree(root)
-    return fell
+    return fell, lessons
 
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:]]
-    fell = main(*(numbers + [200, 0][len(numbers) :]))
+    fell, lessons = main(*(numbers + [200, 0][len(numbers) :]))
     told = ", ".join(f"{count} in {verb}" for verb, count in sorted(fell.items()))
-    sys.stdout.write(f"{sum(fell.values())} kills ({told}): nothing lost, nothing half there.\n")
+    sys.stdout.write(
+        f"{sum(fell.values())} kills ({told}): nothing lost, nothing half there; {lessons} "
+        "fine-tunings ended as one that nobody interrupted.\n"
+    )

@@ -110,7 +110,7 @@ def _moves(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     mm = np.stack(np.meshgrid(line, line, line, indexing="ij"), axis=-1).reshape(-1, 3)
     mm = mm[np.linalg.norm(mm, axis=1) <= REACH_MM]
     moves = np.unique(np.round(mm / grid.spacing).astype(int), axis=0)
-    return moves, np.linalg.norm(moves * np.array(grid.spacing), axis=1)
+    return moves, np.linalg.norm(moves * np.array(grid.spacing), axis=1).round(3)
 
 
 def _fits(
