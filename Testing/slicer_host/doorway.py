@@ -163,6 +163,44 @@ def test_the_self_test_segments_a_phantom_pair(a_host):
     a_host.scene.Clear(0)
 
 
+def test_the_self_test_is_skipped_where_nothing_is_installed(a_host, monkeypatch):
+    """As CTest runs it: by the names of its methods."""
+    import unittest
+
+    from cmcseg.desktop import install
+
+    import bench
+    import CMCSegmentation
+
+    monkeypatch.setattr(install, "ready", lambda _: False)
+    suite = unittest.TestLoader().loadTestsFromTestCase(CMCSegmentation.CMCSegmentationTest)
+    result = unittest.TestResult()
+    suite.run(result)
+    assert result.testsRun == len(result.skipped) == 1
+    assert result.skipped[0][1] == "The packages are not installed (see Installation)."
+    CMCSegmentation.CMCSegmentationTest().runTest()
+    assert bench.STATUS[-1].startswith("Not tested: The packages are not installed")
+
+
+def test_a_scene_with_a_choice_of_a_later_version_opens(a_host, monkeypatch):
+    import types
+
+    from cmcseg.desktop import parameters
+
+    kept = {"align": "elastic", "device": "cpu", "minutes": "7"}
+
+    class Strict(parameters.Choices):
+        def __init__(self, node):
+            if kept.get("align") == "elastic":
+                raise ValueError("Found 'elastic' in parameter node but it is not a name")
+            super().__init__(node)
+
+    monkeypatch.setattr(parameters, "Choices", Strict)
+    node = types.SimpleNamespace(UnsetParameter=lambda name: kept.pop(name, None))
+    assert parameters.choices_in(node).align.name == "auto"
+    assert kept == {"minutes": "7"}
+
+
 def test_a_script_segments_every_pair_of_the_scene(a_host, monkeypatch, tmp_path):
     from cmcseg.desktop import headless
     from cmcseg.session.process_runner import ProcessRunner

@@ -8,7 +8,7 @@ Slicer fills a combo box from the members of an Enum, in their order, and asks e
 from enum import Enum
 from typing import Annotated
 
-from slicer import vtkMRMLScalarVolumeNode
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScriptedModuleNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
@@ -76,3 +76,17 @@ class Choices:
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.25
     outOfMemory: OutOfMemory = OutOfMemory.smaller
     minutes: Annotated[int, WithinRange(1, 1440)] = 10
+
+
+def choices_in(node: vtkMRMLScriptedModuleNode) -> Choices:
+    """The choices that a node of the scene holds.
+
+    A later version may have saved a choice that is not known here; then those of the boxes begin
+    anew, as the module would not open otherwise.
+    """
+    try:
+        return Choices(node)
+    except ValueError:
+        for name in ("align", "device", "outOfMemory"):
+            node.UnsetParameter(name)
+        return Choices(node)
