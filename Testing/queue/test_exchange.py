@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,38 @@ def test_two_label_tables_do_not_mix(a_queue, tmp_path, form):
     a_queue.add(a_draft(5, corrected={"ct": drawn}, table=table))
     with pytest.raises(BadInput, match="have different label tables"):
         export(a_queue, tmp_path / "out", form)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_entries_from_before_an_organ_was_added_are_exported_as_covering_the_others(
+    a_queue, tmp_path, form
+):
+    new = Label(value=5, name="gallbladder", color="#123456")
+    table = replace(CARD.table, labels=(*CARD.table.labels, new))
+    drawn = LabelMap(array=np.full(GRID.shape, 5, np.uint8), grid=GRID, table=table)
+    a_queue.add(a_draft(9, corrected={"ct": drawn}, table=table))
+    export(a_queue, tmp_path / "out", form)
+    card = replace(CARD, table=table)
+    if form == "nnunet":
+        cohort = read_nnunet(tmp_path / "out", card)
+        told = json.loads((tmp_path / "out" / "Dataset501_ct" / "dataset.json").read_text())
+        assert told["labels"] == {
+            "background": 0, "liver": 1, "right kidney": 2, "left kidney": 3, "spleen": 4,
+            "gallbladder": 5, "ignore": 6,
+        }  # fmt: skip
+        # nnU-Net knows no partial maps: background that may be a gallbladder is ignored.
+        values = {
+            value
+            for pair in (*cohort.train, *cohort.validation)
+            for value in np.unique(
+                read_label_map(pair.scans["ct"].labels, table, cohort.unannotated).array
+            )
+        }
+        assert values == {1, 2, 3, 4, 5, 255}
+    else:
+        cohort = read_cohort(tmp_path / "out" / "datalist.json", card)
+        organs = [p.scans["ct"].organs for p in (*cohort.train, *cohort.validation)]
+        assert sorted(map(len, organs)) == [0, 1, 4, 4, 4]
 
 
 @pytest.mark.parametrize("form", FORMATS)

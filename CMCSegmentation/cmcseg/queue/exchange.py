@@ -3,9 +3,11 @@
 import json
 import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import LabelTable
 from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.ledger import Ledger
@@ -40,7 +42,7 @@ def export(ledger: Ledger, folder: Path, form: str = "datalist") -> Path:
     entries = ledger.latest()
     if not entries:
         raise BadInput(f"The queue {ledger.folder} is empty; there is nothing to export.")
-    _check_tables(entries)
+    entries = _of_one_table(entries)
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         draft.mkdir(parents=True)
@@ -71,14 +73,27 @@ def pair_for_import(ledger: Ledger, name: str, part: str | None) -> str:
     return new_pair(part) if part else ledger.fresh_pair()
 
 
-def _check_tables(entries: list[QueueEntry]) -> None:
-    first = entries[0]
+def _of_one_table(entries: list[QueueEntry]) -> list[QueueEntry]:
+    """The entries under the longest of their tables.
+
+    Those from before an organ was added cover the organs of their own table only.
+    """
+    longest = max(entries, key=lambda entry: len(entry.table))
     for entry in entries:
-        if _meanings(entry) != _meanings(first):
+        if not _meanings(entry).items() <= _meanings(longest).items():
             raise BadInput(
-                f"The entries {first.id} and {entry.id} have different label tables, so that their "
-                "label maps cannot stand in one data set; remove those of one table first."
+                f"The entries {longest.id} and {entry.id} have different label tables, so that "
+                "their label maps cannot stand in one data set; remove those of one table first."
             )
+    return [_under(entry, longest.table) for entry in entries]
+
+
+def _under(entry: QueueEntry, table: LabelTable) -> QueueEntry:
+    if len(entry.table) == len(table):
+        return entry
+    own = tuple(label.name for label in entry.table)
+    scans = {role: replace(scan, organs=scan.organs or own) for role, scan in entry.scans.items()}
+    return replace(entry, table=table, scans=scans)
 
 
 def _meanings(entry: QueueEntry) -> dict[int, str]:
