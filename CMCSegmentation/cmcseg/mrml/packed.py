@@ -1,7 +1,7 @@
 """A label map as text, a plane at a time: small enough for an attribute of a node.
 
 Organs are solid, so a label map shrinks to a fiftieth or less. As text it is saved with every form
-of scene, where a hidden node would be left out of a scene that is saved file by file.
+of scene, where Slicer 5.10 leaves hidden nodes out of a scene that is saved file by file.
 """
 
 import base64
