@@ -1,0 +1,64 @@
+"""The tables of the results page follow from the files beside it."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location("bench_results", ROOT / "bench" / "results.py")
+results = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(results)
+
+
+def a_row(case, scans, dice, **other):
+    row = {"case": case, "scans": scans, "role": "ct", "organ": "liver", "hd95_mm": "4.0"}
+    return {**row, "dice": dice, **other}
+
+
+ROWS = [
+    a_row("a", "alone", "0.8"),
+    a_row("a", "alone", "0.5", role="mr", hd95_mm=""),
+    a_row("a", "alone", "0.6", organ="spleen", hd95_mm="7.0"),
+    a_row("b", "alone", "0.9"),
+    a_row("b", "together", "0.95", role="mr"),
+    a_row("b", "alone", "0.7", role="mr"),
+]
+
+
+def test_an_organ_has_its_mean_and_its_worst_and_best_case():
+    lines = results.organ_table(ROWS).splitlines()
+    assert lines[2:] == [
+        "| ct | liver | 2 | 0.850 (0.800 to 0.900) | 4.0 | - |",
+        "| ct | spleen | 1 | 0.600 (0.600 to 0.600) | 7.0 | - |",
+        "| mr | liver | 2 | 0.600 (0.500 to 0.700) | 4.0 | 0.950 (0.950 to 0.950) |",
+    ]
+
+
+def test_a_mean_stands_beside_those_of_the_versions_before():
+    former = [
+        {"role": "ct", "version": "0.1.0", "dice": "0.700"},
+        {"role": "ct", "version": "0.2.0", "dice": "0.720"},
+        {"role": "mr", "version": "0.1.0", "dice": "0.500"},
+    ]
+    assert (
+        results.mean_table(ROWS, former)
+        .splitlines()[0]
+        .endswith("0.2.0, alone | version 0.1.0, alone |")
+    )
+    assert results.mean_table(ROWS, former).splitlines()[2:] == [
+        "| ct | 0.767 | - | 0.720 | 0.700 |",
+        "| mr | 0.600 | 0.950 | - | 0.500 |",
+    ]
+
+
+def test_only_what_stands_between_the_comments_is_replaced():
+    page = "before\n<!-- x: made by bench/results.py -->\nold\n<!-- end of x -->\nafter"
+    once = results.filled(page, "x", "| new |")
+    assert once.startswith("before\n")
+    assert once.endswith("\nafter")
+    assert "old" not in once
+    assert "| new |" in once
+    assert results.filled(once, "x", "| new |") == once
+    with pytest.raises(SystemExit, match="has no place for y"):
+        results.filled(page, "y", "")

@@ -1,0 +1,113 @@
+"""Fill the tables of docs/results.md from what was measured.
+
+    python bench/results.py
+
+`docs/measured/MODEL.csv` is the `scores.csv` that `cmcseg evaluate` wrote for a shipped model,
+`former.csv` keeps the means of versions that are no longer shipped, and each `study*` folder is
+the `study.csv` and `plan.json` of a `cmcseg study`. A table stands between two comments in the
+page; what is written around it is written by hand.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+
+from cmcseg.study.table import write_report
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+MODELS = ("abdomen-ct-mr", "heart-bssfp-lge")
+STUDIES = {"study": "results-study.md", "study-heart": "results-study-heart.md"}
+NONE = "-"
+
+Row = dict[str, str]
+
+
+def main() -> None:
+    rows = [row for model in MODELS for row in read(DOCS / "measured" / f"{model}.csv")]
+    former = read(DOCS / "measured" / "former.csv")
+    page = DOCS / "results.md"
+    text = page.read_text(encoding="utf-8")
+    text = filled(text, "organs", organ_table(rows))
+    text = filled(text, "means", mean_table(rows, former))
+    page.write_text(text, encoding="utf-8")
+    for folder, name in STUDIES.items():
+        write_report(DOCS / "measured" / folder, DOCS / name)
+
+
+def read(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def filled(text: str, name: str, table: str) -> str:
+    """The page with a new table between the comments of that name."""
+    start, end = f"<!-- {name}: made by bench/results.py -->", f"<!-- end of {name} -->"
+    found = re.compile(f"(?<={re.escape(start)}\n).*?(?={re.escape(end)})", re.DOTALL)
+    if not found.search(text):
+        raise SystemExit(f"The page has no place for {name}: {start} ... {end}")
+    return found.sub(lambda hit: f"\n{table}\n\n", text)  # noqa: ARG005
+
+
+def organ_table(rows: list[Row]) -> str:
+    """Dice and surface distance per organ: mean, lowest and highest case."""
+    lines = []
+    for role, organ in _unique(rows, "role", "organ"):
+        mine = [row for row in rows if (row["role"], row["organ"]) == (role, organ)]
+        alone = [row for row in mine if row["scans"] == "alone"]
+        distances = [float(row["hd95_mm"]) for row in alone if row["hd95_mm"]]
+        together = [row for row in mine if row["scans"] == "together"]
+        lines.append(
+            (
+                role,
+                organ,
+                str(len(alone)),
+                _range(alone),
+                f"{mean(distances):.1f}",
+                _range(together),
+            )
+        )
+    heads = ("scan", "organ", "cases", "Dice alone", "HD95 mm alone", "Dice together")
+    return _table(heads, lines)
+
+
+def mean_table(rows: list[Row], former: list[Row]) -> str:
+    """Mean over organs and cases, beside the versions before."""
+    versions = sorted({row["version"] for row in former}, reverse=True)
+    lines = []
+    for (role,) in _unique(rows, "role"):
+        ways = ("alone", "together")
+        found = [[r for r in rows if (r["role"], r["scans"]) == (role, way)] for way in ways]
+        means = [f"{_mean(group):.3f}" if group else NONE for group in found]
+        earlier = {row["version"]: row["dice"] for row in former if row["role"] == role}
+        lines.append((role, *means, *(earlier.get(version, NONE) for version in versions)))
+    heads = ("scan", "alone", "together", *(f"version {v}, alone" for v in versions))
+    return _table(heads, lines)
+
+
+def _unique(rows: list[Row], *keys: str) -> Iterator[tuple[str, ...]]:
+    """The values of some columns, each once, in the order of the rows, a role's organs together."""
+    found = list(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))
+    roles = list(dict.fromkeys(values[0] for values in found))
+    return iter(sorted(found, key=lambda values: roles.index(values[0])))
+
+
+def _mean(rows: list[Row]) -> float:
+    return mean(float(row["dice"]) for row in rows)
+
+
+def _range(rows: list[Row]) -> str:
+    if not rows:
+        return NONE
+    dice = [float(row["dice"]) for row in rows]
+    return f"{mean(dice):.3f} ({min(dice):.3f} to {max(dice):.3f})"
+
+
+def _table(heads: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
+    rows = [heads, ("---",) * len(heads), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+if __name__ == "__main__":
+    main()
