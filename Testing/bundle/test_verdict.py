@@ -84,6 +84,7 @@ FEW = [("liver", 0.1 + k / 1000, k < 2) for k in range(4)]
         (WORSE, {"mean_change": 0.1}),
         (CHANCE, {"mean_at_worst": 0.1}),
         (CHANCE, {"mean_change": 0.2, "mean_at_worst": 0.1, "real_cases": 9}),
+        (CHANCE, {"mean_change": 0.2, "mean_at_worst": 0.1}),
         (FEW, {"fresh": {"ct spleen": {"new": 0.9, "at_worst": 0.8, "cases": 2, "found": True}}}),
         (FEW, {"real_cases": 3}),
     ],

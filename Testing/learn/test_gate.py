@@ -41,6 +41,18 @@ def test_one_organ_that_is_worse_is_enough_to_keep_the_old_one():
     assert not verdict.organs["ct liver"].worse
 
 
+def test_the_cases_that_changed_most_come_first():
+    changes = {"a": 0.01, "b": -0.2, "c": 0.05}
+    rows = [
+        Score(case=case, role="ct", organ="liver", old=0.5, new=0.5 + change, real=True)
+        for case, change in changes.items()
+    ]
+    rows.append(Score(case="phantom-1", role="ct", organ="liver", old=0, new=1, real=False))
+    verdict = judge(rows)
+    assert list(verdict.cases) == ["b", "c", "a"]
+    assert verdict.cases == pytest.approx(changes)
+
+
 def test_the_same_is_kept():
     verdict = judge(scores(-0.01))
     assert verdict.verdict == "keep"

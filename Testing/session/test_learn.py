@@ -53,6 +53,24 @@ def test_a_verdict_against_it_needs_a_reason(a_session):
     assert a_session.worker.asked[-1].values["overrule"] == "seen by two readers"
 
 
+def test_both_models_can_be_seen_on_the_cases_that_changed_most(a_session):
+    heard = []
+    a_session.compared.connect(heard.append)
+    with pytest.raises(BadInput, match=r"^There are no two models to compare; press Fine-tune fi"):
+        a_session.look_at("p1")
+    a_session.worker.verdict = {**a_session.worker.verdict, "cases": {"p1": -0.1, "p2": 0.02}}
+    a_session.fine_tune("tiny", minutes=1)
+    a_session.runner.finish()
+    assert list(a_session.changed_most()) == ["p1", "p2"]
+    with pytest.raises(BadInput, match=r"^The models were not compared on 'p3'"):
+        a_session.look_at("p3")
+    a_session.look_at("p1")
+    a_session.runner.finish()
+    assert heard[0].verb == "look-at-both"
+    assert a_session.worker.asked[-1].values["case"] == "p1"
+    assert a_session.worker.asked[-1].values["run"] == "/runs/1"
+
+
 def test_keeping_the_old_one_asks_nobody(a_session):
     a_session.fine_tune("tiny", minutes=1)
     a_session.runner.finish()

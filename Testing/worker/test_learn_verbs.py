@@ -1,17 +1,27 @@
 """Which run a fine-tuning of the worker goes on with, and what it says of the queue."""
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cmcseg.bundle.store import task_card
+import torch
+from cmcseg.bundle.store import Store, task_card
+from cmcseg.bundle.versions import adopt
+from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.progress import ignore
 from cmcseg.core.wire import Message
+from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.learn import finetune as learning
+from cmcseg.queue.draft import Draft
 from cmcseg.queue.ledger import Ledger
-from cmcseg.worker.learn_verbs import finetune
+from cmcseg.worker.learn_verbs import finetune, look_at_both
+from cmcseg.worker.warm import Warm
+from fine_tuned import NAME, a_run
 from queued import GRID, a_draft
+from tiny import tiny_bundle, tiny_pairs
 
 CARD = task_card("abdomen")
 
@@ -45,6 +55,45 @@ def test_a_cancelled_run_goes_on_only_while_the_queue_is_the_same(a_queue, monke
     assert revised != run
     assert accept(a_queue, 3).part == "check"  # one more to compare on
     assert ask(a_queue, monkeypatch)[0] not in (run, revised)
+
+
+@pytest.fixture
+def a_verdict(tmp_path):
+    """A tiny model in use, a finished fine-tuning of it, and a queue of one pair."""
+    torch.set_num_threads(1)
+    tiny_bundle(tmp_path / "shipped" / NAME)
+    store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
+    a_run(store, tmp_path / "run")
+    ledger = Ledger(tmp_path / "queue")
+    case = tiny_pairs(tmp_path, 1)[0]
+    scans = {role: read_volume(tmp_path / case[role]) for role in ("ct", "mr")}
+    drawn = {"ct": read_label_map(tmp_path / case["ct_labels"], CARD.table)}
+    pair = ledger.add(Draft(scans=scans, corrected=drawn, table=CARD.table)).pair
+    values = {"model": NAME, "queue": str(ledger.folder), "run": str(tmp_path / "run")}
+    values |= {"case": pair, "device": "cpu"}
+    return Message(verb="look-at-both", values=values), Warm(store=store, folder=tmp_path)
+
+
+def test_both_models_are_asked_about_the_same_scans(a_verdict):
+    request, warm = a_verdict
+    answer = look_at_both(request, warm, ignore)
+    assert set(answer.volumes) == {"ct", "mr"}
+    maps = answer.label_maps
+    assert set(maps) == {"drawn ct", "old ct", "old mr", "new ct", "new mr"}
+    assert len({labels.grid.shape for labels in maps.values()}) == 1
+    old, new = (maps[f"{which} ct"].array for which in ("old", "new"))
+    assert not np.array_equal(old, new)
+
+
+def test_what_can_no_longer_be_compared_is_told(a_verdict):
+    request, warm = a_verdict
+    run = Path(request.values["run"])
+    gone = replace(request, values={**request.values, "case": "p0"})
+    with pytest.raises(BadInput, match="The pair p0 is no longer in the queue"):
+        look_at_both(gone, warm, ignore)
+    adopt(warm.store, NAME, run)
+    with pytest.raises(BadInput, match="Another version of abdomen-ct-mr is in use than the one"):
+        look_at_both(request, warm, ignore)
 
 
 def test_what_is_damaged_is_named_with_the_verdict(a_queue, monkeypatch):

@@ -64,6 +64,8 @@ def _agrees(verdict: dict) -> bool:
     return (
         verdict["margin"] == MARGIN
         and 0 <= verdict["real_cases"] <= len(verdict["compared_on"])
+        and verdict["real_cases"] == len(verdict["cases"])
+        and math.isclose(_mean(verdict["cases"]), verdict["mean_change"] or 0.0, abs_tol=1e-6)
         and verdict["mean_at_worst"] <= (verdict["mean_change"] or 0.0) + 1e-6
         and all(
             math.isclose(organ["change"], organ["new"] - organ["old"], abs_tol=1e-6)
@@ -77,6 +79,10 @@ def _agrees(verdict: dict) -> bool:
             for organ in verdict["fresh"].values()
         )
     )
+
+
+def _mean(cases: dict[str, float]) -> float:
+    return sum(cases.values()) / len(cases) if cases else 0.0
 
 
 def _speaks_for_it(verdict: dict) -> bool:

@@ -56,6 +56,12 @@ class FineTune:
         for name, organ in verdict["organs"].items():
             numbers = (f"{organ[k]:.3f}" for k in ("old", "new", "change", "at_worst"))
             show.add_row(name, *numbers, str(organ["cases"]))
+        for name, organ in verdict["fresh"].items():
+            numbers = ("-", f"{organ['new']:.3f}", "-", f"{organ['at_worst']:.3f}")
+            show.add_row(name, *numbers, str(organ["cases"]))
         SCREEN.print(show)
+        if verdict["cases"]:
+            cases = ", ".join(f"{case} {change:+.3f}" for case, change in verdict["cases"].items())
+            SCREEN.print(f"Pairs kept back, most changed first: {cases}", soft_wrap=True)
         SCREEN.print(f"{verdict['verdict']}: {verdict['reason']}", soft_wrap=True, markup=False)
         SCREEN.print(f"cmcseg models adopt {self.model} {self.out}", soft_wrap=True)

@@ -97,6 +97,7 @@ class Verdict:
         mean_at_worst: lower end of its one-sided 95 % interval.
         margin: Dice that an organ may lose at most.
         fresh: organs without a predecessor, by "ROLE ORGAN".
+        cases: mean difference of every patient, those that changed most first.
     """
 
     verdict: str
@@ -107,6 +108,7 @@ class Verdict:
     mean_at_worst: float = -1.0
     margin: float = MARGIN
     fresh: dict[str, FreshVerdict] = field(default_factory=dict)
+    cases: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
         """JSON-ready form."""
@@ -132,8 +134,11 @@ def judge(
     }
     new = {key: _fresh([s for s in scores if _key(s) == key and s.real]) for key in sorted(fresh)}
     real = [s for s in known if s.real]
-    cases = sorted({s.case for s in real})
-    by_case = np.array([np.mean([s.new - s.old for s in real if s.case == case]) for case in cases])
+    cases = {
+        case: float(np.mean([s.new - s.old for s in real if s.case == case]))
+        for case in sorted({s.case for s in real})
+    }
+    by_case = np.array(list(cases.values()))
     mean = float(np.mean(by_case)) if cases else float("nan")
     at_worst = _bounded(lower_bound(by_case))
     verdict, reason = _words(organs, new, len(cases), mean, at_worst, margin)
@@ -146,6 +151,7 @@ def judge(
         mean_at_worst=at_worst,
         margin=margin,
         fresh=new,
+        cases=dict(sorted(cases.items(), key=lambda item: -abs(item[1]))),
     )
 
 

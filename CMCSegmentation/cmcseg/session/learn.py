@@ -24,6 +24,8 @@ class LearnSession:
         progressed: ``(Progress)``.
         finished: ``(verdict)``, the dictionary described below.
         failed: ``(sentence, log path or "")``.
+        compared: ``(Message)`` of ``look_at``: scans by role, and label maps "old ROLE", "new ROLE"
+            and "drawn ROLE".
         switched: ``(name)`` of a model that was adopted or rolled back; load the models anew.
         stage: where the fine-tuning is.
         rows: the queue's table, newest last.
@@ -42,6 +44,7 @@ class LearnSession:
         self.finished = Signal()
         self.failed = Signal()
         self.cancelled = Signal()
+        self.compared = Signal()
         self.switched = Signal()
         self.stage = LearnStage.IDLE
         self.rows: tuple[QueueRow, ...] = ()
@@ -130,6 +133,28 @@ class LearnSession:
         """Stop the fine-tuning that runs, if any; ``cancelled`` follows within a second."""
         if self.stage is LearnStage.FINE_TUNING:
             self.runner.cancel(self._job)
+
+    def changed_most(self) -> dict[str, float]:
+        """The pairs kept back by how much they changed, most first, with their change of Dice."""
+        return dict(self.verdict.get("cases", {}))
+
+    def look_at(self, case: str, device: str = "auto") -> None:
+        """Ask what the old and the new model say about a pair kept back; ``compared`` follows.
+
+        Args:
+            case: one of ``changed_most``.
+            device: as in ``fine_tune``.
+
+        Raises:
+            BadInput: when there is no verdict, or the pair was not compared on.
+        """
+        if self.stage is not LearnStage.VERDICT:
+            raise BadInput("There are no two models to compare; press Fine-tune first.")
+        if case not in self.changed_most():
+            raise BadInput(f"The models were not compared on {case!r}.")
+        values = {**self.queue.place, "model": self._model, "run": self.run, "case": case}
+        request = Message(verb="look-at-both", values={**values, "device": device})
+        self._ask(request, self.compared.emit)
 
     def adopt(self, overrule: str = "") -> None:
         """Use the fine-tuned model from now on; ``switched`` follows.

@@ -4,10 +4,13 @@ import hashlib
 import json
 from pathlib import Path
 
-from cmcseg.bundle.versions import adopt, history, rollback
+from cmcseg.bundle.verdict import read_verdict
+from cmcseg.bundle.versions import CANDIDATE, adopt, history, rollback
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress, Report
+from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.wire import Message
+from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.queue.cohort import gather
 from cmcseg.queue.ledger import Ledger
 from cmcseg.worker.warm import Warm
@@ -39,6 +42,46 @@ def finetune(request: Message, warm: Warm, report: Report) -> Message:
     verdict = fine_tune(bundle, lessons.cohort, run, settings, report)
     verdict = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
     return Message(verb="finetune", values={"run": str(run), "verdict": verdict})
+
+
+def look_at_both(request: Message, warm: Warm, report: Report) -> Message:
+    """What the model in use and the new one say about one ``case`` of the comparison.
+
+    Answers with the scans by role, and with label maps "old ROLE", "new ROLE" and "drawn ROLE".
+    """
+    from cmcseg.bundle.load import load_bundle
+    from cmcseg.predict.segment import segment
+
+    values = request.values
+    old, run = warm.bundle(values["model"]), Path(values["run"])
+    verdict = read_verdict(run)
+    if verdict["parent"] != old.card.sha256:
+        raise BadInput(
+            f"Another version of {old.card.name} is in use than the one that was compared with."
+        )
+    ledger = Ledger(Path(values["queue"]))
+    entry = next((e for e in ledger.latest() if e.pair == values["case"]), None)
+    if entry is None:
+        raise BadInput(f"The pair {values['case']} is no longer in the queue {ledger.folder}.")
+    scans = entry.scans.items()
+    volumes = {role: read_volume(ledger.path(entry, scan.image)) for role, scan in scans}
+    label_maps = {
+        f"drawn {role}": read_label_map(ledger.path(entry, name), entry.table)
+        for role, scan in scans
+        if (name := scan.labels or scan.scribbles)
+    }
+    settings = SegmentSettings(device=values["device"])
+    new = load_bundle(run / CANDIDATE)
+    for done, (which, bundle) in enumerate({"old": old, "new": new}.items()):
+        report(Progress(stage=f"asking the {which} model", done=done, total=2))
+        found = segment(volumes, bundle, settings)
+        label_maps |= {f"{which} {role}": labels for role, labels in found.labels.items()}
+    return Message(
+        verb="look-at-both",
+        values={"case": values["case"]},
+        volumes=volumes,
+        label_maps=label_maps,
+    )
 
 
 def adopt_run(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001

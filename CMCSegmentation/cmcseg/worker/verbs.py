@@ -11,7 +11,7 @@ from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.wire import Message, prediction_from_message, prediction_to_message
 from cmcseg.worker.case_verbs import sample, thumbnail
-from cmcseg.worker.learn_verbs import adopt_run, finetune, roll_back, versions
+from cmcseg.worker.learn_verbs import adopt_run, finetune, look_at_both, roll_back, versions
 from cmcseg.worker.pace import Pace
 from cmcseg.worker.queue_verbs import queue_add, queue_list, queue_next, queue_pair
 from cmcseg.worker.warm import Warm
@@ -121,6 +121,7 @@ VERBS: dict[str, Verb] = {
     "queue-next": queue_next,
     "queue-pair": queue_pair,
     "finetune": finetune,
+    "look-at-both": look_at_both,
     "adopt": adopt_run,
     "rollback": roll_back,
     "history": versions,
