@@ -19,8 +19,6 @@ from cmcseg.data.cache import open_cache
 from cmcseg.learn.answers import answer
 from cmcseg.learn.plausible import implausible
 
-OTHERS = 4  # patients whose labels every scan is given
-
 
 def shifted(labels, mm, scan, rng):
     """All labels moved by so much, into a random direction."""
@@ -87,6 +85,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cache", type=Path)
     parser.add_argument("--model", required=True)
+    parser.add_argument(
+        "--others", type=int, default=4, help="patients whose labels a scan is given"
+    )
     options = parser.parse_args()
     cache = open_cache(options.cache)
     bundle = load_bundle(default_store().find(options.model))
@@ -97,7 +98,7 @@ def main():
         image = np.load(scan.image)
         found = answer(bundle.network, cache.card, scan, torch.device("cpu")).labels
         same = [s for s in scans if s.role == scan.role and s.dense and s.pair != scan.pair]
-        peers = [same[k] for k in rng.permutation(len(same))[:OTHERS]]
+        peers = [same[k] for k in rng.permutation(len(same))[: options.others]]
         for kind, labels in cases(scan, peers, table, rng):
             why = [
                 implausible(image, labels, said, scan.grid, table, scan.known)

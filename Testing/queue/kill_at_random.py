@@ -43,7 +43,7 @@ MOODS = (
     (("add", "again"), 0.4),
     (("remove", "restore"), 0.4),
     (("adopt", "rollback"), 0.4),
-    (("finetune",), 2.0),
+    (("finetune",), 3.0),
 )
 LESSON = FineTuneSettings(minutes=5, device="cpu", steps=3, rehearse=0, compare=0)
 FRESH = 20  # moments after which queue and store begin anew, so that checks stay short
@@ -91,6 +91,19 @@ def learn(store: Store, runs: Path) -> str:
     bundle = load_bundle(store.base(NAME))
     fine_tune(bundle, read_cohort(runs.parent / "pairs" / "cohort.json", bundle.card), run, LESSON)
     return run.name
+
+
+def learn_in_peace(store: Store, runs: Path) -> None:
+    """The same in a child that is not killed: whoever forks must not have learned anything."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            learn(store, runs)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def killed(work, after: float) -> list[str]:
@@ -195,11 +208,7 @@ def begun_anew() -> tuple[Path, Store, Ledger]:
     content = {"training": cases[:2], "validation": cases[2:]}
     (root / "pairs" / "cohort.json").write_text(json.dumps(content))
     (root / "runs").mkdir()
-    child = os.fork()  # whoever forks later must not have learned anything
-    if child == 0:
-        learn(store, root / "runs")
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
+    learn_in_peace(store, root / "runs")
     (root / "runs" / "lesson-0").rename(root / "runs" / "unbroken")
     return root, store, Ledger(root / "queue")
 
@@ -225,6 +234,8 @@ def main(moments: int, seed: int) -> tuple[Counter, int]:
         memory.check_lessons(root / "runs")
         fell[begun or "between"] += 1
         if number % FRESH == FRESH - 1 or number == moments - 1:
+            learn_in_peace(store, root / "runs")  # what was cut off goes on
+            memory.check_lessons(root / "runs")
             lessons += len(memory.learned)
             shutil.rmtree(root)
     return fell, lessons

@@ -1,6 +1,7 @@
 """A short form of ``kill_at_random.py``."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,4 +18,5 @@ def test_killed_at_random_moments_the_queue_and_the_model_stay_whole():
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("8 kills (")
     assert " in finetune" in done.stdout
+    assert re.search(r" [1-9]\d* fine-tunings ended as one that nobody interrupted", done.stdout)
     assert "): nothing lost, nothing half there; " in done.stdout
