@@ -48,3 +48,19 @@ def test_with_a_yes_old_versions_go_and_the_one_in_use_stays(a_store, capsys):
     assert [v.name for v in module.history(a_store, NAME)] == ["base", "2" * 16]
     main(["models", "prune", NAME])  # nothing is left to ask about
     assert "Deleted 0 old versions" in capsys.readouterr().out
+
+
+def test_a_damaged_version_is_listed_as_such_and_can_be_pruned(a_store, capsys):
+    (a_store.user / ".versions" / NAME / ("1" * 16) / "card.json").write_text("{}")
+    main(["models", "history", NAME])
+    told = capsys.readouterr().out
+    assert "damaged" in told
+    assert "0.1.2" in told
+    main(["models", "history", NAME, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [bool(version["damage"]) for version in found] == [False, True, False]
+    with pytest.raises(SystemExit):
+        main(["models", "prune", NAME])
+    assert "This would delete the damaged 1111111111111111 for good" in capsys.readouterr().err
+    main(["models", "prune", NAME, "--yes"])
+    assert [v.name for v in module.history(a_store, NAME)] == ["base", "2" * 16]
