@@ -65,6 +65,23 @@ def test_what_waits_is_ordered_and_what_was_corrected_is_not_named_again(
         assert str(scans) not in path.read_text()
 
 
+def test_what_a_doubt_is_worth_is_told_by_pairs_kept_back(capsys, a_clinic, monkeypatch):
+    (a_clinic / "scans" / "0_mr.nii.gz").unlink()
+    (a_clinic / "scans" / "1_mr.nii.gz").unlink()
+    assert ask(capsys, a_clinic)["calibration"] is None
+    drawn = a_clinic / "drawn"
+    drawn.mkdir()
+    for case in tiny_pairs(drawn, 10):  # five of them are kept back
+        files = [f"{key}={drawn / case[key]}" for key in ("ct", "ct_labels")]
+        place = ["--queue", str(a_clinic / "q"), "--id", f"drawn {case['id']}", "--model", NAME]
+        main(["queue", "add", *place, *files])
+    told = ask(capsys, a_clinic)
+    assert told["calibration"]["cases"] == 5
+    assert all(0 <= row["error"] <= 1 for row in told["next"])
+    monkeypatch.setattr(predictor, "segment", None)  # the second time nobody is asked
+    assert ask(capsys, a_clinic) == told
+
+
 def test_a_scan_that_cannot_be_read_does_not_stop_the_others(capsys, a_clinic):
     for name in ("0_ct", "0_mr", "1_mr"):
         (a_clinic / "scans" / f"{name}.nii.gz").unlink()

@@ -47,7 +47,7 @@ class Next:
         bundle = load_bundle(default_store().find(self.model))
         key = self.key or key_beside(self.queue)
         with bar(quiet=self.json) as report:
-            rows, failed = next_pairs(
+            rows, failed, line = next_pairs(
                 self.folder.expanduser(),
                 Ledger(self.queue),
                 key,
@@ -58,13 +58,24 @@ class Next:
                 report=report,
             )
         if self.json:
-            print(json.dumps({"next": rows, "failed": failed}, indent=1))
+            told = {"next": rows, "failed": failed, "calibration": line and line.to_dict()}
+            print(json.dumps(told, indent=1))
             return
         for pair, why in failed.items():
             ERRORS.print(f"{pair}: {why}", soft_wrap=True, markup=False)
-        show = Table(Column("pair", overflow="fold"), "doubt", "chosen by", "scans")
+        show = Table(
+            Column("pair", overflow="fold"), "doubt", "expected 1 - Dice", "chosen by", "scans"
+        )
         for row in rows:
-            show.add_row(row["pair"], f"{row['doubt']:.3f}", row["by"], ", ".join(row["scans"]))
+            error = "-" if row["error"] is None else f"{row['error']:.2f}"
+            scans = ", ".join(row["scans"])
+            show.add_row(row["pair"], f"{row['doubt']:.3f}", error, row["by"], scans)
         SCREEN.print(show)
+        if line:
+            SCREEN.print(
+                f"Errors as on {line.cases} pairs kept back; off by {line.miss:.2f} on average, by "
+                f"{line.miss_without:.2f} without looking at the doubt.",
+                soft_wrap=True,
+            )
         if not rows and not failed:
             SCREEN.print(f"Every pair of {self.folder} is in the queue.", soft_wrap=True)

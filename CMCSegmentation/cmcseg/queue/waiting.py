@@ -46,15 +46,29 @@ def pairs_waiting(
 
 def known_doubt(ledger: Ledger, sha256: str, scans: dict[str, Path]) -> float | None:
     """What ``keep_doubt`` has kept about these very scans and this model; None when nothing."""
-    try:
-        value = json.loads(_place(ledger, sha256, scans).read_text(encoding="utf-8"))
-        return min(max(float(value["doubt"]), 0.0), 1.0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return _known(ledger, sha256, scans, "doubt")
 
 
-def keep_doubt(ledger: Ledger, sha256: str, scans: dict[str, Path], doubt: float) -> None:
+def known_error(ledger: Ledger, sha256: str, scans: dict[str, Path]) -> float | None:
+    """The error that was kept with the doubt; None when nothing."""
+    return _known(ledger, sha256, scans, "error")
+
+
+def keep_doubt(
+    ledger: Ledger,
+    sha256: str,
+    scans: dict[str, Path],
+    doubt: float,
+    error: float | None = None,
+) -> None:
     """Keep a doubt for the next time; its name is a hash, so that no path is told.
+
+    Args:
+        ledger: the queue.
+        sha256: of the model's weights.
+        scans: that the doubt is about.
+        doubt: 0 to 1.
+        error: of the model on these scans, 0 to 1, where the truth is known.
 
     Raises:
         BadInput: when the disk refuses.
@@ -64,12 +78,20 @@ def keep_doubt(ledger: Ledger, sha256: str, scans: dict[str, Path], doubt: float
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as place:
             draft = Path(place) / path.name
-            draft.write_text(json.dumps({"doubt": doubt}) + "\n", encoding="utf-8")
+            draft.write_text(json.dumps({"doubt": doubt, "error": error}) + "\n")
             draft.replace(path)
-    except OSError as error:
+    except OSError as trouble:
         raise BadInput(
-            f"The doubt of {ledger.folder} cannot be kept: {in_words(error)}."
-        ) from error
+            f"The doubt of {ledger.folder} cannot be kept: {in_words(trouble)}."
+        ) from trouble
+
+
+def _known(ledger: Ledger, sha256: str, scans: dict[str, Path], what: str) -> float | None:
+    try:
+        value = json.loads(_place(ledger, sha256, scans).read_text(encoding="utf-8"))
+        return min(max(float(value[what]), 0.0), 1.0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _found(folder: Path, roles: tuple[str, ...]) -> dict[str, dict[str, Path]]:

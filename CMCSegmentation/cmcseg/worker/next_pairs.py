@@ -1,16 +1,27 @@
-"""Which pairs of a folder to look at next: the model is asked about each of them once."""
+"""Which pairs of a folder to look at next: the model is asked about each of them once.
+
+What its doubt is worth is told by the pairs of the queue that are kept back: the model has not
+learned from them, and their truth is known.
+"""
 
 from pathlib import Path
 
+import numpy as np
+
 from cmcseg.bundle.load import Bundle
+from cmcseg.core.case import Pair
 from cmcseg.core.errors import BadInput
+from cmcseg.core.prediction import Prediction
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import SegmentSettings
-from cmcseg.imaging.files import read_volume
+from cmcseg.imaging.files import read_label_map, read_volume
+from cmcseg.learn.scores import dice
 from cmcseg.predict import segment as predictor
+from cmcseg.queue.calibration import Calibration, calibrate
+from cmcseg.queue.cohort import as_cohort
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.rank import Candidate, doubt_score, rank
-from cmcseg.queue.waiting import keep_doubt, known_doubt, pairs_waiting
+from cmcseg.queue.waiting import keep_doubt, known_doubt, known_error, pairs_waiting
 
 
 def next_pairs(
@@ -23,7 +34,7 @@ def next_pairs(
     count: int = 10,
     seed: int = 0,
     report: Report = ignore,
-) -> tuple[list[dict], dict[str, str]]:
+) -> tuple[list[dict], dict[str, str], Calibration | None]:
     """The first places of the order in which waiting pairs should be corrected.
 
     Args:
@@ -37,7 +48,8 @@ def next_pairs(
         report: told which pair is asked about.
 
     Returns:
-        Rows ``{"pair", "doubt", "by", "scans"}``, and why others could not be asked about.
+        Rows ``{"pair", "doubt", "error", "by", "scans"}``, why others could not be asked about, and
+        what the expected errors rest on; without that they are None.
 
     Raises:
         BadInput: when the folder cannot be used, or a doubt cannot be kept.
@@ -52,16 +64,66 @@ def next_pairs(
             failed[pair] = str(error)
             continue
         candidates.append(Candidate(pair=pair, doubt=doubt))
+    line = calibrate(_points(ledger, bundle, settings, report))
     rows = [
         {
             "pair": candidate.pair,
             "doubt": round(candidate.doubt, 4),
+            "error": round(line.error(candidate.doubt), 4) if line else None,
             "by": ("doubt", "chance")[place % 2],
             "scans": {role: str(path) for role, path in waiting[candidate.pair].items()},
         }
         for place, candidate in enumerate(rank(candidates, seed)[:count])
     ]
-    return rows, failed
+    return rows, failed, line
+
+
+def _points(
+    ledger: Ledger, bundle: Bundle, settings: SegmentSettings, report: Report
+) -> list[tuple[float, float]]:
+    """Doubt and error of every pair kept back whose labels are dense."""
+    points = []
+    pairs = as_cohort(ledger, bundle.card).validation
+    for number, pair in enumerate(pairs):
+        report(Progress(stage=f"looking back at {pair.id}", done=number, total=len(pairs)))
+        scans = {role: scan.image for role, scan in pair.scans.items()}
+        sha256 = bundle.card.sha256
+        if known_error(ledger, sha256, scans) is None:
+            try:
+                volumes = {role: read_volume(path) for role, path in scans.items()}
+                found = predictor.segment(volumes, bundle, settings)
+                error = _error(found, pair)
+            except BadInput:
+                continue  # ``cmcseg queue verify`` says what is wrong with it
+            if error is None:
+                continue
+            keep_doubt(ledger, sha256, scans, _score(found), error)
+        points.append((known_doubt(ledger, sha256, scans), known_error(ledger, sha256, scans)))
+    return points
+
+
+def _error(found: Prediction, pair: Pair) -> float | None:
+    """1 - mean Dice over the organs that were drawn; None where there are none."""
+    values = []
+    for role, scan in pair.scans.items():
+        if scan.labels is None:
+            continue
+        labels = found.labels[role]
+        truth = read_label_map(scan.labels, labels.table).array
+        values += [
+            dice(labels.array, truth, label.value)
+            for label in labels.table
+            if not scan.organs or label.name in scan.organs
+        ]
+    values = [value for value in values if not np.isnan(value)]
+    return 1 - float(np.mean(values)) if values else None
+
+
+def _score(found: Prediction) -> float:
+    return doubt_score(
+        {role: volume.array for role, volume in found.doubt.items()},
+        {role: labels.array for role, labels in found.labels.items()},
+    )
 
 
 def _doubt(
@@ -73,9 +135,6 @@ def _doubt(
         return known
     volumes = {role: read_volume(path) for role, path in scans.items()}
     found = predictor.segment(volumes, bundle, settings)
-    doubt = doubt_score(
-        {role: volume.array for role, volume in found.doubt.items()},
-        {role: labels.array for role, labels in found.labels.items()},
-    )
+    doubt = _score(found)
     keep_doubt(ledger, bundle.card.sha256, scans, doubt)
     return doubt

@@ -48,13 +48,13 @@ def queue_list(request: Message, warm: Warm, report: Report) -> Message:  # noqa
 
 
 def queue_next(request: Message, warm: Warm, report: Report) -> Message:
-    """The pairs of a ``folder`` to correct next, as ``next``, and why others ``failed``."""
+    """The pairs of a ``folder`` to correct next, why others ``failed``, and the ``calibration``."""
     from cmcseg.worker.next_pairs import next_pairs
 
     values = request.values
     queue = Path(values["queue"])
     report(Progress(stage="loading the model", done=0, total=1))
-    rows, failed = next_pairs(
+    rows, failed, line = next_pairs(
         Path(values["folder"]),
         Ledger(queue),
         key_beside(queue),
@@ -64,7 +64,8 @@ def queue_next(request: Message, warm: Warm, report: Report) -> Message:
         seed=values["seed"],
         report=report,
     )
-    return Message(verb="queue-next", values={"next": rows, "failed": failed})
+    values = {"next": rows, "failed": failed, "calibration": line and line.to_dict()}
+    return Message(verb="queue-next", values=values)
 
 
 def queue_pair(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
