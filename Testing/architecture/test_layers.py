@@ -20,7 +20,7 @@ ALLOWED = {
     ),
     "predict": ("core imaging nets bundle", "numpy torch monai"),
     "report": ("core", "numpy matplotlib jinja2 PIL"),
-    "study": ("core data learn report", "numpy torch tomli"),
+    "study": ("core data learn nets report", "numpy torch tomli"),
     "queue": ("core imaging", "numpy"),
     "worker": (
         "core imaging nets data bundle learn predict queue report",
