@@ -1,6 +1,7 @@
 """From the queue to an adopted model and back, by the commands alone."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from cmcseg.bundle import store as stores
 from cmcseg.bundle.store import Store
 from cmcseg.cli import main
 from cmcseg.data import rendered
-from cmcseg.learn import finetune
+from cmcseg.learn import finetune, rehearsal
 from tiny import tiny_bundle, tiny_pairs
 
 NAME = "abdomen-ct-mr"
@@ -58,6 +59,27 @@ def test_a_fine_tuned_model_is_adopted_only_with_a_reason_and_rolls_back(
     assert [v["in_use"] for v in versions] == [False, True]
     run(capsys, "models", "rollback", NAME)
     assert (a_clinic.find(NAME) / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.usefixtures("a_clinic")
+def test_scans_that_nobody_has_labelled_are_rehearsed_and_nobody_is_named(
+    capsys, tmp_path, monkeypatch
+):
+    scans = tmp_path / "waiting"
+    scans.mkdir()
+    for path in tmp_path.glob("0_*.nii.gz"):
+        shutil.copy(path, scans / path.name.replace("0_", "Anna Miller_"))
+    monkeypatch.setattr(rehearsal, "SURE", 0.0)
+    words = ["--model", NAME, "--queue", tmp_path / "queue", "--out", tmp_path / "run"]
+    words += ["--folder", scans, "--minutes", "0.01", "--json"]
+    verdict = json.loads(run(capsys, "finetune", *words))
+    assert len(verdict["learned_from"]) == 1
+    taught = [path.name for path in (tmp_path / "run" / "own").iterdir()]
+    assert len(taught) == 2
+    assert all(name.startswith("waiting-") for name in taught)
+    assert "Anna" not in "".join(str(path) for path in (tmp_path / "run").rglob("*"))
+    for name in ("plan.json", "verdict.json", "cache/cache.json", "candidate/card.json"):
+        assert "Anna" not in (tmp_path / "run" / name).read_text()
 
 
 @pytest.mark.usefixtures("a_clinic")

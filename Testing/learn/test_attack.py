@@ -142,6 +142,20 @@ def test_mistakes_are_refused_wherever_they_are(a_bundle, cases, tmp_path, attac
     assert set(verdict["left_out"]) == set(on)
 
 
+def test_a_model_is_not_taught_by_itself_alone(a_bundle, cases, tmp_path, truths):
+    """A scan that nobody has labelled helps not to forget; it is nothing to learn from."""
+    verdict_of(a_bundle, cases, tmp_path, emptied, TRAIN)
+    cohort = read_cohort(tmp_path / "cohort.json", a_bundle.card)
+    scans = {role: replace(s, labels=None) for role, s in cohort.validation[0].scans.items()}
+    waiting = replace(cohort.validation[0], id="waiting", scans=scans)
+    truths.update({("waiting", role): truths["case2", role] for role in scans})
+    cohort = replace(cohort, train=(*cohort.train, waiting))
+    verdict = fine_tune(a_bundle, cohort, tmp_path / "again", SETTINGS)
+    assert verdict["verdict"] == "keep"
+    assert verdict["reason"].startswith("The labels of every corrected pair look like a mistake:")
+    assert not (tmp_path / "again" / "candidate").exists()
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_one_pair_with_a_mistake_does_not_spoil_the_others(a_bundle, cases, tmp_path, attack):
     """Three are needed to compare on: two that are left are not enough evidence."""

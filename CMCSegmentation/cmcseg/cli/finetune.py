@@ -22,6 +22,9 @@ class FineTune:
     """The queue's folder."""
     out: Path
     """Folder of the run: candidate/, verdict.json, run/losses.csv."""
+    folder: Path | None = None
+    """Holds scans that nobody has labelled, named as for 'cmcseg queue next'; up to eight of the
+    pairs that are not in the queue help the model not to forget."""
     minutes: float = 10.0
     """Time to learn; making ready and comparing come on top."""
     device: str = "auto"
@@ -36,8 +39,10 @@ class FineTune:
         from cmcseg.bundle.load import load_bundle
         from cmcseg.bundle.store import default_store
         from cmcseg.learn.finetune import FineTuneSettings, fine_tune
-        from cmcseg.queue.cohort import gather
+        from cmcseg.queue.cohort import gather, with_waiting
+        from cmcseg.queue.key import key_beside
         from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.waiting import pairs_waiting
 
         settings = checked(
             FineTuneSettings, minutes=self.minutes, device=self.device, seed=self.seed
@@ -46,8 +51,13 @@ class FineTune:
         lessons = gather(Ledger(self.queue), bundle.card)
         for name, why in {**lessons.set_aside, **lessons.unfit}.items():
             ERRORS.print(f"Not learned from: {name}. {why}", soft_wrap=True, markup=False)
+        cohort = lessons.cohort
+        if self.folder:
+            key, folder = key_beside(self.queue), self.folder.expanduser()
+            waiting = pairs_waiting(folder, bundle.card.roles, Ledger(self.queue), key)
+            cohort = with_waiting(cohort, waiting)
         with bar(quiet=self.json) as report:
-            verdict = fine_tune(bundle, lessons.cohort, self.out, settings, report)
+            verdict = fine_tune(bundle, cohort, self.out, settings, report)
         if self.json:
             told = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
             print(json.dumps(told, indent=1))

@@ -80,7 +80,8 @@ def fine_tune(
 
     Args:
         bundle: the model in use.
-        cohort: ``train`` is learned from, ``validation`` compared on.
+        cohort: ``train`` is learned from, ``validation`` compared on. Scans of ``train`` without
+            labels are rehearsed: the model learns its own sure answers again.
         folder: of this run.
         settings: how.
         report: told what is done; ``measures`` holds the losses.
@@ -103,9 +104,10 @@ def fine_tune(
     fresh = frozenset(label.value for label in card.table if label.name in fresh_organs(card))
     before = _answers(bundle, cache, device, report, "asking the model in use")
     left_out = _left_out(cache, before)
+    corrected = {scan.pair for scan in _labelled(cache, "train") if not scan.phantom}
     cache = _without(cache, left_out, before, folder, fresh)
     taught = _taught(cache, fresh)
-    if not any(not scan.phantom for scan in _labelled(cache, "train")):
+    if corrected <= set(left_out):
         verdict = _refusal(left_out)
     else:
         fit(
@@ -327,7 +329,9 @@ def _write(
         "parent": bundle.card.sha256,
         "sha256": made.get("sha256", ""),
         "taught": sorted(organs),
-        "learned_from": sorted(p.id for p in cohort.train if p.id not in left_out),
+        "learned_from": sorted(
+            p.id for p in cohort.train if p.is_labelled and p.id not in left_out
+        ),
         "compared_on": sorted(p.id for p in cohort.validation if p.id not in left_out),
     }
     content = sealed(content)

@@ -1,12 +1,16 @@
 """The queue as something to learn from."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.part import CHECK, LEARN
+
+MOST_WAITING = 8  # pairs that nobody has labelled; the model is asked about each, which takes time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,28 @@ def as_cohort(ledger: Ledger, card: ModelCard) -> Cohort:
         train=tuple(parts[LEARN]),
         validation=tuple(parts[CHECK]),
     )
+
+
+def with_waiting(cohort: Cohort, waiting: dict[str, dict[str, Path]]) -> Cohort:
+    """The cohort with some pairs to learn from that nobody has labelled.
+
+    Their names may tell patients, and ids end up with the model: they are known by a hash. It also
+    draws which of many are taken, always the same ones.
+
+    Args:
+        cohort: of a queue.
+        waiting: scans by role, by name, as ``pairs_waiting`` finds them.
+    """
+    found = {}
+    for name, scans in waiting.items():
+        paths = " ".join(str(path.resolve()) for _, path in sorted(scans.items()))
+        digest = hashlib.sha256(f"{name} {paths}".encode()).hexdigest()[:12]
+        found[f"waiting-{digest}"] = scans
+    pairs = tuple(
+        Pair(id=name, scans={role: Scan(role=role, image=path) for role, path in scans.items()})
+        for name, scans in sorted(found.items())[:MOST_WAITING]
+    )
+    return replace(cohort, train=(*cohort.train, *pairs))
 
 
 def why_unfit(entry: QueueEntry, card: ModelCard) -> str:

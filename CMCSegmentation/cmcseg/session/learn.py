@@ -100,13 +100,16 @@ class LearnSession:
             return "No folder for the queue is chosen; choose one."
         return "" if self.rows else "The queue is empty; accept a corrected pair first."
 
-    def fine_tune(self, model: str, minutes: float = 10.0, device: str = "auto") -> None:
+    def fine_tune(
+        self, model: str, minutes: float = 10.0, device: str = "auto", folder: str = ""
+    ) -> None:
         """Learn from the queue for some minutes, then compare with the model in use.
 
         Args:
             model: name of the model to start from.
             minutes: the budget.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+            folder: of scans that nobody has labelled, to rehearse on; none when empty.
 
         Raises:
             BadInput: with the sentence of ``why_not``, or for a budget that is not positive.
@@ -117,6 +120,7 @@ class LearnSession:
             raise BadInput(f"{minutes} minutes are no time to learn; give a positive number.")
         self.stage, self.curve, self.verdict, self._model = LearnStage.FINE_TUNING, [], {}, model
         values = {**self.queue.place, "model": model, "minutes": minutes, "device": device}
+        values |= {"folder": folder} if folder else {}
         self._job = self.runner.start(
             Message(verb="finetune", values=values),
             Listener(

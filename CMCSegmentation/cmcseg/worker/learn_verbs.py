@@ -11,14 +11,17 @@ from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.wire import Message
 from cmcseg.imaging.files import read_label_map, read_volume
-from cmcseg.queue.cohort import gather
+from cmcseg.queue.cohort import gather, with_waiting
+from cmcseg.queue.key import key_beside
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.waiting import pairs_waiting
 from cmcseg.worker.warm import Warm
 
 
 def finetune(request: Message, warm: Warm, report: Report) -> Message:
     """Learn from the queue for some minutes; answers with the ``verdict`` and the ``run``.
 
+    A ``folder``, when there is one, holds scans that nobody has labelled.
     A run that was cancelled or killed goes on where it stopped when the same is asked again.
     """
     from cmcseg.learn.finetune import VERDICT, FineTuneSettings, fine_tune
@@ -33,13 +36,19 @@ def finetune(request: Message, warm: Warm, report: Report) -> Message:
         settings = FineTuneSettings(minutes=values["minutes"], device=values["device"])
     except ValueError as error:
         raise BadInput(str(error)) from error
+    cohort = lessons.cohort
+    if folder := values.get("folder"):
+        key = key_beside(queue)
+        waiting = pairs_waiting(Path(folder), bundle.card.roles, Ledger(queue), key)
+        cohort = with_waiting(cohort, waiting)
     # A revision or a pair kept back that came meanwhile makes it another run, too.
-    pairs = (*lessons.cohort.train, *lessons.cohort.validation)
-    files = sorted(str(scan.annotation) for pair in pairs for scan in pair.scans.values())
+    pairs = (*cohort.train, *cohort.validation)
+    scans = [scan for pair in pairs for scan in pair.scans.values()]
+    files = sorted(str(scan.annotation or scan.image) for scan in scans)
     about = [bundle.card.sha256, settings.minutes, files]
     digest = hashlib.sha256(json.dumps(about).encode("utf-8")).hexdigest()[:8]
     run = _unfinished(queue / "runs", f"{bundle.card.name}-{digest}", VERDICT)
-    verdict = fine_tune(bundle, lessons.cohort, run, settings, report)
+    verdict = fine_tune(bundle, cohort, run, settings, report)
     verdict = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
     return Message(verb="finetune", values={"run": str(run), "verdict": verdict})
 
