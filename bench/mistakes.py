@@ -73,6 +73,10 @@ def cases(scan, peers, table, rng):
     yield "true, every border one voxel tighter", tighter(truth, table)
     yield "shifted by 5 mm", shifted(truth, 5, scan, rng)
     yield "shifted by 20 mm", shifted(truth, 20, scan, rng)
+    for label in table:
+        one = np.where(truth == label.value, 0, truth).astype(np.uint8)
+        one[shifted(truth, 20, scan, rng) == label.value] = label.value
+        yield "one organ alone shifted by 20 mm", one
     yield "emptied", np.zeros_like(truth)
     yield "random", rng.integers(0, len(table) + 1, truth.shape).astype(np.uint8)
     if table.mirrored and all((truth == value).any() for value in table.mirrored[0]):

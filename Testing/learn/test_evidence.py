@@ -50,6 +50,17 @@ def test_moved_labels_fit_better_where_they_came_from():
     assert found.away == pytest.approx(20, abs=5)
 
 
+def test_every_organ_speaks_for_itself():
+    labels = organs()
+    labels[labels == 2] = 0
+    labels[organs((0, 4, 0)) == 2] = 2
+    found = evidence(scan(organs()), labels, GRID)
+    assert found.organs[1].away == 0
+    assert found.organs[1].lead > 5
+    assert found.organs[2].away == pytest.approx(20, abs=3)
+    assert found.organs[2].lead < 3
+
+
 def test_where_nothing_is_to_be_seen_no_place_is_better():
     noise = np.random.default_rng(1).normal(size=GRID.shape)
     found = evidence(noise, organs(), GRID)

@@ -84,7 +84,15 @@ def test_sides_are_the_patients_not_the_arrays(truth):
 def test_labels_that_were_shifted_by_20_mm_are_a_mistake(truth, axis):
     moved = np.roll(truth, 4, axis=axis)
     for found in (truth, moved, NOTHING):
-        assert "the organs fit the scan better about 2" in why(moved, found, scan_of(truth))
+        assert "fits the scan better about 2" in why(moved, found, scan_of(truth))
+
+
+@pytest.mark.parametrize("value", range(1, 5))
+def test_one_organ_that_was_shifted_by_20_mm_is_a_mistake(truth, value):
+    moved = np.where(truth == value, 0, truth).astype(np.uint8)
+    moved[np.roll(truth == value, 4, axis=1)] = value
+    name = list(TABLE)[value - 1].name
+    assert why(moved, truth, scan_of(truth)) == f"the {name} fits the scan better about 20 mm away"
 
 
 def test_emptied_labels_are_a_mistake(truth):

@@ -7,7 +7,7 @@ Vision* 1997); here it is compared with that of the same labels moved about in t
 model is asked, so a poor one cannot make true labels look false.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,11 +31,13 @@ class Evidence:
             ``FAR_MM`` to ``REACH_MM``.
         best: the same of the best of all moves.
         away: how far from their place the organs fit best, mm; the median over the organs.
+        organs: the same of each organ alone, by value.
     """
 
     lead: float
     best: float
     away: float
+    organs: dict[int, "Evidence"] = field(default_factory=dict)
 
 
 def evidence(image: np.ndarray, labels: np.ndarray, grid: Grid) -> Evidence | None:
@@ -49,20 +51,25 @@ def evidence(image: np.ndarray, labels: np.ndarray, grid: Grid) -> Evidence | No
     Returns:
         None where no border was drawn that could say anything.
     """
-    organs = [value for value in np.unique(labels) if value not in (0, UNANNOTATED)]
-    shells = [_shells(labels, value) for value in organs]
-    shells = [pair for pair in shells if min(map(len, pair)) >= FEWEST]
+    values = [int(value) for value in np.unique(labels) if value not in (0, UNANNOTATED)]
+    shells = {value: _shells(labels, value) for value in values}
+    shells = {value: pair for value, pair in shells.items() if min(map(len, pair)) >= FEWEST}
     if not shells:
         return None
     levels = _levels(image, labels)
     moves, way = _moves(grid)
-    fits = np.array([_fits(levels, pair, moves) for pair in shells])
-    whole, far = fits.sum(axis=0), way >= FAR_MM
-    lead = (whole - whole[far].mean()) / max(whole[far].std(), 1e-9)
+    fits = {value: _fits(levels, pair, moves) for value, pair in shells.items()}
+    organs = {value: _read(fit, way) for value, fit in fits.items()}
+    away = float(np.median([alone.away for alone in organs.values()]))
+    return replace(_read(sum(fits.values()), way), away=away, organs=organs)
+
+
+def _read(fits: np.ndarray, way: np.ndarray) -> Evidence:
+    """What the fits after all moves say, each move having a length in mm."""
+    far = fits[way >= FAR_MM]
+    lead = (fits - far.mean()) / max(far.std(), 1e-9)
     return Evidence(
-        lead=float(lead[way.argmin()]),
-        best=float(lead.max()),
-        away=float(np.median(way[fits.argmax(axis=1)])),
+        lead=float(lead[way.argmin()]), best=float(lead.max()), away=float(way[fits.argmax()])
     )
 
 

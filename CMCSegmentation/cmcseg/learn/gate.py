@@ -19,7 +19,7 @@ ADOPT, KEEP, INSUFFICIENT = "adopt", "keep", "insufficient"
 MARGIN = 0.03  # Dice that an organ may lose at most
 FEWEST = 3  # real cases without which nothing can be said
 FOUND = 0.5  # Dice from which an organ is more found than missed
-# One-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; the normal's beyond.
+# One-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; beyond, the last is safe.
 T95 = (
     6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812,
     1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740, 1.734, 1.729, 1.725,
@@ -164,7 +164,7 @@ def lower_bound(differences: np.ndarray) -> float:
     n = len(differences)
     if n < 2:
         return -math.inf
-    t = T95[n - 2] if n - 2 < len(T95) else 1.645
+    t = T95[min(n - 2, len(T95) - 1)]
     return float(np.mean(differences) - t * np.std(differences, ddof=1) / math.sqrt(n))
 
 

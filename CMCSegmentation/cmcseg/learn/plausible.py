@@ -18,6 +18,7 @@ from cmcseg.learn.evidence import STEP_MM, Evidence, evidence
 
 LEAD = 3.0  # standard deviations above chance from which labels fit their scan
 ELSEWHERE = 6.0  # the same of the best of all moves, which is high by chance, too
+STRAY = 5.0  # the same of one organ that does not fit in its place at all
 RIGHT, LEFT = "24028007", "7771000"  # SNOMED CT
 AGREED = 0.7  # mean Dice with the model's answer from which labels are a correction of it
 LITTLE = 0.35  # Dice below which two masks are not of one organ
@@ -53,7 +54,7 @@ def implausible(
     return (
         _swapped(drawn, theirs, grid, table)
         or _emptied(drawn, theirs, names)
-        or _misplaced(evidence(image, corrected, grid), drawn, theirs, grid)
+        or _misplaced(evidence(image, corrected, grid), drawn, theirs, grid, names)
     )
 
 
@@ -95,20 +96,28 @@ def _emptied(drawn: dict, theirs: dict, names: dict[int, str]) -> str:
     return f"{_listed([names[value] for value in empty])} were emptied"
 
 
-def _misplaced(fit: Evidence | None, drawn: dict, theirs: dict, grid: Grid) -> str:
+def _misplaced(
+    fit: Evidence | None, drawn: dict, theirs: dict, grid: Grid, names: dict[int, str]
+) -> str:
     """Labels that belong elsewhere, or that neither their scan nor the model in use speaks for."""
     if fit is None:
         return ""
-    # A border that is unsharp from slice to slice fits as well one slice on.
-    near = fit.away < STEP_MM or fit.away <= max(grid.spacing)
-    if near and fit.lead >= LEAD:
+    for value, alone in fit.organs.items():
+        if alone.lead < LEAD and alone.best >= STRAY and not _near(alone, grid):
+            return f"the {names[value]} fits the scan better about {alone.away:.0f} mm away"
+    if _near(fit, grid) and fit.lead >= LEAD:
         return ""
-    if not near and fit.best >= ELSEWHERE:
+    if not _near(fit, grid) and fit.best >= ELSEWHERE:
         return f"the organs fit the scan better about {fit.away:.0f} mm away"
     both = [value for value in theirs if drawn[value].any()]
     if both and _mean_dice(drawn, theirs, both) >= AGREED:
         return ""
     return "the organs fit the scan no better than after moving them at random"
+
+
+def _near(fit: Evidence, grid: Grid) -> bool:
+    """Whether the best place is the labels' own; an unsharp border fits as well a slice on."""
+    return fit.away < STEP_MM or fit.away <= max(grid.spacing)
 
 
 def _mean_dice(mine: dict, theirs: dict, values: list[int]) -> float:
