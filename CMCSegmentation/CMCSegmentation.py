@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -247,28 +246,28 @@ class CMCSegmentationTest(ScriptedLoadableModuleTest):
         self.delayDisplay("Test passed")
 
     def test_a_phantom_pair_gets_its_organs(self) -> None:
-        """The worker makes the pair, so that Slicer needs nothing but itself."""
-        from cmcseg.desktop.sample import load_pair, make
+        """The pair that the Sample Data module offers, fetched as a script does."""
+        import SampleData
 
-        with tempfile.TemporaryDirectory() as folder:
-            pair = Path(folder) / "pair"
-            make("CMCSegAbdomen", pair)
-            nodes = load_pair("CMCSegAbdomen", pair)
-            truth = {
-                role: slicer.util.loadLabelVolume(str(pair / f"{role}_truth.nii.gz"))
-                for role in nodes
-            }
-            found = CMCSegmentationLogic().segment(nodes, model="abdomen-ct-mr")
-            self.assertEqual(set(found), {"ct", "mr"})
-            for role, node in found.items():
-                segmentation = node.GetSegmentation()
-                self.assertEqual(segmentation.GetNumberOfSegments(), 4)
-                liver = slicer.util.arrayFromSegmentBinaryLabelmap(
-                    node, segmentation.GetSegmentIdBySegmentName("liver"), nodes[role]
-                )
-                wanted = slicer.util.arrayFromVolume(truth[role]) == 1
-                both = (wanted & (liver > 0)).sum()
-                self.assertGreater(2 * both / (wanted.sum() + (liver > 0).sum()), 0.8)
+        folder = _sampleData()
+        _onStartup()  # nothing announces the start where tests are run
+        nodes = dict(zip(("ct", "mr"), SampleData.downloadSamples("CMCSegAbdomen"), strict=True))
+        found = CMCSegmentationLogic().segment(nodes, model="abdomen-ct-mr")
+        self.assertEqual(set(found), {"ct", "mr"})
+        for role, node in found.items():
+            segmentation = node.GetSegmentation()
+            self.assertEqual(segmentation.GetNumberOfSegments(), 4)
+            liver = slicer.util.arrayFromSegmentBinaryLabelmap(
+                node, segmentation.GetSegmentIdBySegmentName("liver"), nodes[role]
+            )
+            path = folder / f"CMCSegAbdomen_{role}_truth.nii.gz"
+            wanted = slicer.util.arrayFromVolume(slicer.util.loadLabelVolume(str(path))) == 1
+            both = (wanted & (liver > 0)).sum()
+            self.assertGreater(2 * both / (wanted.sum() + (liver > 0).sum()), 0.8)
+
+
+def _sampleData() -> Path:
+    return Path(__file__).parent / "Resources" / "SampleData"
 
 
 def _onStartup() -> None:
@@ -276,4 +275,4 @@ def _onStartup() -> None:
     from cmcseg.desktop import layout, sample
 
     layout.register()
-    sample.register(Path(__file__).parent / "Resources" / "Icons" / "CMCSegmentation.png")
+    sample.register(_sampleData(), _sampleData().parent / "Icons" / "CMCSegmentation.png")

@@ -7,8 +7,10 @@ import enum
 import os
 import re
 import sys
+import tempfile
 import types
 import unittest
+import urllib.request
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -300,27 +302,37 @@ def scripted_module():
 
 
 def sample_data():
-    """The Sample Data module: the same rules for what may be registered."""
+    """The Sample Data module: the same rules for what is registered, fetched and compared."""
     module = types.ModuleType("SampleData")
+    fields = ("sampleName", "uris", "fileNames", "nodeNames", "checksums", "thumbnailFileName")
 
     class SampleDataLogic:
         @staticmethod
-        def registerCustomSampleDataSource(
-            *, category, sampleName, uris, fileNames, nodeNames, thumbnailFileName, customDownloader
-        ):
-            if not isinstance(uris, (list, tuple)):
-                raise TypeError("this stand-in takes lists")
-            if not len(uris) == len(fileNames) == len(nodeNames):
+        def registerCustomSampleDataSource(*, category, **values):
+            if set(values) != set(fields) or not isinstance(values["uris"], (list, tuple)):
+                raise TypeError(f"this stand-in takes lists, and just {fields}")
+            if len({len(values[name]) for name in fields[1:5]}) > 1:
                 raise ValueError("All fields of sample data source must have the same length")
-            source = types.SimpleNamespace(
-                sampleName=sampleName,
-                nodeNames=nodeNames,
-                thumbnailFileName=thumbnailFileName,
-                customDownloader=customDownloader,
-            )
-            slicer.modules.sampleDataSources.setdefault(category, []).append(source)
+            sources = slicer.modules.sampleDataSources.setdefault(category, [])
+            if values not in [vars(source) for source in sources]:
+                sources.append(types.SimpleNamespace(**values))
 
-    module.SampleDataLogic = SampleDataLogic
+    def downloadSamples(sampleName):
+        known = [s for sources in slicer.modules.sampleDataSources.values() for s in sources]
+        source = next(s for s in known if s.sampleName == sampleName)
+        rows = zip(source.uris, source.fileNames, source.nodeNames, source.checksums, strict=True)
+        nodes = []
+        for uri, name, title, checksum in rows:
+            path = slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory() + "/" + name
+            urllib.request.urlretrieve(uri, path)
+            algorithm, digest = slicer.util.extractAlgoAndDigest(checksum)
+            if slicer.util.computeChecksum(algorithm, path) != digest:
+                Path(path).unlink()
+                continue  # Slicer tries three times, and then gives back what it has
+            nodes.append(slicer.util.loadVolume(path, {"name": title}))
+        return nodes
+
+    module.SampleDataLogic, module.downloadSamples = SampleDataLogic, downloadSamples
     return module
 
 
@@ -384,6 +396,9 @@ def start():
                 pythonqt(value)
     sys.modules["qt"] = make_qt()
     slicer.mrmlScene = host.scene
+    cache = slicer.vtkCacheManager()
+    cache.SetRemoteCacheDirectory(tempfile.mkdtemp(prefix="slicer-cache-"))
+    host.scene.SetCacheManager(cache)
     manager = LayoutManager()
     slicer.app = types.SimpleNamespace(
         layoutManager=lambda: manager,

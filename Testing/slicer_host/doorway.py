@@ -1,8 +1,11 @@
 """The module file as Slicer opens it: its sample data, its scripts, its self-test, its reload."""
 
+import hashlib
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -125,19 +128,40 @@ def test_synthetic_pairs_stand_among_the_sample_data(a_module):
     (sources,) = slicer.modules.sampleDataSources.values()
     assert [source.sampleName for source in sources] == ["CMCSegAbdomen", "CMCSegHeart"]
     assert all(Path(source.thumbnailFileName).is_file() for source in sources)
+    for source in sources:
+        for uri, checksum in zip(source.uris, source.checksums, strict=True):
+            data = Path(url2pathname(urlsplit(uri).path)).read_bytes()
+            assert checksum == f"SHA256:{hashlib.sha256(data).hexdigest()}"
 
 
-def test_a_sample_that_cannot_be_made_is_told(a_module, monkeypatch):
+def test_a_script_gets_a_sample_pair_before_anything_is_installed(a_module):
+    import SampleData
     import slicer
-    from cmcseg.core.errors import CMCSegError
+
+    nodes = SampleData.downloadSamples("CMCSegHeart")
+    assert [node.GetName() for node in nodes] == ["Phantom bSSFP", "Phantom LGE"]
+    assert all(node.GetImageData().GetScalarTypeAsString() == "short" for node in nodes)
+    slicer.mrmlScene.Clear(0)
+
+
+def test_a_sample_that_was_changed_is_not_loaded(a_module, tmp_path):
+    import shutil
+
+    import SampleData
+    import slicer
     from cmcseg.desktop import sample
 
-    monkeypatch.setattr(sample, "python", lambda: sys.executable)
-    monkeypatch.setattr(sample, "PAIRS", {"CMCSegAbdomen": ("no-such-task", {"ct": "CT"})})
-    source = slicer.modules.sampleDataSources["CMCSeg"][0]
-    with pytest.raises(CMCSegError, match="no-such-task"):
-        source.customDownloader(source)
-    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") == 0
+    import CMCSegmentation
+
+    folder = tmp_path / "SampleData"
+    shutil.copytree(CMCSegmentation._sampleData(), folder)
+    with (folder / "CMCSegHeart_lge.nii.gz").open("ab") as file:
+        file.write(b"one byte more")
+    slicer.modules.sampleDataSources.clear()
+    sample.register(folder, tmp_path / "no picture")
+    assert [n.GetName() for n in SampleData.downloadSamples("CMCSegHeart")] == ["Phantom bSSFP"]
+    slicer.modules.sampleDataSources.clear()
+    slicer.mrmlScene.Clear(0)
 
 
 def test_waiting_has_an_end(a_host):
@@ -159,7 +183,7 @@ def test_the_self_test_segments_a_phantom_pair(a_host):
     assert bench.STATUS[-1] == "Test passed"
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
     volume = slicer.mrmlScene.GetFirstNodeByName("Phantom CT")
-    assert volume.GetStorageNode() is None, "its file is gone, so nothing may point at it"
+    assert Path(volume.GetStorageNode().GetFileName()).is_file()
     a_host.scene.Clear(0)
 
 

@@ -1,6 +1,5 @@
 """Which Python works for Slicer, and how to wait for it without a frozen window."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -10,7 +9,6 @@ import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.core.errors import CMCSegError
-from cmcseg.session.worker_process import OWN_GROUP, kill_tree
 
 STEP = 0.02  # seconds between two looks
 
@@ -45,28 +43,3 @@ def wait(
             raise CMCSegError(sentence.format(timeout))
         slicer.app.processEvents()
         time.sleep(STEP)
-
-
-def run(command: list[str], environment: dict[str, str], timeout: float) -> None:
-    """Run a program to its end while the window lives.
-
-    Raises:
-        CMCSegError: with the last line that it said, when it fails or takes longer.
-    """
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        **OWN_GROUP,
-    )
-    try:
-        wait(lambda: process.poll() is not None, timeout)
-    finally:
-        kill_tree(process)  # PythonSlicer starts the Python that does the work
-        said = process.communicate()[1].strip().splitlines()
-    if process.returncode:
-        ended = _("{} ended with {}.").format(command[0], process.returncode)
-        raise CMCSegError(said[-1] if said else ended)
