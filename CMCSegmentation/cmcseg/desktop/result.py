@@ -40,8 +40,13 @@ class ResultSection:
         titles = [_("organ")]
         titles += [_("{} mL").format(names[role]) for role in roles]
         titles += [_("doubt in {}").format(names[role]) for role in roles]
+        levels = _levels()
         rows = [
-            [row.organ, *(f"{row.ml[role]:.0f}" for role in roles), *(row.doubt[r] for r in roles)]
+            [
+                row.organ,
+                *(f"{row.ml[role]:.0f}" for role in roles),
+                *(levels[row.doubt[role]] for role in roles),
+            ]
             for row in result.rows
         ]
         colors = [row.color for row in result.rows]
@@ -86,3 +91,8 @@ class ResultSection:
         self._ui.reportLabel.setText(f'<a href="{link}">{_("Open the report")}</a>')
         self._ui.reportLabel.setVisible(True)
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(path))
+
+
+def _levels() -> dict[str, str]:
+    """How much of an organ is in doubt, in the reader's language."""
+    return {"low": _("low"), "some": _("some"), "high": _("high"), "not found": _("not found")}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cmcseg.core.errors import BadInput
+from cmcseg.session.words import _
 
 FAST = 1  # of zlib's levels; the best one takes ten times as long for a few per cent
 
@@ -43,7 +44,6 @@ def unpacked(text: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray | No
             out[:, :, k] = np.frombuffer(plane, dtype=np.uint8).reshape(shape[:2], order="F")
             yield None
     except (ValueError, zlib.error) as error:
-        raise BadInput(
-            "What the model found is damaged in this scene; segment the scan again."
-        ) from error
+        sentence = _("What the model found is damaged in this scene; segment the scan again.")
+        raise BadInput(sentence) from error
     yield out

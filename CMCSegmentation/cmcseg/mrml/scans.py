@@ -8,6 +8,7 @@ from vtk.util import numpy_support
 
 from cmcseg.mrml.tree import modality_of, patient_of, series_of
 from cmcseg.session.ports import ScanInfo
+from cmcseg.session.words import _
 
 OURS = "CMCSeg.kind"  # attribute of every node that we made
 SAMPLE = 40_000  # voxels whose 5th percentile tells CT from MR
@@ -42,31 +43,34 @@ def refusal_of(node: slicer.vtkMRMLNode) -> str:
     """One sentence saying why a volume cannot be segmented, or empty."""
     name = node.GetName()
     if node.IsA("vtkMRMLSequenceNode"):
-        return f"{name} is a sequence of volumes; choose a single volume."
+        return _("{name} is a sequence of volumes; choose a single volume.").format(name=name)
     image = node.GetImageData()
     if image is None or image.GetPointData().GetScalars() is None:
-        return f"{name} holds no image; load it again."
+        return _("{name} holds no image; load it again.").format(name=name)
     components = image.GetNumberOfScalarComponents()
     if components != 1:
-        return (
-            f"{name} holds {components} numbers per voxel (colour, or a vector); choose a scan "
-            "with one."
+        sentence = _(
+            "{name} holds {count} numbers per voxel (colour, or a vector); choose a scan with one."
         )
+        return sentence.format(name=name, count=components)
     if min(image.GetDimensions()) < 2:
-        return f"{name} is a single slice; choose a scan with several."
+        return _("{name} is a single slice; choose a scan with several.").format(name=name)
     if is_frame(node):
-        return (
-            f"{name} is the frame of a sequence that is shown just now; copy the frame into a "
+        sentence = _(
+            "{name} is the frame of a sequence that is shown just now; copy the frame into a "
             "volume of its own first."
         )
+        return sentence.format(name=name)
     low, high = image.GetScalarRange()
     if not (np.isfinite(low) and np.isfinite(high)):
-        return f"{name} holds NaN or infinity; replace them, for example by the value of air."
+        sentence = _("{name} holds NaN or infinity; replace them, for example by the value of air.")
+        return sentence.format(name=name)
     if low == high:
-        return (
-            f"{name} holds the same number ({low:g}) in every voxel, so there is nothing to see; "
+        sentence = _(
+            "{name} holds the same number ({number:g}) in every voxel, so there is nothing to see; "
             "load the scan again."
         )
+        return sentence.format(name=name, number=low)
     return ""
 
 

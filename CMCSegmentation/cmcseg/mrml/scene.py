@@ -26,6 +26,7 @@ from cmcseg.mrml.tree import modality_of, put_beside, series_of
 from cmcseg.mrml.voxels import numbers_of, percent_of, share_of, voxels
 from cmcseg.mrml.warp import image_of, warped, warped_labels
 from cmcseg.session.ports import Finding, ScanInfo
+from cmcseg.session.words import _
 
 DOUBT, DISAGREEMENT = "CMCSeg.doubt", "CMCSeg.disagreement"  # node references of a segmentation
 MADE = "CMCSeg.made"  # attribute: who made it, and how the scans lay, as JSON
@@ -158,7 +159,8 @@ class MrmlScene:
                     yield None
             maps[role] = Volume(array=share, grid=place.world)
         if DOUBT not in maps:
-            raise BadInput(f"The doubt of {node.GetName()} was deleted; segment it again.")
+            sentence = _("The doubt of {name} was deleted; segment it again.")
+            raise BadInput(sentence.format(name=node.GetName()))
         yield Finding(
             labels=found,
             drawn=drawn,
@@ -194,9 +196,8 @@ class MrmlScene:
         if finding.labels.grid.shape != place.world.shape or (
             place.warped and not finding.labels.grid.agrees_with(place.world)
         ):
-            raise BadInput(
-                f"{node.GetName()} was changed while it was being segmented; segment it again."
-            )
+            sentence = _("{name} was changed while it was being segmented; segment it again.")
+            raise BadInput(sentence.format(name=node.GetName()))
         labels = finding.labels.array
         maps = {DOUBT: finding.doubt, DISAGREEMENT: finding.disagreement}
         percent = {}
@@ -233,7 +234,7 @@ class MrmlScene:
         result.SetAttribute(FOUND, text)
         result.SetAttribute(MADE, json.dumps(finding.made))
         result.SetAttribute(TABLE, json.dumps(asdict(finding.labels.table)))
-        for _ in put_labels(result, labels, place.local, finding.labels.table):
+        for _step in put_labels(result, labels, place.local, finding.labels.table):
             yield None
         for role, image in percent.items():
             yield None
@@ -253,7 +254,8 @@ class MrmlScene:
         local = {}
         for organ, mask in masks.items():
             if mask.shape != place.world.shape:
-                raise BadInput(f"{node.GetName()} was changed meanwhile; segment it again.")
+                sentence = _("{name} was changed meanwhile; segment it again.")
+                raise BadInput(sentence.format(name=node.GetName()))
             if place.warped:
                 there, back = to_world(node), from_world(node)
                 work = warped_labels(mask.view(np.uint8), place.world, place.local, there, back)
@@ -273,7 +275,7 @@ class MrmlScene:
                 plane[mask[:, :, k]] = value
             yield None
         self._checkpoint(result)
-        for _ in put_labels(result, array, place.local, table):
+        for _step in put_labels(result, array, place.local, table):
             yield None
         yield result.GetID()
 
@@ -312,7 +314,7 @@ class MrmlScene:
     def _scan(self, key: str) -> slicer.vtkMRMLVolumeNode:
         node = self._scene.GetNodeByID(key) if key else None
         if node is None:
-            raise BadInput("The scan is no longer in the scene; choose another.")
+            raise BadInput(_("The scan is no longer in the scene; choose another."))
         if refusal := refusal_of(node):
             raise BadInput(refusal)
         return node
@@ -332,7 +334,8 @@ class MrmlScene:
         node = self._scan(key)
         result = self._segmentation_of(node)
         if result is None:
-            raise BadInput(f"{node.GetName()} has no result in this scene; segment it first.")
+            sentence = _("{name} has no result in this scene; segment it first.")
+            raise BadInput(sentence.format(name=node.GetName()))
         table = table_from_dict(json.loads(result.GetAttribute(TABLE)))
         return node, result, place_of(node), table
 
@@ -353,7 +356,7 @@ class MrmlScene:
         name = f"{node.GetName()} organs"
         result = self._scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         if result is None:
-            raise CMCSegError("Slicer did not make a segmentation; restart it.")
+            raise CMCSegError(_("Slicer did not make a segmentation; restart it."))
         result.SetAttribute(OURS, "organs")
         result.CreateDefaultDisplayNodes()
         # Sets the reference geometry and the node reference that DICOM SEG export follows.

@@ -14,6 +14,7 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Code, Label, LabelTable
 from cmcseg.mrml.geometry import to_numpy, to_vtk
 from cmcseg.mrml.warp import image_of
+from cmcseg.session.words import _
 
 BINARY, SURFACE = "Binary labelmap", "Closed surface"  # Slicer's names of representations
 TYPES = "Segmentation category and type - DICOM master list"
@@ -67,10 +68,11 @@ def put_labels(
         if entry := terminology(label):
             segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), entry)
         if not segmentation.AddSegment(segment, label.name):
-            raise CMCSegError(f"Slicer did not take the segment {label.name}; restart it.")
+            sentence = _("Slicer did not take the segment {name}; restart it.")
+            raise CMCSegError(sentence.format(name=label.name))
     segmentation.InvalidateNonSourceRepresentations()
     if had_surface and not segmentation.CreateRepresentation(SURFACE):
-        raise CMCSegError("Slicer could not make the organs' surfaces anew; restart it.")
+        raise CMCSegError(_("Slicer could not make the organs' surfaces anew; restart it."))
     node.Modified()
 
 
@@ -180,7 +182,8 @@ def _regridded(image: slicer.vtkOrientedImageData, grid: Grid) -> slicer.vtkOrie
         image, reference, result
     )
     if not done:
-        raise CMCSegError("Slicer could not resample the segmentation to the scan's voxels.")
+        sentence = _("Slicer could not resample the segmentation to the scan's voxels.")
+        raise CMCSegError(sentence)
     return result
 
 

@@ -18,6 +18,7 @@ from cmcseg.core.wire import Message, prediction_from_message
 from cmcseg.session.places import Place, find_places
 from cmcseg.session.ports import Finding, Listener, Runner, Scene
 from cmcseg.session.result import OrganRow, Result, organ_rows
+from cmcseg.session.words import _
 
 
 class Attempt:
@@ -55,12 +56,12 @@ class Attempt:
 
     def begin(self) -> None:
         """Start with the first scan."""
-        self._report("reading the scans", 0.0)
+        self._report(_("reading the scans"), 0.0)
         self._steps(self._read(), self._on_read)
 
     def resume(self, prediction: Prediction) -> None:
         """Take up what an earlier run found instead of asking the worker."""
-        self._report("reading the scans", 0.0)
+        self._report(_("reading the scans"), 0.0)
 
         def read(volumes: dict[str, Volume]) -> None:
             self._volumes = volumes
@@ -86,17 +87,19 @@ class Attempt:
         role = next((role for role, other in self._scans.items() if other == key), "")
         if role:
             title = self._card.input(role).title
-            self._abandon(
-                f"The {title} scan was deleted while it was being segmented; nothing else was "
+            sentence = _(
+                "The {title} scan was deleted while it was being segmented; nothing else was "
                 "changed. Choose a scan and segment again."
             )
+            self._abandon(sentence.format(title=title))
 
     def closed(self) -> None:
         """The scene says that everything was deleted."""
-        self._abandon(
+        sentence = _(
             "The scene was closed while its scans were being segmented; load the scans and "
             "segment again."
         )
+        self._abandon(sentence)
 
     def _read(self) -> Iterator[dict[str, Volume] | None]:
         volumes = {}
@@ -133,7 +136,7 @@ class Attempt:
         self._measure(lambda: prediction_from_message(answer))
 
     def _measure(self, found: Callable[[], Prediction]) -> None:
-        self._report("measuring the organs", 1.0)
+        self._report(_("measuring the organs"), 1.0)
 
         def sums() -> tuple[Prediction, tuple[OrganRow, ...], tuple[Place, ...]]:
             prediction = found()

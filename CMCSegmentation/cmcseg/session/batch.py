@@ -11,6 +11,7 @@ from cmcseg.session.attempt import Attempt
 from cmcseg.session.guess import guess_roles
 from cmcseg.session.ports import Runner, ScanInfo, Scene
 from cmcseg.session.result import Result
+from cmcseg.session.words import _
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,9 +70,10 @@ class Batch:
             BadInput: when there is no pair, or a batch is running.
         """
         if self._attempt:
-            raise BadInput("A batch is running; wait for it, or cancel it.")
+            raise BadInput(_("A batch is running; wait for it, or cancel it."))
         if not pairs:
-            raise BadInput(f"No scan suits the model {card.title}; load scans, or choose them.")
+            sentence = _("No scan suits the model {title}; load scans, or choose them.")
+            raise BadInput(sentence.format(title=card.title))
         self.items, self._waiting, self._count = [], list(pairs), len(pairs)
         self._card, self._settings = card, settings or SegmentSettings()
         self._scene.removed.connect(self._on_removed)
@@ -109,9 +111,10 @@ class Batch:
 
     def _on_progress(self, progress: Progress) -> None:
         done = len(self.items)
+        stage = _("{number} of {count}: {stage}")
         self.progressed.emit(
             Progress(
-                stage=f"{done + 1} of {self._count}: {progress.stage}",
+                stage=stage.format(number=done + 1, count=self._count, stage=progress.stage),
                 done=done + progress.fraction,
                 total=self._count,
             )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from cmcseg.core.errors import CMCSegError
+from cmcseg.session.words import _
 
 SLICE_SECONDS = 0.015  # of one pump; a frame of the screen lasts about as long
 
@@ -68,7 +69,7 @@ class Chores:
                 value = next(work)
         except StopIteration:
             self._generators.pop(0)
-            failed("The scan could not be read to its end; try again.", "")
+            failed(_("The scan could not be read to its end; try again."), "")
         except Exception as error:
             self._generators.pop(0)
             failed(sentence_of(error), "")
@@ -91,5 +92,6 @@ def sentence_of(error: Exception) -> str:
     if isinstance(error, CMCSegError):
         return str(error)
     if isinstance(error, MemoryError):
-        return "The memory is full; close other programs and try again."
-    return f"Something unforeseen happened ({type(error).__name__}: {error}); please report it."
+        return _("The memory is full; close other programs and try again.")
+    sentence = _("Something unforeseen happened ({kind}: {words}); please report it.")
+    return sentence.format(kind=type(error).__name__, words=error)

@@ -5,6 +5,7 @@ import re
 
 from cmcseg.core.card import InputSpec, ModelCard
 from cmcseg.session.ports import ScanInfo
+from cmcseg.session.words import _
 
 # Fat is about -100 HU and air -1000; MR scanners write no large negative values.
 FAT_HU = -60.0
@@ -57,10 +58,9 @@ def swap_hint(scans: dict[str, ScanInfo], card: ModelCard) -> str:
     other = fit(second, card.input(a)) + fit(first, card.input(b))
     if other - own < MODALITY:
         return ""
-    return (
-        f"{first.name} looks like {card.input(b).title} and {second.name} like "
-        f"{card.input(a).title}. Swap them?"
-    )
+    sentence = _("{first} looks like {other} and {second} like {one}. Swap them?")
+    titles = {"one": card.input(a).title, "other": card.input(b).title}
+    return sentence.format(first=first.name, second=second.name, **titles)
 
 
 def _shortlist(fits: dict[tuple[str, str], float], role: str) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.prediction import Prediction
+from cmcseg.session.words import _
 
 BLOCK_MM = 6.0  # edge of a block; about what a person sees as one spot
 DOUBTFUL = 0.3  # of 1; two equally likely organs out of four and background reach 0.43
@@ -49,8 +50,10 @@ class Place:
 
     def sentence(self) -> str:
         """What the review line says ("left kidney, upper pole, scans disagree")."""
-        where = self.organ or "outside the organs"
-        return ", ".join(part for part in (where, self.position, self.reason) if part)
+        words = _words()
+        where = self.organ or _("outside the organs")
+        parts = (where, words.get(self.position), words.get(self.reason))
+        return ", ".join(part for part in parts if part)
 
 
 def find_places(prediction: Prediction) -> tuple[Place, ...]:
@@ -62,6 +65,23 @@ def find_places(prediction: Prediction) -> tuple[Place, ...]:
         if not any(_is_same(place, other) for other in kept):
             kept.append(place)
     return tuple(kept[:MOST])
+
+
+def _words() -> dict[str, str]:
+    """Positions and reasons in the reader's language."""
+    return {
+        "left side": _("left side"),
+        "right side": _("right side"),
+        "back": _("back"),
+        "front": _("front"),
+        "lower pole": _("lower pole"),
+        "upper pole": _("upper pole"),
+        "lower part": _("lower part"),
+        "upper part": _("upper part"),
+        "middle": _("middle"),
+        "model unsure": _("model unsure"),
+        "scans disagree": _("scans disagree"),
+    }
 
 
 def _of_scan(prediction: Prediction, role: str) -> Iterator[Place]:

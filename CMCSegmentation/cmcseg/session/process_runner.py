@@ -11,6 +11,7 @@ from cmcseg.core.progress import Progress
 from cmcseg.core.wire import Message
 from cmcseg.session.chores import Chores, Done, Failed
 from cmcseg.session.ports import Listener
+from cmcseg.session.words import _
 from cmcseg.session.worker_process import WorkerProcess
 
 IDLE_SECONDS = 600.0  # a worker nobody needs gives its memory, and the GPU's, back
@@ -124,11 +125,12 @@ class ProcessRunner:
             try:
                 self._worker = WorkerProcess(self._command, self._environment, self._new_log())
             except OSError as error:
-                listener.failed(
-                    f"The worker cannot be started with {self._command[0]} "
-                    f"({error.strerror or error}); check the installation.",
-                    "",
+                sentence = _(
+                    "The worker cannot be started with {program} ({reason}); check the "
+                    "installation."
                 )
+                reason = error.strerror or error
+                listener.failed(sentence.format(program=self._command[0], reason=reason), "")
                 return
         self._running, self._ending = (number, listener), False
         self._worker.send(number, request)
@@ -170,7 +172,7 @@ class ProcessRunner:
             self._finish(listener.failed, event["text"], str(self._worker.log))
 
     def _on_gone(self, worker: WorkerProcess, code: int) -> None:
-        _, listener = self._running
+        listener = self._running[1]
         self._worker = None
         if self._ending:
             self._finish(listener.cancelled)
@@ -212,21 +214,28 @@ def with_ourselves(environment: dict[str, str]) -> dict[str, str]:
 def _cause(code: int, words: str) -> str:
     """Why a worker is gone, and what to do, in one sentence."""
     if missing := re.search(r"No module named '([^']+)'", words):
-        return (
-            f"The worker could not start, as the Python package {missing[1]} is missing; install "
-            "the requirements of CMCSeg and try again."
+        sentence = _(
+            "The worker could not start, as the Python package {name} is missing; install the "
+            "requirements of CMCSeg and try again."
         )
+        return sentence.format(name=missing[1])
     if LAUNCHER in words:
-        return (
+        return _(
             "The worker was killed from outside or crashed, as happens when memory runs out; close "
             "other programs and try again."
         )
     if code == -9:
-        return (
+        return _(
             "The worker was killed from outside, as happens when memory runs out; close other "
             "programs and try again."
         )
     if code < 0:
-        return f"The worker crashed (signal {-code}); try again, and see the log if it recurs."
+        sentence = _(
+            "The worker crashed (signal {number}); try again, and see the log if it recurs."
+        )
+        return sentence.format(number=-code)
     said = f": {words}" if words else ""
-    return f"The worker ended unexpectedly (exit code {code}){said}; try again, or see the log."
+    sentence = _(
+        "The worker ended unexpectedly (exit code {code}){said}; try again, or see the log."
+    )
+    return sentence.format(code=code, said=said)

@@ -11,6 +11,7 @@ from cmcseg.core.volume import Volume
 from cmcseg.session.places import find_places
 from cmcseg.session.ports import Finding, Scene
 from cmcseg.session.result import Result, organ_rows
+from cmcseg.session.words import _
 
 Recalled = dict[str, tuple[Volume, Finding]]
 
@@ -45,13 +46,14 @@ def result_of(found: Recalled, card: ModelCard, scans: dict[str, str], keys: dic
     Raises:
         BadInput: when another model made it.
     """
-    findings = {role: finding for role, (_, finding) in found.items()}
+    findings = {role: finding for role, (_volume, finding) in found.items()}
     made = next(iter(findings.values())).made
     if made["model"] != card.name:
-        raise BadInput(
-            f"The result in this scene was made by the model {made['model']}; choose that model to "
-            "go on with it."
+        sentence = _(
+            "The result in this scene was made by the model {model}; choose that model to go on "
+            "with it."
         )
+        raise BadInput(sentence.format(model=made["model"]))
     alignment = Alignment.from_dict(made["alignment"]) if made.get("alignment") else None
     together = alignment is not None and {alignment.fixed, alignment.moving} <= set(scans)
     prediction = Prediction(
@@ -71,7 +73,7 @@ def result_of(found: Recalled, card: ModelCard, scans: dict[str, str], keys: dic
         card=card,
         scans=scans,
         segmentations=keys,
-        volumes={role: volume for role, (volume, _) in found.items()},
+        volumes={role: volume for role, (volume, _finding) in found.items()},
         prediction=prediction,
         rows=organ_rows(prediction, card),
         places=find_places(prediction),

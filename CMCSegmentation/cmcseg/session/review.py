@@ -17,6 +17,7 @@ from cmcseg.session.places import Place
 from cmcseg.session.ports import Change, Correction, Listener, Queue, Runner, Scene
 from cmcseg.session.result import Result
 from cmcseg.session.stage import Stage
+from cmcseg.session.words import _
 
 
 class ReviewSession:
@@ -88,11 +89,15 @@ class ReviewSession:
         if self.result is None:
             return ""
         if not self.places:
-            return "No place stands out; scroll through the organs once."
+            return _("No place stands out; scroll through the organs once.")
         if self.place is None:
             count = len(self.places)
-            return "1 place to look at." if count == 1 else f"{count} places to look at."
-        return f"{self.index + 1} of {len(self.places)}: {self.place.sentence()}"
+            one, more = _("1 place to look at."), _("{count} places to look at.")
+            return one if count == 1 else more.format(count=count)
+        sentence = _("{number} of {count}: {place}")
+        return sentence.format(
+            number=self.index + 1, count=len(self.places), place=self.place.sentence()
+        )
 
     def next(self) -> None:
         """Jump to the next place; after the last comes the first."""
@@ -127,7 +132,7 @@ class ReviewSession:
         result = self._ready()
         alignment = result.prediction.alignment
         if alignment is None or {source, target} != {alignment.fixed, alignment.moving}:
-            raise BadInput("There is no other scan to copy the organ to.")
+            raise BadInput(_("There is no other scan to copy the organ to."))
         value = _value(result, organ)
         matrix = alignment.matrix
         if source == alignment.fixed:
@@ -137,10 +142,12 @@ class ReviewSession:
         def carry(labels: LabelMap) -> np.ndarray:
             mask = carried(labels.array == value, labels.grid, grid, matrix)
             if not mask.any():
-                raise BadInput(
-                    f"The {organ} of the {_title(result, source)} lies outside the "
-                    f"{_title(result, target)}, or is empty; nothing was copied."
+                sentence = _(
+                    "The {organ} of the {source} lies outside the {target}, or is empty; nothing "
+                    "was copied."
                 )
+                titles = {"source": _title(result, source), "target": _title(result, target)}
+                raise BadInput(sentence.format(organ=organ, **titles))
             return mask
 
         self._read(
@@ -159,7 +166,7 @@ class ReviewSession:
         """
         result = self._ready()
         if role not in result.prediction.labels:
-            raise BadInput(f"There is no result for {role!r}.")
+            raise BadInput(_("There is no result for {role!r}.").format(role=role))
         found = result.prediction.labels[role]
         names = [organ] if organ else [label.name for label in found.table]
         values = {name: _value(result, name) for name in names}
@@ -196,12 +203,12 @@ class ReviewSession:
     def why_not(self) -> str:
         """One sentence saying why the pair cannot be accepted, or empty when it can."""
         if self.result is None:
-            return "Segment a scan first; what you correct can then be accepted."
+            return _("Segment a scan first; what you correct can then be accepted.")
         if self.busy:
-            return "The last step is still being finished."
+            return _("The last step is still being finished.")
         if self.stage is Stage.ACCEPTED:
-            return "The pair is in the queue already; correct something to accept it again."
-        return "" if self.queue else "No folder for the queue is chosen; choose one."
+            return _("The pair is in the queue already; correct something to accept it again.")
+        return "" if self.queue else _("No folder for the queue is chosen; choose one.")
 
     def accept(self, who: str = "", notes: str = "", pair: str = "") -> None:
         """Hand the pair, as the user left it, to the queue; ``accepted`` or ``failed`` follows.
@@ -246,9 +253,9 @@ class ReviewSession:
 
     def _ready(self) -> Result:
         if self.result is None:
-            raise BadInput("There is no result to correct; segment a scan first.")
+            raise BadInput(_("There is no result to correct; segment a scan first."))
         if self.busy:
-            raise BadInput("The last step is still being finished; try again in a moment.")
+            raise BadInput(_("The last step is still being finished; try again in a moment."))
         return self.result
 
     def _compare(self, then: Callable[[dict[str, LabelMap]], None]) -> None:
@@ -338,7 +345,8 @@ def _value(result: Result, organ: str) -> int:
         return result.card.table.named(organ).value
     except KeyError:
         names = ", ".join(label.name for label in result.card.table)
-        raise BadInput(f"The model knows no {organ!r}; it knows {names}.") from None
+        sentence = _("The model knows no {organ!r}; it knows {names}.")
+        raise BadInput(sentence.format(organ=organ, names=names)) from None
 
 
 def _title(result: Result, role: str) -> str:

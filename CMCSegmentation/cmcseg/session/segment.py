@@ -20,6 +20,7 @@ from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
 from cmcseg.session.recall import recalling, result_of
 from cmcseg.session.result import Result
 from cmcseg.session.stage import Stage
+from cmcseg.session.words import _
 
 
 class SegmentSession:
@@ -138,8 +139,9 @@ class SegmentSession:
             if card.name == name:
                 break
         else:
-            known = ", ".join(card.name for card in self.cards) or "none"
-            raise BadInput(f"There is no model {name!r}; there are: {known}.")
+            known = ", ".join(card.name for card in self.cards) or _("none")
+            sentence = _("There is no model {name!r}; there are: {known}.")
+            raise BadInput(sentence.format(name=name, known=known))
         self.card = card
         self.chosen = {role: key for role, key in self.chosen.items() if role in card.roles}
         if not self._by_hand or not self.chosen:
@@ -172,9 +174,10 @@ class SegmentSession:
     def why_not_remove(self) -> str:
         """One sentence saying why the chosen model cannot be removed, or empty when it can."""
         if self.card is None:
-            return "There is no model to remove."
+            return _("There is no model to remove.")
         if self.card.name not in self._own:
-            return f"{self.card.title} came with the program; only imported models can be removed."
+            sentence = _("{title} came with the program; only imported models can be removed.")
+            return sentence.format(title=self.card.title)
         return ""
 
     def _change_models(self, request: Message) -> None:
@@ -196,7 +199,7 @@ class SegmentSession:
             BadInput: when the model has no such role.
         """
         if not self.card:
-            raise BadInput("Choose a model first; it says which scans it takes.")
+            raise BadInput(_("Choose a model first; it says which scans it takes."))
         self.card.input(role)
         if key == self.chosen.get(role, ""):
             return
@@ -240,21 +243,24 @@ class SegmentSession:
     def why_not(self) -> str:
         """One sentence saying why ``segment`` cannot start, or empty when it can."""
         if self._attempt:
-            return "A segmentation is running; wait for it, or cancel it."
+            return _("A segmentation is running; wait for it, or cancel it.")
         if not self.card:
-            return self._models_trouble or "Choose a model; when there is none, import one."
+            return self._models_trouble or _("Choose a model; when there is none, import one.")
         titles = {spec.role: spec.title for spec in self.card.inputs}
         if not self.chosen:
-            return f"Choose a scan: {' or '.join(titles.values())}."
+            choice = _(" or ").join(titles.values())
+            return _("Choose a scan: {choice}.").format(choice=choice)
         infos = {scan.key: scan for scan in self.scene.scans()}
         for role, key in self.chosen.items():
             if key not in infos:
-                return f"The {titles[role]} scan is no longer in the scene; choose another."
+                sentence = _("The {title} scan is no longer in the scene; choose another.")
+                return sentence.format(title=titles[role])
             if infos[key].refusal:
                 return infos[key].refusal
         if len(set(self.chosen.values())) < len(self.chosen):
-            both = " and as ".join(titles[role] for role in self.chosen)
-            return f"The same scan is chosen as {both}; choose two scans, or one."
+            both = _(" and as ").join(titles[role] for role in self.chosen)
+            sentence = _("The same scan is chosen as {both}; choose two scans, or one.")
+            return sentence.format(both=both)
         return self._apart if self.settings.align != "rigid" else ""
 
     def segment(self, settings: SegmentSettings | None = None) -> None:
@@ -277,7 +283,7 @@ class SegmentSession:
         if reason := self.why_not():
             raise BadInput(reason)
         if prediction.model != self.card.name or set(prediction.labels) != set(self.chosen):
-            raise BadInput("What was kept belongs to another model or to other scans.")
+            raise BadInput(_("What was kept belongs to another model or to other scans."))
         self._begin(lambda attempt: attempt.resume(prediction))
 
     def _begin(self, start: Callable[[Attempt], None]) -> None:
@@ -329,7 +335,7 @@ class SegmentSession:
             BadInput: when there is no result.
         """
         if self.result is None:
-            raise BadInput("There is no result to report on; segment a scan first.")
+            raise BadInput(_("There is no result to report on; segment a scan first."))
         result = self.result
         infos = {scan.key: scan.name for scan in self.scene.scans()}
         names = {role: infos.get(key, role) for role, key in result.scans.items()}

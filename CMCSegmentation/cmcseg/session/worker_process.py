@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cmcseg.core.wire import Message, read_message, write_message
 from cmcseg.session.chores import sentence_of
+from cmcseg.session.words import _
 
 TAIL = 20  # lines of the error stream that are kept for the sentence
 QUIET = 5.0  # seconds that an ending process is waited for
@@ -178,7 +179,8 @@ else:
 
 
 def _no_room(folder: Path, error: OSError) -> str:
-    return (
-        f"The scans could not be handed to the worker, as {folder.parent} does not take them "
-        f"({error.strerror or error}); make room there and try again."
+    sentence = _(
+        "The scans could not be handed to the worker, as {folder} does not take them ({reason}); "
+        "make room there and try again."
     )
+    return sentence.format(folder=folder.parent, reason=error.strerror or error)
