@@ -9,6 +9,7 @@ from cmcseg.core.signal import Signal
 from cmcseg.core.wire import Message
 from cmcseg.session.ports import Listener, Queue, QueueRow, Runner
 from cmcseg.session.stage import LearnStage
+from cmcseg.session.words import _
 
 
 class LearnSession:
@@ -95,10 +96,10 @@ class LearnSession:
     def why_not(self) -> str:
         """One sentence saying why fine-tuning cannot start, or empty when it can."""
         if self.stage is LearnStage.FINE_TUNING:
-            return "A fine-tuning is running; wait for it, or cancel it."
+            return _("A fine-tuning is running; wait for it, or cancel it.")
         if self.queue is None:
-            return "No folder for the queue is chosen; choose one."
-        return "" if self.rows else "The queue is empty; accept a corrected pair first."
+            return _("No folder for the queue is chosen; choose one.")
+        return "" if self.rows else _("The queue is empty; accept a corrected pair first.")
 
     def fine_tune(
         self, model: str, minutes: float = 10.0, device: str = "auto", folder: str = ""
@@ -117,7 +118,8 @@ class LearnSession:
         if reason := self.why_not():
             raise BadInput(reason)
         if not minutes > 0:
-            raise BadInput(f"{minutes} minutes are no time to learn; give a positive number.")
+            told = _("{minutes} minutes are no time to learn; give a positive number.")
+            raise BadInput(told.format(minutes=minutes))
         self.stage, self.curve, self.verdict, self._model = LearnStage.FINE_TUNING, [], {}, model
         values = {**self.queue.place, "model": model, "minutes": minutes, "device": device}
         values |= {"folder": folder} if folder else {}
@@ -153,9 +155,9 @@ class LearnSession:
             BadInput: when there is no verdict, or the pair was not compared on.
         """
         if self.stage is not LearnStage.VERDICT:
-            raise BadInput("There are no two models to compare; press Fine-tune first.")
+            raise BadInput(_("There are no two models to compare; press Fine-tune first."))
         if case not in self.changed_most():
-            raise BadInput(f"The models were not compared on {case!r}.")
+            raise BadInput(_("The models were not compared on {case!r}.").format(case=case))
         values = {**self.queue.place, "model": self._model, "run": self.run, "case": case}
         request = Message(verb="look-at-both", values={**values, "device": device})
         self._ask(request, self.compared.emit)
@@ -170,11 +172,13 @@ class LearnSession:
             BadInput: when there is no verdict, or it is against and no reason is given.
         """
         if self.stage is not LearnStage.VERDICT:
-            raise BadInput("There is no fine-tuned model to adopt; press Fine-tune first.")
+            raise BadInput(_("There is no fine-tuned model to adopt; press Fine-tune first."))
         if self.verdict.get("verdict") != "adopt" and not overrule.strip():
             raise BadInput(
-                "The comparison does not speak for the new model; give a reason to adopt it "
-                "nevertheless, or keep the old one."
+                _(
+                    "The comparison does not speak for the new model; give a reason to adopt it "
+                    "nevertheless, or keep the old one."
+                )
             )
         values = {"model": self._model, "run": self.run, "overrule": overrule.strip()}
 

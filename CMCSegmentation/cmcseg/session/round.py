@@ -15,6 +15,7 @@ from cmcseg.session.ports import Listener
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
+from cmcseg.session.words import _
 
 ACCEPTED, SKIPPED = "accepted", "skipped"
 Load = Callable[[dict[str, Path]], dict[str, str]]
@@ -110,10 +111,16 @@ class ReviewRound:
     def sentence(self) -> str:
         """The round's line: "2 of 10: case7, chosen by doubt"."""
         if self.stage is RoundStage.ASKING:
-            return "The model is being asked about every pair of the folder."
+            return _("The model is being asked about every pair of the folder.")
         if self.pair is None:
-            return "Every pair was looked at." if self.stage is RoundStage.DONE else ""
-        return f"{self.index + 1} of {len(self.pairs)}: {self.pair.name}, chosen by {self.pair.by}"
+            return _("Every pair was looked at.") if self.stage is RoundStage.DONE else ""
+        ways = {"doubt": _("chosen by doubt"), "chance": _("chosen by chance")}
+        return _("{number} of {count}: {name}, {why}").format(
+            number=self.index + 1,
+            count=len(self.pairs),
+            name=self.pair.name,
+            why=ways[self.pair.by],
+        )
 
     def ask(self, folder: Path, count: int = 10, seed: int = 0) -> None:
         """Ask which pairs of a folder to look at; ``changed`` or ``failed`` follows.
@@ -127,11 +134,11 @@ class ReviewRound:
             BadInput: when there is no model, no queue, or a pair is being worked on.
         """
         if self.stage not in (RoundStage.IDLE, RoundStage.WAITING, RoundStage.DONE):
-            raise BadInput("A pair is being worked on; accept it or skip it first.")
+            raise BadInput(_("A pair is being worked on; accept it or skip it first."))
         if self._segment.card is None:
-            raise BadInput("Choose a model first; it is asked which pairs it doubts.")
+            raise BadInput(_("Choose a model first; it is asked which pairs it doubts."))
         if self._review.queue is None:
-            raise BadInput("No folder for the queue is chosen; choose one.")
+            raise BadInput(_("No folder for the queue is chosen; choose one."))
         values = {
             **self._review.queue.place,
             "folder": str(folder),
@@ -160,9 +167,9 @@ class ReviewRound:
             BadInput: while a pair is being worked on.
         """
         if self.stage in (RoundStage.IDLE, RoundStage.ASKING):
-            raise BadInput("It is not known yet which pairs wait; ask first.")
+            raise BadInput(_("It is not known yet which pairs wait; ask first."))
         if self.stage not in (RoundStage.WAITING, RoundStage.DONE):
-            raise BadInput("A pair is being worked on; accept it or skip it first.")
+            raise BadInput(_("A pair is being worked on; accept it or skip it first."))
         left = [n for n, pair in enumerate(self.pairs) if pair.status not in (ACCEPTED, SKIPPED)]
         order = [n for n in left if n > self.index and not self.pairs[n].status] or left
         self._clear()
@@ -181,7 +188,7 @@ class ReviewRound:
             BadInput: when no pair is looked at, or it cannot be accepted.
         """
         if self.stage is not RoundStage.REVIEWING:
-            raise BadInput("No pair is being looked at; take the next one.")
+            raise BadInput(_("No pair is being looked at; take the next one."))
         if reason := self._review.why_not():
             raise BadInput(reason)
         values = {**self._review.queue.place, "subject": self.pair.name}
@@ -210,7 +217,7 @@ class ReviewRound:
             and self.pair.status not in (ACCEPTED, SKIPPED)
         )
         if not open_:
-            raise BadInput("No pair is being looked at; take the next one.")
+            raise BadInput(_("No pair is being looked at; take the next one."))
         self._mark(SKIPPED)
         self._set(RoundStage.WAITING)
 
@@ -235,7 +242,7 @@ class ReviewRound:
     def _trouble(self, sentence: str, log: str) -> None:
         self._mark(sentence)
         self._set(RoundStage.WAITING)
-        self.failed.emit(f"{self.pair.name}: {sentence}", log)
+        self.failed.emit(_about(self.pair.name, sentence), log)
 
     def _clear(self) -> None:
         if self._keys:
@@ -264,7 +271,7 @@ class ReviewRound:
         ]
         self._set(RoundStage.WAITING if self.pairs else RoundStage.DONE)
         for name, why in failed.items():
-            self.failed.emit(f"{name}: {why}", "")
+            self.failed.emit(_about(name, why), "")
 
     def _on_not_asked(self, sentence: str, log: str) -> None:
         self._set(RoundStage.IDLE)
@@ -295,3 +302,7 @@ class ReviewRound:
         if self.stage is RoundStage.ACCEPTING:
             self._set(RoundStage.REVIEWING)
             self.failed.emit(sentence, log)
+
+
+def _about(name: str, sentence: str) -> str:
+    return _("{name}: {sentence}").format(name=name, sentence=sentence)

@@ -65,8 +65,8 @@ class WorkerProcess:
             raise
         self._threads = [
             threading.Thread(target=work, name=f"cmcseg-{work.__name__}", daemon=True)
-            for work in (self._write, self._read, self._listen, self._wait)
-        ]
+            for work in (self._listen, self._write, self._read, self._wait)
+        ]  # in this order: reading ends by waiting for the listener
         for thread in self._threads:
             thread.start()
 
@@ -139,7 +139,7 @@ class WorkerProcess:
         self._process.stdout.close()
         code = self._process.wait()
         self._wanted.put(None)
-        self._threads[2].join(QUIET)  # its last words belong to the news
+        self._threads[0].join(QUIET)  # its last words belong to the news
         shutil.rmtree(self.folder, ignore_errors=True)
         self.news.put(("gone", code))
 
