@@ -63,6 +63,7 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
             "bad_inputs",
             "installing",
             "learning",
+            "listing",
             "preflight",
             "result",
             "reviewing",

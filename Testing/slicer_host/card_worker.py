@@ -32,6 +32,20 @@ def endless(request, warm, report):
         time.sleep(0.05)
 
 
+def every_pair(request, warm, report):
+    """All pairs of a folder wait, in the order of their names."""
+    rows = [
+        {
+            "pair": place.name,
+            "doubt": 0.5,
+            "by": "doubt",
+            "scans": {path.name.partition(".")[0]: str(path) for path in sorted(place.iterdir())},
+        }
+        for place in sorted(Path(request.values["folder"]).iterdir())
+    ]
+    return Message(verb="queue-next", values={"next": rows, "failed": {}})
+
+
 def no_history(request, warm, report):
     """The model is the first of its kind."""
     return Message(verb="history", values={"history": []})
@@ -40,5 +54,6 @@ def no_history(request, warm, report):
 if __name__ == "__main__":
     VERBS.update({"models": models, "segment": threshold, "queue-list": one_pair})
     VERBS["finetune"] = endless
+    VERBS["queue-next"] = every_pair
     VERBS["history"] = no_history
     serve(Path(sys.argv[sys.argv.index("--folder") + 1]))

@@ -1,7 +1,12 @@
 """Step 5 on the panel: learn, compare, adopt, keep, go back."""
 
+import numpy as np
 import pytest
-from session_parts import version
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.volume import Volume
+from cmcseg.core.wire import Message
+from mrml_scene import TABLE, ball_scan, box, by_value
+from session_parts import Worker, version
 
 ORGANS = {
     "ct liver": {
@@ -156,3 +161,119 @@ def test_a_closed_panel_leaves_no_chart(a_school):
     a_school.panel.close()
     for kind in ("Table", "PlotSeries", "PlotChart", "PlotView"):
         assert a_school.scene.GetNumberOfNodesByClass(f"vtkMRML{kind}Node") == 0
+
+
+CASES = {"pair-3": -0.2, "pair-1": 0.05}
+
+
+class Comparing(Worker):
+    """Also says what both models find: the new one finds no kidney."""
+
+    def __call__(self, request, report):
+        if request.verb != "look-at-both":
+            return super().__call__(request, report)
+        self.asked.append(request)
+        grid = box((24, 22, 20), (6.0, 6.0, 7.0))
+        scan = ball_scan(grid)
+        found = by_value(scan)
+        return Message(
+            verb="look-at-both",
+            values={"case": request.values["case"]},
+            volumes={"ct": Volume(array=scan, grid=grid)},
+            label_maps={
+                "old ct": LabelMap(array=found, grid=grid, table=TABLE),
+                "new ct": LabelMap(array=found * np.uint8(found == 1), grid=grid, table=TABLE),
+            },
+        )
+
+
+@pytest.fixture
+def two_models(a_host, a_panel, until):
+    """A desk with a verdict whose two models can be compared."""
+    from types import SimpleNamespace
+
+    from cmcseg.session.inline_runner import InlineRunner
+
+    worker = Comparing()
+    panel = a_panel(InlineRunner(worker))
+    desk = SimpleNamespace(scene=a_host.scene, worker=worker, panel=panel, ui=panel.ui)
+    desk.quiet = lambda: until(lambda: not panel.runner.busy)
+    desk.quiet()
+    judged(desk, "keep", cases=CASES)
+    return desk
+
+
+def compared(scene):
+    """Nodes by name of what both models found."""
+    import slicer
+
+    nodes = slicer.util.getNodesByClass("vtkMRMLDisplayableNode", scene)
+    return {node.GetName(): node for node in nodes if node.GetAttribute("CMCSeg.kind")}
+
+
+def test_both_models_can_be_looked_at_where_they_differ_most(two_models):
+    from cmcseg.mrml.geometry import to_numpy
+    from cmcseg.mrml.segments import get_labels
+
+    ui, scene = two_models.ui, two_models.scene
+    shown = [ui.caseCombo.itemText(n) for n in range(ui.caseCombo.count)]
+    assert shown == ["pair-3 (-0.200)", "pair-1 (+0.050)"]
+    ui.lookBothButton.click()
+    two_models.quiet()
+    assert two_models.worker.asked[-1].values["case"] == "pair-3"
+    nodes = compared(scene)
+    assert set(nodes) == {"pair-3 ct", "pair-3 ct old", "pair-3 ct new"}
+    grid = box((24, 22, 20), (6.0, 6.0, 7.0))
+    found = by_value(ball_scan(grid))
+    old = get_labels(nodes["pair-3 ct old"], grid, TABLE)
+    np.testing.assert_array_equal(old, found)
+    np.testing.assert_array_equal(get_labels(nodes["pair-3 ct new"], grid, TABLE), found == 1)
+    import vtk
+
+    matrix = vtk.vtkMatrix4x4()
+    nodes["pair-3 ct"].GetIJKToRASMatrix(matrix)
+    np.testing.assert_allclose(to_numpy(matrix), grid.affine)
+    assert not two_models.panel.segment.scans(), "it is not offered as a scan to segment"
+    ui.caseCombo.setCurrentIndex(1)
+    ui.lookBothButton.click()
+    two_models.quiet()
+    assert set(compared(scene)) == {"pair-1 ct", "pair-1 ct old", "pair-1 ct new"}
+    two_models.panel.close()
+    assert not compared(scene)
+
+
+def test_without_a_verdict_there_is_nothing_to_compare(two_models):
+    two_models.ui.keepButton.click()
+    two_models.quiet()
+    for name in ("caseCombo", "lookBothButton"):
+        assert getattr(two_models.ui, name).isHidden(), name
+
+
+def test_a_folder_of_unlabelled_scans_is_learned_from_only_when_asked(a_school):
+    ui = a_school.ui
+
+    def asked():
+        judged(a_school, "keep")
+        return [m.values.get("folder") for m in a_school.worker.asked if m.verb == "finetune"][-1]
+
+    assert not ui.rehearseCheck.isEnabled()
+    assert "Choose a folder of scans first." in ui.rehearseCheck.toolTip
+    ui.folderEdit.setText("/scans")
+    assert asked() is None
+    ui.rehearseCheck.setChecked(True)
+    assert asked() == "/scans"
+
+
+def test_a_damaged_version_is_told(a_school):
+    ui, card = a_school.ui, a_school.worker.cards[0]
+    assert ui.historyTable.isHidden()
+    damaged = {**version("base", "old"), "damage": "weights.safetensors was changed."}
+    second = version("second", card.sha256, parent="old", in_use=True)
+    a_school.worker.history = [damaged, second]
+    a_school.panel.learn.load_history("tiny")
+    a_school.quiet()
+    assert cells(ui.historyTable) == [
+        ["base", "0.1.0", "weights.safetensors was changed."],
+        ["second", "0.1.0", "in use"],
+    ]
+    assert not ui.rollBackButton.isEnabled(), "a damaged version is no way back"

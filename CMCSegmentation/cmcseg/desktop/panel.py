@@ -18,6 +18,7 @@ from cmcseg.desktop.model import ModelSection
 from cmcseg.desktop.parameters import Align, Choices, Device, OutOfMemory
 from cmcseg.desktop.result import ResultSection
 from cmcseg.desktop.review import ReviewSection
+from cmcseg.desktop.round import RoundSection
 from cmcseg.desktop.run import RunSection
 from cmcseg.desktop.scans import ScansSection
 from cmcseg.mrml.scene import MrmlScene
@@ -64,7 +65,7 @@ class Panel:
         self._model = ModelSection(ui, self.segment, self.tell)
         self._run = RunSection(ui, self.segment, self.learn, self.settings, self.tell)
         self._result = ResultSection(ui, self.segment, self.tell)
-        self._review = ReviewSection(ui, self.review, self.tell)
+        self._review = ReviewSection(ui, self.review, lambda: self._round.accept(), self.tell)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
         self._checkup = CheckupSection(
             ui, resources, queue, self.load, self._model.import_, self.tell
@@ -73,6 +74,8 @@ class Panel:
         for combo in (ui.alignCombo, ui.deviceCombo, ui.memoryCombo):
             combo.currentIndexChanged.connect(lambda _index: self.refresh())
         self._connect()
+        # After the panel's own ears: it opens the review of a result before the round hears of it.
+        self._round = RoundSection(ui, self.scene, self.segment, self.review, self.learn, self.tell)
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self.pump)
         self._timer.start(IDLE_MS)
@@ -125,6 +128,7 @@ class Panel:
         for section in (self._scans, self._model, self._run, self._result, self._review):
             section.refresh()
         self._learn.refresh()
+        self._round.refresh()
         self._checkup.verify(self.segment.folders)
         done = self.segment.result is not None
         self.ui.resultSection.setEnabled(done)
@@ -154,6 +158,7 @@ class Panel:
         self._signals = []
         try:
             self._views.restore()
+            self._round.close()
             self._review.close()
             self._learn.close()
             self._checkup.close()

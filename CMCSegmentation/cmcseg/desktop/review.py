@@ -15,7 +15,9 @@ from cmcseg.session.review import ReviewSession
 class ReviewSection:
     """Places of doubt, an embedded Segment Editor on the scan of choice, and Accept."""
 
-    def __init__(self, ui: object, session: ReviewSession, tell: Callable) -> None:
+    def __init__(
+        self, ui: object, session: ReviewSession, accept: Callable, tell: Callable
+    ) -> None:
         self._ui, self._session = ui, session
         self._shown: tuple[str, str] = ("", "")
         self._observed: tuple | None = None
@@ -31,7 +33,7 @@ class ReviewSection:
         ui.nextButton.clicked.connect(trying(session.next, tell))
         ui.copyButton.clicked.connect(trying(self._copy, tell))
         ui.restoreButton.clicked.connect(trying(self._restore, tell))
-        ui.acceptButton.clicked.connect(trying(session.accept, tell))
+        ui.acceptButton.clicked.connect(trying(accept, tell))
         ui.disagreementCheck.toggled.connect(self._onDisagreement)
         ui.roleCombo.currentIndexChanged.connect(lambda *_index: self._edit())
         session.jumped.connect(self._onJumped)
@@ -42,7 +44,7 @@ class ReviewSection:
         calls = {
             "N": session.next,
             "P": session.previous,
-            "A": session.accept,
+            "A": accept,
             "B": lambda: self._editor.setActiveEffectByName("Paint"),
             "E": lambda: self._editor.setActiveEffectByName("Erase"),
             "Z": self._editor.undo,
