@@ -18,7 +18,11 @@ from cmcseg.study.table import write_report
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 MODELS = ("abdomen-ct-mr", "heart-bssfp-lge")
-STUDIES = {"study": "results-study.md", "study-heart": "results-study-heart.md"}
+STUDIES = {
+    "study": "results-study.md",
+    "study-parts": "results-study-parts.md",
+    "study-heart": "results-study-heart.md",
+}
 NONE = "-"
 
 Row = dict[str, str]
