@@ -1,7 +1,9 @@
 """The queue under strain: two programs that add at once, and a disk that fills up.
 
 python bench/queue_strain.py many FOLDER [--entries 1000]
-python bench/queue_strain.py full FOLDER      (FOLDER on a small disk: mount -t tmpfs -o size=600k ...)
+python bench/queue_strain.py full FOLDER
+
+The second wants FOLDER on a small disk, as from `mount -t tmpfs -o size=600k`.
 """
 
 import argparse

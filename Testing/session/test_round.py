@@ -200,6 +200,18 @@ def test_the_users_own_segmentation_in_between_is_not_taken_for_the_pair(a_round
     assert a_round.pair is None
 
 
+def test_other_scans_are_not_filed_under_the_pair_that_is_open(a_round):
+    ask(a_round)
+    step(a_round)
+    a_round.session.set_scan("ct", a_round.own)
+    a_round.session.segment()
+    a_round.runner.finish()
+    a_round.review.open(a_round.session.result)
+    with pytest.raises(BadInput, match=r"^\S+ of the review list is still open; skip it before"):
+        a_round.accept()
+    assert a_round.stage is RoundStage.REVIEWING
+
+
 def test_what_is_out_of_order_is_refused(a_round):
     for call in (a_round.next, a_round.accept, a_round.skip):
         with pytest.raises(BadInput, match=r"^(It is not known yet|No pair is being looked at)"):

@@ -11,11 +11,7 @@ import pytest
 from plain_words import told, untranslated
 
 PACKAGE = Path(cmcseg.__file__).parent
-FILES = [
-    path
-    for name in ("session", "mrml")
-    for path in sorted((PACKAGE / name).glob("*.py"))
-]
+FILES = [path for name in ("session", "mrml") for path in sorted((PACKAGE / name).glob("*.py"))]
 PLAIN = {
     # states of a session, kept in scenes and compared by hosts
     "no scans",

@@ -41,7 +41,6 @@ class RoundSection:
     ) -> None:
         self._ui, self._scene, self._segment, self._learn = ui, scene, segment, learn
         self._review = review
-        self._keys: tuple[str, ...] = ()  # of the volumes of the pair that is open
         self.walk = walk = ReviewRound(segment, review, self._load, self._putAway)
         ui.folderButton.clicked.connect(self._choose)
         ui.folderEdit.textChanged.connect(lambda _text: self.refresh())
@@ -78,15 +77,8 @@ class RoundSection:
         Raises:
             BadInput: when it cannot be accepted, or is not the pair of the list that is open.
         """
-        if self.walk.stage not in OPEN:
-            self._review.accept()
-            return
-        result = self._review.result
-        if result and not set(result.scans.values()) <= set(self._keys):
-            told = _("{} of the review list is still open; skip it before accepting other scans.")
-            raise BadInput(told.format(self.walk.pair.name))
-        if self.walk.stage is RoundStage.REVIEWING:
-            self.walk.accept()
+        if self.walk.stage is not RoundStage.ACCEPTING:  # a second click changes nothing
+            (self.walk if self.walk.stage is RoundStage.REVIEWING else self._review).accept()
 
     def close(self) -> None:
         """Stop what runs; what is loaded stays."""
@@ -110,7 +102,6 @@ class RoundSection:
         except BadInput:
             self._putAway(tuple(keys.values()))
             raise
-        self._keys = tuple(keys.values())
         return keys
 
     def _putAway(self, keys: tuple[str, ...]) -> None:
@@ -121,7 +112,6 @@ class RoundSection:
                 node = slicer.mrmlScene.GetNodeByID(found) if found else None
                 if node is not None:
                     slicer.mrmlScene.RemoveNode(node)
-        self._keys = ()
 
 
 def _loaded(path: Path) -> str:

@@ -185,10 +185,15 @@ class ReviewRound:
         """Hand the pair, as it was left, to the queue; ``next`` is free then, or ``failed`` told.
 
         Raises:
-            BadInput: when no pair is looked at, or it cannot be accepted.
+            BadInput: when no pair is looked at, other scans are under review, or it cannot be
+                accepted.
         """
         if self.stage is not RoundStage.REVIEWING:
             raise BadInput(_("No pair is being looked at; take the next one."))
+        result = self._review.result
+        if result and result.scans != self._keys:
+            told = _("{} of the review list is still open; skip it before accepting other scans.")
+            raise BadInput(told.format(self.pair.name))
         if reason := self._review.why_not():
             raise BadInput(reason)
         values = {**self._review.queue.place, "subject": self.pair.name}
