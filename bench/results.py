@@ -3,9 +3,10 @@
     python bench/results.py
 
 `docs/measured/MODEL.csv` is the `scores.csv` that `cmcseg evaluate` wrote for a shipped model,
-`former.csv` keeps the means of versions that are no longer shipped, and each `study*` folder is
-the `study.csv` and `plan.json` of a `cmcseg study`. A table stands between two comments in the
-page; what is written around it is written by hand.
+`former.csv` keeps the means of versions that are no longer shipped, `fusion-heart.csv` is what
+`bench/fusion.py` wrote, and each `study*` folder is the `study.csv` and `plan.json` of a `cmcseg
+study`. A table stands between two comments in the page; what is written around it is written by
+hand.
 """
 
 import csv
@@ -24,6 +25,7 @@ STUDIES = {
     "study-heart": "results-study-heart.md",
 }
 NONE = "-"
+WAYS = ("alone", "none", "auto")  # of bench/fusion.py
 
 Row = dict[str, str]
 
@@ -35,6 +37,7 @@ def main() -> None:
     text = page.read_text(encoding="utf-8")
     text = filled(text, "organs", organ_table(rows))
     text = filled(text, "means", mean_table(rows, former))
+    text = filled(text, "apart", apart_table(read(DOCS / "measured" / "fusion-heart.csv")))
     page.write_text(text, encoding="utf-8")
     for folder, name in STUDIES.items():
         write_report(DOCS / "measured" / folder, DOCS / name)
@@ -87,6 +90,29 @@ def mean_table(rows: list[Row], former: list[Row]) -> str:
         earlier = {row["version"]: row["dice"] for row in former if row["role"] == role}
         lines.append((role, *means, *(earlier.get(version, NONE) for version in versions)))
     heads = ("scan", "alone", "together", *(f"version {v}, alone" for v in versions))
+    return _table(heads, lines)
+
+
+def apart_table(rows: list[Row]) -> str:
+    """A scan alone, and with a partner that was displaced; the gap is that of `auto` to alone."""
+    units = {"shift_mm": "shifted by {} mm", "turn_degrees": "turned by {} degrees"}
+    units["elastic_mm"] = "bent by {} mm"
+    lines = []
+    for key in _unique(rows, *units, "role"):
+        *amounts, role = key
+        mine = [row for row in rows if tuple(row[k] for k in (*units, "role")) == key]
+        told = [
+            text.format(f"{float(amount):g}")
+            for text, amount in zip(units.values(), amounts, strict=True)
+            if float(amount)
+        ]
+        ways = {way: {r["case"]: float(r["dice"]) for r in mine if r["way"] == way} for way in WAYS}
+        gaps = [ways["auto"][case] - ways["alone"][case] for case in ways["alone"]]
+        trust = mean(float(row["trust"]) for row in mine if row["way"] == "auto")
+        means = (f"{mean(ways[way].values()):.3f}" for way in WAYS)
+        worst = f"{mean(gaps):+.3f} ({min(gaps):+.3f} to {max(gaps):+.3f})"
+        lines.append((" and ".join(told) or "as it was", role, *means, worst, f"{trust:.2f}"))
+    heads = ("partner", "scan", "alone", "headers", "`auto`", "gap of `auto`", "confidence")
     return _table(heads, lines)
 
 

@@ -52,6 +52,22 @@ def test_a_mean_stands_beside_those_of_the_versions_before():
     ]
 
 
+def test_a_displaced_partner_is_compared_case_by_case():
+    keys = ("case", "shift_mm", "turn_degrees", "elastic_mm", "role", "way", "trust", "dice")
+    values = [
+        ("a", "20.0", "0.0", "0.0", "lge", "alone", "0.0", "0.80"),
+        ("a", "20.0", "0.0", "0.0", "lge", "none", "0.5", "0.70"),
+        ("a", "20.0", "0.0", "0.0", "lge", "auto", "0.9", "0.82"),
+        ("b", "20.0", "0.0", "0.0", "lge", "alone", "0.0", "0.60"),
+        ("b", "20.0", "0.0", "0.0", "lge", "none", "0.5", "0.60"),
+        ("b", "20.0", "0.0", "0.0", "lge", "auto", "0.7", "0.59"),
+    ]
+    rows = [dict(zip(keys, row, strict=True)) for row in values]
+    assert results.apart_table(rows).splitlines()[2:] == [
+        "| shifted by 20 mm | lge | 0.700 | 0.650 | 0.705 | +0.005 (-0.010 to +0.020) | 0.80 |"
+    ]
+
+
 def test_only_what_stands_between_the_comments_is_replaced():
     page = "before\n<!-- x: made by bench/results.py -->\nold\n<!-- end of x -->\nafter"
     once = results.filled(page, "x", "| new |")
