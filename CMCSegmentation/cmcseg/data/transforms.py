@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cmcseg.core.labelmap import UNANNOTATED
+from cmcseg.data.phantoms.scene import rotation
 
 Rng = np.random.Generator
 
@@ -122,7 +123,7 @@ def known_placement(
     """
     mm = np.array(spacing)
     way, axis = (v / np.linalg.norm(v) for v in rng.normal(size=(2, 3)))
-    matrix = np.diag(1 / mm) @ _turn_about(axis, np.radians(turn_degrees)) @ np.diag(mm)
+    matrix = np.diag(1 / mm) @ rotation(axis, np.radians(turn_degrees)) @ np.diag(mm)
     bumps = rng.normal(size=(3, 4, 4, 4)) * bend_mm / mm[:, None, None, None]
     return Placement(center=np.asarray(center) + shift_mm * way / mm, matrix=matrix, bumps=bumps)
 
@@ -218,13 +219,6 @@ def _mapped(x_DHW: Tensor, curve: np.ndarray) -> Tensor:
     knots = torch.from_numpy(curve).float()
     y = torch.lerp(knots[left], knots[left + 1], t - left)
     return y * (high - low) / 2 + (high + low) / 2
-
-
-def _turn_about(axis: np.ndarray, angle: float) -> np.ndarray:
-    """Rotation by an angle (radians) about a unit vector: Rodrigues' formula."""
-    x, y, z = axis
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
 def _rotation(angles: np.ndarray) -> np.ndarray:
