@@ -155,12 +155,9 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         Raises:
             CMCSegError: with one sentence saying why there is no result.
         """
-        from cmcseg.core.settings import SegmentSettings
         from cmcseg.desktop.headless import segment
 
-        settings = SegmentSettings(
-            align=align, device=device, overlap=overlap, out_of_memory=outOfMemory
-        )
+        settings = _settings(align, device, overlap, outOfMemory)
         found = segment(nodesByRole, model, settings, timeout)
         return {role: slicer.mrmlScene.GetNodeByID(key) for role, key in found.items()}
 
@@ -185,12 +182,9 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         Raises:
             CMCSegError: when there is no such model, or no scan for it.
         """
-        from cmcseg.core.settings import SegmentSettings
         from cmcseg.desktop.headless import segment_scene
 
-        settings = SegmentSettings(
-            align=align, device=device, overlap=overlap, out_of_memory=outOfMemory
-        )
+        settings = _settings(align, device, overlap, outOfMemory)
         return segment_scene(model, settings, timeout)
 
     def segmentStudies(
@@ -215,13 +209,16 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         Raises:
             CMCSegError: when there is no such study or model, or no scan for it.
         """
-        from cmcseg.core.settings import SegmentSettings
         from cmcseg.desktop.headless import segment_studies
 
-        settings = SegmentSettings(
-            align=align, device=device, overlap=overlap, out_of_memory=outOfMemory
-        )
+        settings = _settings(align, device, overlap, outOfMemory)
         return segment_studies(studies, model, settings, timeout)
+
+
+def _settings(align: str, device: str, overlap: float, outOfMemory: str) -> object:
+    from cmcseg.core.settings import SegmentSettings
+
+    return SegmentSettings(align=align, device=device, overlap=overlap, out_of_memory=outOfMemory)
 
 
 class CMCSegmentationTest(ScriptedLoadableModuleTest):

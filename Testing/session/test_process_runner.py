@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
@@ -16,7 +17,10 @@ from cmcseg.session.ports import Listener
 from cmcseg.session.process_runner import ProcessRunner
 
 WORKER = [sys.executable, str(Path(__file__).parents[1] / "slow_worker.py")]
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX"),
+    pytest.mark.alone,
+]
 
 
 class Heard:
@@ -71,12 +75,11 @@ def done(runner, verb, **values):
 
 
 def lives(pid):
+    """Whether a process runs; one that has ended and waits to be reaped does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def gone(pid, seconds=2.0):
