@@ -36,6 +36,21 @@ def test_phantoms_come_as_often_as_asked_however_many_there_are(a_cache, share):
     assert seen == pytest.approx(share, abs=0.08)  # 0.08: 3 deviations of 300 draws
 
 
+@pytest.mark.parametrize(("corrected", "share"), [(1, 1 / 2), (2, 1 / 3)])
+def test_all_that_a_model_labelled_itself_counts_as_one_scan(a_cache, corrected, share):
+    phantoms = sorted({scan.pair for scan in a_cache.scans if scan.phantom})
+    own = phantoms[corrected - 1 :]
+    scans = tuple(
+        replace(scan, pair=scan.pair.replace(PHANTOM, "own-" if scan.pair in own else ""))
+        for scan in a_cache.scans
+    )
+    scans = tuple(replace(scan, own=scan.pair.startswith("own-")) for scan in scans)
+    drawn = batches(replace(a_cache, scans=scans), replace(SETTINGS, phantoms=0.3))
+    cases = [case for step in range(150) for case in drawn[step].cases]
+    seen = sum(case.startswith("own-") for case in cases) / len(cases)
+    assert seen == pytest.approx(share, abs=0.09)  # 0.09: 3 deviations of 300 draws
+
+
 def test_a_cohort_of_phantoms_alone_is_trained_on_all_the_same(a_cache):
     only = replace(a_cache, scans=tuple(scan for scan in a_cache.scans if scan.phantom))
     batch = batches(only, replace(SETTINGS, phantoms=0.0))[0]

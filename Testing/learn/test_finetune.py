@@ -10,6 +10,7 @@ from cmcseg.bundle.pack import save_bundle
 from cmcseg.core.errors import BadInput
 from cmcseg.data.cohort import read_cohort
 from cmcseg.learn.finetune import FineTuneSettings, fine_tune
+from safetensors import safe_open
 from tiny import tiny_card, tiny_pairs, tiny_state
 
 SETTINGS = FineTuneSettings(minutes=5, device="cpu", steps=3, rehearse=0, compare=0)
@@ -46,6 +47,25 @@ def test_a_run_ends_with_a_candidate_and_a_verdict_about_it(a_bundle, a_cohort, 
     candidate = load_bundle(tmp_path / "run" / "candidate").card
     assert candidate.sha256 == found["sha256"] != a_bundle.card.sha256
     assert candidate.parent == found["parent"] == a_bundle.card.sha256
+
+
+def weights(path, prefix=""):
+    with safe_open(path, framework="pt") as handle:
+        names = [name for name in handle.keys() if name.startswith(prefix)]  # noqa: SIM118
+        return {name.removeprefix(prefix): handle.get_tensor(name) for name in names}
+
+
+def test_the_candidate_lies_midway_between_the_old_weights_and_what_was_learned(
+    a_bundle, a_cohort, tmp_path
+):
+    fine_tune(a_bundle, a_cohort, tmp_path, SETTINGS)
+    old = a_bundle.network.state_dict()
+    learned = weights(tmp_path / "run" / "checkpoint.safetensors", "average.")
+    new = load_bundle(tmp_path / "candidate").network.state_dict()
+    assert any(not torch.equal(old[name], learned[name]) for name in old)
+    for name in old:
+        midway = (old[name] + learned[name]) / 2
+        assert torch.equal(new[name], midway.half().float())  # models are stored in half precision
 
 
 def test_started_again_it_says_the_same(a_bundle, a_cohort, tmp_path):

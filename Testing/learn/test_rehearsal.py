@@ -39,6 +39,8 @@ def test_it_teaches_itself_only_what_it_is_sure_of(a_scan, answers, tmp_path):
     assert (labels[:2] == 1).all()
     assert (labels[2:] == 255).all()
     assert taught.known == (True, True, True)
+    assert taught.own
+    assert not a_scan.own
 
 
 def test_it_does_not_teach_the_absence_of_an_organ_that_it_does_not_know(a_scan, answers, tmp_path):

@@ -109,10 +109,17 @@ class Batches(Dataset):
         return self._window(rng, scan, self._center(rng, scan), foreign=foreign, shift_mm=0.0)
 
     def _pick(self, rng: np.random.Generator, scans: list[CachedScan]) -> CachedScan:
-        """A phantom as often as the settings say, however many of them there are."""
+        """A phantom as often as the settings say, however many of them there are.
+
+        All scans that a model labelled itself count as one, so that they do not drown what people
+        drew.
+        """
         phantom = rng.random() < self.settings.phantoms
         kind = [scan for scan in scans if scan.phantom == phantom] or scans
-        return kind[rng.integers(len(kind))]
+        drawn = [scan for scan in kind if not scan.own]
+        own = [scan for scan in kind if scan.own]
+        turn = rng.integers(len(drawn) + bool(own))
+        return drawn[turn] if turn < len(drawn) else own[rng.integers(len(own))]
 
     def _is_mr(self, role: str) -> bool:
         return self.card.input(role).modality == "MR"
@@ -156,9 +163,11 @@ class Batches(Dataset):
             grid.spacing,
             degrees=DEGREES[grid.follow_scan],
             shift_mm=shift_mm,
+            strength=self.settings.augment,
         )
         plain_DHW, labels_DHW = place(image, labels, placement, grid.window)
-        image_DHW = relight(plain_DHW, draw_look(look_rng or rng, foreign=foreign))
+        look = draw_look(look_rng or rng, foreign=foreign, strength=self.settings.augment)
+        image_DHW = relight(plain_DHW, look)
         return image_DHW, labels_DHW, scan.known, f"{scan.pair} {scan.role}", plain_DHW
 
     def _center(self, rng: np.random.Generator, scan: CachedScan) -> np.ndarray:

@@ -28,6 +28,7 @@ class CachedScan:
         known: per class of the table, background first, whether it was annotated.
         dense: whether every voxel in the field of view was annotated.
         grid: where the voxels lie.
+        own: whether a model labelled it, not a person.
     """
 
     pair: str
@@ -38,6 +39,7 @@ class CachedScan:
     known: tuple[bool, ...]
     dense: bool
     grid: Grid
+    own: bool = False
 
     @property
     def phantom(self) -> bool:

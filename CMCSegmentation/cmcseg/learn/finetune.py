@@ -38,6 +38,7 @@ RATE = 5e-4  # a quarter of what training from nothing uses
 WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
 DUST_ML = 1.0  # less than this of an organ that is not there is no finding
 REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
+HALFWAY = 0.5  # from the old weights to the ones that were learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,8 @@ def fine_tune(
             validate_every=0,
             report=report,
         )
-        candidate = _candidate(bundle, folder)
+        # A new organ is not found halfway.
+        candidate = _candidate(bundle, folder, 1.0 if taught else HALFWAY)
         after = _answers(candidate, cache, device, report, "asking the new model", ("validation",))
         verdict = judge(_scores(cache, before, after, fresh), fresh=taught)
     return _write(verdict, bundle, cohort, left_out, taught, folder)
@@ -240,11 +242,18 @@ def _labelled(cache: Cache, split: str) -> list[CachedScan]:
     return [s for s in cache.scans if s.split == split and s.labels is not None]
 
 
-def _candidate(bundle: Bundle, folder: Path) -> Bundle:
-    """The averaged weights as a model of its own."""
+def _candidate(bundle: Bundle, folder: Path, way: float) -> Bundle:
+    """A model of its own: so much of the way from the old weights to the averaged new ones.
+
+    A few corrections pull the weights too far towards a few patients. Midway between old and new
+    most of what was learned is there and most of what was known is kept (Wortsman et al., *Robust
+    fine-tuning of zero-shot models*, CVPR 2022).
+    """
     with safe_open(folder / "run" / FILE, framework="pt") as handle:
         names = [key for key in handle.keys() if key.startswith("average.")]  # noqa: SIM118
-        state = {name.removeprefix("average."): handle.get_tensor(name) for name in names}
+        learned = {name.removeprefix("average."): handle.get_tensor(name) for name in names}
+    old = bundle.network.cpu().state_dict()
+    state = {name: torch.lerp(old[name], new, way) for name, new in learned.items()}
     card = replace(bundle.card, parent=bundle.card.sha256, measured={})
     save_bundle(state, card, folder / CANDIDATE, replace=True)
     return load_bundle(folder / CANDIDATE)

@@ -41,7 +41,7 @@ def own_answers(
         path = folder / f"{scan.pair}_{scan.role}_own.npy"
         np.save(path, labels)
         known = tuple(is_known and k not in strange for k, is_known in enumerate(scan.known))
-        rehearsed.append(replace(scan, labels=path, dense=False, known=known))
+        rehearsed.append(replace(scan, labels=path, dense=False, known=known, own=True))
     return tuple(rehearsed)
 
 
