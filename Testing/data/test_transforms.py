@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from cmcseg.data.transforms import draw_placement, known_placement
+import torch
+from cmcseg.data.transforms import draw_look, draw_placement, known_placement, relight
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +46,25 @@ def test_a_stack_of_slices_hardly_leaves_its_plane():
         turns.append(abs(np.degrees(np.arctan2(unit[1, 0], unit[0, 0]))))
     assert max(tilts) < 6
     assert max(turns) > 15
+
+
+def test_without_strength_a_window_is_cut_and_lit_as_it_is():
+    rng = np.random.default_rng(0)
+    at = draw_placement(rng, np.array([9.0, 8.0, 7.0]), SPACING, strength=0.0)
+    assert np.allclose(at.matrix, np.eye(3))
+    assert not at.bumps.any()
+    window = torch.randn(6, 5, 4, generator=torch.Generator().manual_seed(0))
+    for seed in range(50):
+        look = draw_look(np.random.default_rng(seed), strength=0.0)
+        assert torch.equal(relight(window, look), window)
+
+
+def test_half_the_strength_changes_half_as_often():
+    changed = {
+        strength: sum(
+            draw_look(np.random.default_rng(seed), strength=strength).gamma != 1.0
+            for seed in range(1000)
+        )
+        for strength in (0.5, 1.0)
+    }
+    assert changed[0.5] == pytest.approx(changed[1.0] / 2, rel=0.15)

@@ -21,6 +21,7 @@ from cmcseg.cli.study import Study
 from cmcseg.cli.train import Train
 from cmcseg.cli.web import Web
 from cmcseg.cli.work import Work
+from cmcseg.core.card import RESEARCH_USE
 from cmcseg.core.errors import BadInput, Cancelled, CMCSegError
 
 Command = (
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
         Command,
         prog="cmcseg",
         args=arguments,
-        description="Segment misaligned pairs of scans. Research use, not for diagnosis.",
+        description=f"Segment misaligned pairs of scans. {RESEARCH_USE}.",
         config=(FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
     try:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import Code, Label, LabelTable
 
+RESEARCH_USE = "Research use, not for diagnosis"
 FORMAT = 1  # raised when an older program could misread a newer card
 
 
@@ -140,7 +141,7 @@ class ModelCard:
     cleaning: CleaningRule = CleaningRule()
     sha256: str = ""
     licence: str = ""
-    intended_use: str = "Research use, not for diagnosis."
+    intended_use: str = f"{RESEARCH_USE}."
     trained_on: str = ""
     measured: dict = field(default_factory=dict)
     parent: str = ""

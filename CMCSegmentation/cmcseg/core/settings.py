@@ -50,6 +50,8 @@ class TrainSettings:
         paired: share of steps in which both modalities show the same subject.
         phantoms: share of windows cut from phantoms where the cache has any beside real scans.
         foreign: share of MR windows that are shown in the contrast of no sequence.
+        augment: strength of augmentation, 0 to 1: how far windows are turned, zoomed and bent, and
+            how often their intensities are changed.
         seed: decides initial weights, crops and augmentation.
         check_every: steps between checkpoints.
         labelled: share of the training pairs whose labels may be used, 0 to 1.
@@ -70,6 +72,7 @@ class TrainSettings:
     paired: float = 0.3
     phantoms: float = 0.15
     foreign: float = 0.15
+    augment: float = 1.0
     seed: int = 0
     check_every: int = 50
     labelled: float = 1.0
@@ -92,6 +95,6 @@ class TrainSettings:
             raise ValueError("Steps, batch and check_every must be at least 1.")
         if not 0 < self.labelled <= 1:
             raise ValueError(f"The labelled share {self.labelled} is outside 0 to 1.")
-        for name in ("paired", "phantoms", "foreign"):
+        for name in ("paired", "phantoms", "foreign", "augment"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"The {name} share {getattr(self, name)} is outside 0 to 1.")

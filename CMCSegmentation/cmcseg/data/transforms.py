@@ -65,13 +65,15 @@ def draw_placement(
     zoom: float = 0.2,
     bump_mm: float = 4.0,
     shift_mm: float = 0.0,
+    strength: float = 1.0,
 ) -> Placement:
     """Chance for one window: turn, zoom and bend it, and move it by up to ``shift_mm``.
 
-    ``degrees`` is the largest turn about each axis.
+    ``degrees`` is the largest turn about each axis. ``strength`` scales all but the shift.
     """
     mm = np.array(spacing)
-    turn = _rotation(np.radians(rng.uniform(-1, 1, size=3) * degrees))
+    zoom, bump_mm = zoom * strength, bump_mm * strength
+    turn = _rotation(np.radians(rng.uniform(-1, 1, size=3) * degrees * strength))
     scale = np.exp(rng.uniform(-zoom, zoom) + rng.uniform(-zoom / 3, zoom / 3, size=3))
     matrix = np.diag(1 / mm) @ turn @ np.diag(scale) @ np.diag(mm)
     bend = rng.random() < 0.4
@@ -81,9 +83,12 @@ def draw_placement(
     return Placement(center=np.asarray(center) + shift / mm, matrix=matrix, bumps=bumps)
 
 
-def draw_look(rng: Rng, *, foreign: bool = False) -> Look:
-    """Chance for one window's intensities; ``foreign`` gives it the contrast of no scanner."""
-    often = rng.random(size=6)
+def draw_look(rng: Rng, *, foreign: bool = False, strength: float = 1.0) -> Look:
+    """Chance for one window's intensities; ``foreign`` gives it the contrast of no scanner.
+
+    ``strength`` scales how often anything is changed, but for the foreign contrast.
+    """
+    often = rng.random(size=6) / max(strength, 1e-9)
     coarse = np.where(rng.random(3) < 0.5, rng.uniform(1.0, 2.5, size=3), 1.0)
     knots = np.cumsum(rng.uniform(0.2, 1.8, size=8))
     knots = (knots - knots[0]) / (knots[-1] - knots[0]) * 2 - 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from cmcseg.core.card import ModelCard
+from cmcseg.core.card import RESEARCH_USE, ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
@@ -19,7 +19,6 @@ from cmcseg.core.volume import Volume
 from cmcseg.report import pictures
 from cmcseg.report.pictures import Lattice, PatientAxes, View
 
-DISCLAIMER = "Research use, not for diagnosis."
 MARGIN_MM = 40.0  # shown around the organs
 SHELL_MM = 5.0  # around an organ its doubt is read as well: that is where borders are argued
 MEDIUM_DOUBT, HIGH_DOUBT = 0.15, 0.30  # mean doubt within an organ and its shell
@@ -180,7 +179,7 @@ def write_report(
     page = _template().render(
         card=card,
         prediction=prediction,
-        disclaimer=DISCLAIMER,
+        disclaimer=f"{RESEARCH_USE}.",
         date=f"{now.day} {now:%B %Y, %H:%M}",
         sections=[_section(look, card, scans, size, _planes(looks)) for look in looks],
         rows=_rows(card, prediction, roles, truth_dice or {}),

@@ -8,6 +8,8 @@ from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import client, html
 from trame.widgets import vuetify3 as v
 
+from cmcseg.core.card import RESEARCH_USE
+
 if TYPE_CHECKING:
     from cmcseg.web.app import App
 
@@ -150,7 +152,7 @@ def build_page(app: App) -> None:
                 for step in STEPS:
                     v.VTab(step.capitalize(), value=step, id=f"step-{step}")
             v.VSpacer()
-            html.Span("Research use, not for diagnosis", classes="quiet mr-3")
+            html.Span(RESEARCH_USE, classes="quiet mr-3")
             v.VBtn(
                 icon=("dark ? 'mdi-weather-sunny' : 'mdi-weather-night'",),
                 click="dark = !dark",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from cmcseg.core.card import RESEARCH_USE
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.session.places import Place
@@ -257,7 +258,7 @@ class ReviewPanel:
                     id="accept",
                 )
                 html.P("{{ accepted }}", v_if="accepted", classes="good", id="accepted")
-                html.P("Research use, not for diagnosis", classes="research")
+                html.P(RESEARCH_USE, classes="research")
 
     def build_bar(self) -> None:
         """The bar below the views: how they are shown."""

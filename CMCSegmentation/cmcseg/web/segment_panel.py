@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
-from cmcseg.core.card import ModelCard
+from cmcseg.core.card import RESEARCH_USE, ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import ALIGNMENTS
@@ -18,8 +18,6 @@ from cmcseg.web.folder import filed
 
 if TYPE_CHECKING:
     from cmcseg.web.app import App
-
-RESEARCH = "Research use, not for diagnosis"
 
 
 class SegmentPanel:
@@ -167,7 +165,7 @@ class SegmentPanel:
                     )
                 with html.P(v_if="report", classes="mt-1"):
                     html.A("Open the report", href=("report",), target="_blank", rel="noopener")
-                html.P(RESEARCH, classes="research")
+                html.P(RESEARCH_USE, classes="research")
 
     def refresh(self) -> None:
         """Show the session's state."""
