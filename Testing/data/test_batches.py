@@ -60,9 +60,9 @@ def test_a_cohort_of_phantoms_alone_is_trained_on_all_the_same(a_cache):
 def test_only_the_mr_takes_on_a_foreign_contrast(a_cache, monkeypatch):
     drawn = []
 
-    def noted(rng, *, foreign):
+    def noted(rng, *, foreign, strength):
         drawn.append(foreign)
-        return draw_look(rng, foreign=foreign)
+        return draw_look(rng, foreign=foreign, strength=strength)
 
     monkeypatch.setattr("cmcseg.data.batches.draw_look", noted)
     shown = batches(a_cache, replace(SETTINGS, foreign=0.5))
