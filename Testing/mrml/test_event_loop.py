@@ -15,6 +15,7 @@ from session_parts import CARD
 
 WORKER = [sys.executable, str(Path(__file__).parents[1] / "slow_worker.py")]
 ALLOWED = 0.05  # seconds
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture
