@@ -112,7 +112,7 @@ def fine_tune(
         verdict = _refusal(left_out)
     else:
         fit(
-            cache,
+            replace(cache, scans=tuple(_labelled(cache, "train"))),
             TrainSettings(
                 steps=settings.steps,
                 minutes=settings.minutes,
