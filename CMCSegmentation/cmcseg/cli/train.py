@@ -28,6 +28,8 @@ class Train:
     """Time to train for; the learning rate then falls with the time."""
     init: str | None = None
     """Name or folder of a model to start from; random weights when left out."""
+    augment: float = 1.0
+    """Strength of augmentation, 0 to 1; a last stretch with little of it sharpens the borders."""
     batch: int = 1
     """Windows of each scan in a step; the processes that torchrun starts share them."""
     device: str = "auto"
@@ -49,6 +51,7 @@ class Train:
             seed=self.seed,
             labelled=self.labelled,
             minutes=self.minutes,
+            augment=self.augment,
             batch=self.batch,
             device=self.device,
         )
