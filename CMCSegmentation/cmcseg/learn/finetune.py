@@ -38,6 +38,7 @@ RATE = 5e-4  # a quarter of what training from nothing uses
 WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
 DUST_ML = 1.0  # less than this of an organ that is not there is no finding
 REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
+LIGHT = 0.3  # strength of augmentation: much of it would blur borders that the old model draws well
 HALFWAY = 0.5  # from the old weights to the ones that were learned
 
 
@@ -122,6 +123,7 @@ def fine_tune(
                 device=settings.device,
                 average=0.99,
                 phantoms=REHEARSED,
+                augment=LIGHT,
             ),
             folder / "run",
             initial=bundle.network.state_dict(),
