@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card
 from cmcseg.cli import main
+from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.volume import Volume
 from cmcseg.imaging.files import read_volume, write_label_map, write_volume
 from dicom_phantom import write_series
 from queued import GRID, a_draft
@@ -126,6 +128,15 @@ def test_an_exported_queue_is_imported_again_pair_by_pair(capsys, tmp_path, a_pa
         (lambda files: [*files, "pet=x"], "'pet=x' is neither ROLE=IMAGE nor ROLE_labels"),
         (lambda files: [*files, files[0]], "ct was given twice."),
         (lambda files: [*files[:2], "mr=none.nii"], "There is no file none.nii"),
+        (
+            lambda files: [files[1].replace("_labels", ""), files[1]],
+            "The ct scan holds a handful of whole numbers only, as label maps do; give the scan "
+            "itself.",
+        ),
+        (
+            lambda files: [*files[:2], files[0].replace("ct=", "mr=")],
+            "The same scan was given as ct and as mr; give two scans, or one.",
+        ),
     ],
 )
 def test_what_cannot_be_queued_is_told_and_leaves_nothing(capsys, tmp_path, a_pair, change, words):
@@ -134,3 +145,41 @@ def test_what_cannot_be_queued_is_told_and_leaves_nothing(capsys, tmp_path, a_pa
     assert stop.value.code == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "q").exists()
+    assert not (tmp_path / "q-key").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["list"], ["verify"], ["show", "p4f01c2.r1"], ["remove", "p4f01c2.r1"], ["export", "out"]],
+)
+def test_a_slip_in_the_queue_s_name_is_not_an_empty_queue(capsys, tmp_path, words):
+    with pytest.raises(SystemExit) as stop:
+        queue(capsys, tmp_path, *words)
+    assert stop.value.code == 2
+    wanted = f"There is no queue {tmp_path / 'q'}; 'cmcseg queue add' makes one."
+    assert capsys.readouterr().err.strip() == wanted
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_queue_s_place_gets_no_key_beside_it(capsys, tmp_path, a_pair):
+    (tmp_path / "q").write_text("my notes")
+    with pytest.raises(SystemExit) as stop:
+        add(capsys, tmp_path, a_pair)
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert told == f"The queue {tmp_path / 'q'} is a file; give a folder."
+    assert not (tmp_path / "q-key").exists()
+
+
+@pytest.mark.usefixtures("a_pair")
+def test_an_import_whose_labels_fit_no_scan_is_told_in_a_sentence(capsys, tmp_path):
+    small = a_draft(1).scans["ct"].array[1:]
+    grid = Grid(shape=small.shape, affine=GRID.affine)
+    write_volume(Volume(array=small, grid=grid), tmp_path / "small.nii.gz")
+    cases = [{"ct": "small.nii.gz", "ct_labels": "liver.nii.gz"}]
+    (tmp_path / "list.json").write_text(json.dumps({"training": cases}))
+    with pytest.raises(SystemExit) as stop:
+        queue(capsys, tmp_path, "import", tmp_path / "list.json", "--model", MODEL)
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert told == "The corrected label map of the ct lies on another grid than the scan."

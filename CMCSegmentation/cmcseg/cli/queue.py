@@ -1,7 +1,7 @@
 """``cmcseg queue``: corrected pairs as new labelled data."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.queue_next import Next
-from cmcseg.cli.screen import SCREEN
+from cmcseg.cli.screen import SCREEN, checked
 from cmcseg.core.errors import BadInput
 
 
@@ -55,22 +55,21 @@ class Add:
         maps = {role: read_label_map(path, card.table) for role, path in labels.items()}
         ledger = Ledger(self.queue)
         key = self.key or key_beside(self.queue)
-        try:
-            draft = Draft(
-                scans=volumes,
-                corrected=maps,
-                table=card.table,
-                pair=pair_for(self.id, key, ledger.fresh_pair),
-                references=references,
-                model=card.name,
-                version=card.version,
-                sha256=card.sha256,
-                who=self.who,
-                notes=self.notes,
-            )
-        except ValueError as error:
-            raise BadInput(str(error)) from error
-        entry = ledger.add(draft)
+        draft = checked(
+            Draft,
+            scans=volumes,
+            corrected=maps,
+            table=card.table,
+            references=references,
+            model=card.name,
+            version=card.version,
+            sha256=card.sha256,
+            who=self.who,
+            notes=self.notes,
+        )
+        # Last, so that what is refused leaves no key behind.
+        pair = pair_for(self.id, key, ledger.fresh_pair)
+        entry = ledger.add(replace(draft, pair=pair))
         print(json.dumps(entry.to_dict(), indent=1) if self.json else entry.id)
 
 
@@ -85,9 +84,9 @@ class List:
 
     def run(self) -> None:
         """Print a line per entry."""
-        from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.ledger import open_ledger
 
-        entries = Ledger(self.queue).entries()
+        entries = open_ledger(self.queue).entries()
         if self.json:
             print(json.dumps([entry.to_dict() for entry in entries], indent=1))
             return
@@ -113,9 +112,9 @@ class Show:
 
     def run(self) -> None:
         """Print its JSON."""
-        from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.ledger import open_ledger
 
-        print(json.dumps(Ledger(self.queue).entry(self.entry).to_dict(), indent=1))
+        print(json.dumps(open_ledger(self.queue).entry(self.entry).to_dict(), indent=1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,9 +130,9 @@ class Remove:
 
     def run(self) -> None:
         """Move it aside."""
-        from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.ledger import open_ledger
 
-        place = Ledger(self.queue).remove(self.entry)
+        place = open_ledger(self.queue).remove(self.entry)
         if self.json:
             print(json.dumps({"removed": self.entry, "path": str(place)}))
         else:
@@ -153,9 +152,9 @@ class Restore:
 
     def run(self) -> None:
         """Move it back."""
-        from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.ledger import open_ledger
 
-        entry = Ledger(self.queue).restore(self.entry)
+        entry = open_ledger(self.queue).restore(self.entry)
         print(json.dumps(entry.to_dict(), indent=1) if self.json else entry.id)
 
 
@@ -170,9 +169,9 @@ class Verify:
 
     def run(self) -> None:
         """Check, and say what was set aside."""
-        from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.ledger import open_ledger
 
-        ledger = Ledger(self.queue)
+        ledger = open_ledger(self.queue)
         aside = ledger.verify()
         if self.json:
             print(json.dumps({"entries": len(ledger.entries()), "set_aside": aside}, indent=1))
@@ -198,9 +197,9 @@ class Export:
     def run(self) -> None:
         """Copy and index."""
         from cmcseg.queue.exchange import export
-        from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.ledger import open_ledger
 
-        place = export(Ledger(self.queue), self.out, self.format)
+        place = export(open_ledger(self.queue), self.out, self.format)
         print(json.dumps({"folder": str(place)}) if self.json else place)
 
 
@@ -241,7 +240,8 @@ class Import:
             if not drawn:
                 continue
             part = check if pair in cohort.validation else learn
-            draft = Draft(
+            draft = checked(
+                Draft,
                 scans={role: read_volume(scan.image) for role, scan in pair.scans.items()},
                 corrected={
                     role: read_label_map(scan.annotation, card.table, cohort.unannotated)

@@ -30,3 +30,7 @@ class Volume:
             raise ValueError(f"Array {self.array.shape} does not fit grid {self.grid.shape}.")
         if self.array.dtype.kind not in "iufb":
             raise ValueError(f"A volume holds real numbers, not {self.array.dtype}.")
+
+    def is_same_as(self, other: "Volume") -> bool:
+        """Whether both hold the same numbers at the same places."""
+        return self.grid.agrees_with(other.grid) and np.array_equal(self.array, other.array)

@@ -1,4 +1,7 @@
-"""Does a scan look like the role it was given? Doubts become warnings, never refusals."""
+"""Does a scan look like the role it was given? Doubts become warnings.
+
+A label map in a scan's place is no matter of degree, so the queue refuses it.
+"""
 
 import numpy as np
 
@@ -8,6 +11,8 @@ from cmcseg.core.volume import Volume
 # Air is -1000 HU and fat about -100 HU, so a CT has plenty of voxels below this, while MR
 # scanners write no large negative numbers.
 FAT_HU = -60.0
+# A label map holds one number for each organ, the scan of a patient hundreds.
+MOST_LABELS = 16
 
 
 def role_warnings(volumes: dict[str, Volume], card: ModelCard) -> list[str]:
@@ -24,7 +29,23 @@ def looks_like_ct(volume: Volume) -> bool:
     return float(np.percentile(volume.array, 5)) < FAT_HU
 
 
+def looks_like_labels(volume: Volume) -> bool:
+    """Whether the volume holds a handful of whole numbers only, as label maps do."""
+    few = volume.array[::8, ::8, ::2]  # tells most scans at once
+    return _is_handful(few) and _is_handful(volume.array)
+
+
+def _is_handful(array: np.ndarray) -> bool:
+    values = np.unique(array)
+    return len(values) <= MOST_LABELS and bool((values == np.round(values)).all())
+
+
 def _warning(volume: Volume, title: str, modality: str) -> str:
+    if looks_like_labels(volume):
+        return (
+            f"The scan given as {title} holds a handful of whole numbers only, as label maps do. "
+            "Is it the scan itself?"
+        )
     said = volume.facts.get("modality", "")
     if said in ("CT", "MR") and said != modality:
         return f"The scan given as {title} says it is {said}. Are the roles swapped?"

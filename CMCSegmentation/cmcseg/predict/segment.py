@@ -122,7 +122,7 @@ def _in_order(volumes: dict[str, Volume], card: ModelCard) -> dict[str, Volume]:
     ordered = {role: volumes[role] for role in card.roles if role in volumes}
     if len(ordered) == 2:
         first, second = ordered.values()
-        if first.grid.agrees_with(second.grid) and np.array_equal(first.array, second.array):
+        if first.is_same_as(second):
             raise BadInput(
                 f"The same scan was given as {' and as '.join(ordered)}; give two scans, or one."
             )

@@ -1,10 +1,12 @@
 """What is given to the queue: scans and labels in memory or on disk, and where they came from."""
 
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from cmcseg.core.labelmap import LabelMap, LabelTable
 from cmcseg.core.volume import Volume
+from cmcseg.imaging.plausible import looks_like_labels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,7 +24,8 @@ class Draft:
         model, version, sha256, alignment, changes, seconds, who, notes: as in ``QueueEntry``.
 
     Raises:
-        ValueError: when nothing was corrected, or labels belong to another grid or role.
+        ValueError: when nothing was corrected, labels belong to another grid or role, a scan is a
+            label map, or one scan was given for two roles.
     """
 
     scans: dict[str, Volume]
@@ -44,6 +47,17 @@ class Draft:
     def __post_init__(self) -> None:
         if not self.corrected:
             raise ValueError("No label map was given; an entry needs a corrected scan.")
+        for role, scan in self.scans.items():
+            if looks_like_labels(scan):
+                raise ValueError(
+                    f"The {role} scan holds a handful of whole numbers only, as label maps do; "
+                    "give the scan itself."
+                )
+        for one, other in combinations(self.scans, 2):
+            if self.scans[one].is_same_as(self.scans[other]):
+                raise ValueError(
+                    f"The same scan was given as {one} and as {other}; give two scans, or one."
+                )
         for kind, maps in (("corrected", self.corrected), ("found", self.found)):
             for role, labels in maps.items():
                 if role not in self.scans:

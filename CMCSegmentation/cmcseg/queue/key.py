@@ -37,9 +37,10 @@ def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> st
     """
     path = _path(subject, key)
     try:
-        key.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            _publish(path, {"subject": subject.strip(), "pair": fresh()})
+            pair = fresh()  # where there is no queue, no key is made either
+            key.mkdir(parents=True, exist_ok=True)
+            _publish(path, {"subject": subject.strip(), "pair": pair})
     except OSError as error:
         raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
     return _read(path)

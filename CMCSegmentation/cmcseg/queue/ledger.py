@@ -210,6 +210,8 @@ class Ledger:
             return sorted(self._place(place).iterdir())
         except FileNotFoundError:
             return []
+        except NotADirectoryError as error:
+            raise BadInput(f"The queue {self.folder} is a file; give a folder.") from error
         except OSError as error:
             raise BadInput(f"The queue {self.folder} cannot be read: {in_words(error)}.") from error
 
@@ -231,6 +233,17 @@ class Ledger:
 
     def _place(self, name: str) -> Path:
         return self.folder / name
+
+
+def open_ledger(folder: Path) -> Ledger:
+    """A queue that must be there already, so that a slip in its name is not an empty queue.
+
+    Raises:
+        BadInput: when there is no such folder.
+    """
+    if not Path(folder).exists():
+        raise BadInput(f"There is no queue {folder}; 'cmcseg queue add' makes one.")
+    return Ledger(folder)
 
 
 def _numbered(entry_id: str, draft: Draft, scans: dict[str, EntryScan]) -> QueueEntry:
