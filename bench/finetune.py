@@ -1,25 +1,26 @@
 """What corrections bring: Dice on the validation cases against corrected pairs and minutes.
 
-    python bench/finetune.py run COHORT MODEL OUT --labelled 0.1 --corrections 1 2 4 8
-    python bench/finetune.py run COHORT MODEL OUT --labelled 0.1 --scan bssfp
-    python bench/finetune.py show OUT [OUT ...] --figures docs/figures
+    python bench/finetune.py COHORT MODEL OUT --labelled 0.1 --corrections 1 2 4 8
+    python bench/finetune.py COHORT MODEL OUT --labelled 0.1 --scan bssfp --folder
 
 MODEL was trained on a share of COHORT's training scans, drawn by `--labelled` and `--seed` as
 `cmcseg train` draws them; it has never seen the labels of the others. These stand for what a user
 would correct: for every number of corrections the model is fine-tuned by `fine_tune`, as the
 program does it. `--scan` corrects one scan of each pair only and leaves the other one to the
-model. Where the scans of a cohort are of different subjects, their roles take turns.
+model. Where the scans of a cohort are of different subjects, their roles take turns. `--folder`
+gives it the training pairs that neither it nor the user has labelled, as `cmcseg finetune --folder`
+does.
 
 A row of `OUT/finetune.csv` is one fine-tuning, written when it is done. The same command goes on
 after an interruption; other numbers, scans, steps and seeds may join later. Steps are given, not
-minutes, so that a busy machine teaches nothing less; the minutes of one core are measured.
+minutes, so that a busy machine teaches nothing less; the minutes of one core are measured. What
+`bench/corrections.py` shows are such files, copied to `docs/measured`.
 """
 
 import argparse
 import csv
 import json
 import time
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -38,23 +39,11 @@ from cmcseg.data.rendered import write_phantoms
 from cmcseg.learn.answers import answer
 from cmcseg.learn.finetune import CANDIDATE, FineTuneSettings, fine_tune
 from cmcseg.learn.scores import dice
-from cmcseg.study.findings import estimate
-from matplotlib.figure import Figure
 
-HEADER = (
-    "scan",
-    "corrected",
-    "corrections",
-    "steps",
-    "core minutes",
-    "seeds",
-    "Dice",
-    "change",
-    "verdict",
-)
 ROWS, CACHE = "finetune.csv", "cache"
 EVERY, NONE = "every", "none"  # in place of a role: all scans are corrected; the start model
-KEY = ("seed", "scan", "corrections", "steps")
+WITH, WITHOUT = "with", "without"  # a folder of scans that nobody has labelled
+KEY = ("seed", "scan", "folder", "corrections", "steps")
 FACTS = ("cpu_s", "wall_s", "verdict", "left_out", "pairs", "threads")
 AMPLE = 600.0  # minutes: the steps decide
 CPU = torch.device("cpu")
@@ -66,13 +55,15 @@ def run(options):
     bundle = load_bundle(default_store().find(options.model))
     cohort = read_cohort(options.cohort, bundle.card)
     cache = prepared(cohort, bundle.card, options.out / CACHE)
-    order = unseen(cache, cohort, options.scan, options.labelled, options.seed)
-    if not done((str(options.seed), NONE, "0", "0"), options.out):
-        facts = dict(zip(KEY, (options.seed, NONE, 0, 0), strict=True))
+    strange = unseen(cache, cohort, options.labelled, options.seed)
+    order = in_turn(strange, cohort.roles, options.scan)
+    folder = WITH if options.folder else WITHOUT
+    if not done((str(options.seed), NONE, WITHOUT, "0", "0"), options.out):
+        facts = dict(zip(KEY, (options.seed, NONE, WITHOUT, 0, 0), strict=True))
         append({**facts, **dict.fromkeys(FACTS, ""), **measured(bundle, cache)}, options.out)
     for steps in options.steps:
         for corrections in options.corrections:
-            key = (str(options.seed), options.scan, str(corrections), str(steps))
+            key = (str(options.seed), options.scan, folder, str(corrections), str(steps))
             if done(key, options.out):
                 continue
             if corrections > len(order):
@@ -80,7 +71,9 @@ def run(options):
             print(*key, flush=True)
             work = options.out / "-".join(("work", *key))
             rmtree(work, ignore_errors=True)  # an interrupted one begins again: its time is true
-            lesson = taught(cohort, order[:corrections], options.scan)
+            corrected = order[:corrections]
+            others = [p for p in strange if p not in corrected] if options.folder else []
+            lesson = taught(cohort, corrected, options.scan, others)
             row = learned(bundle, lesson, cache, work, steps, options.seed)
             append({**dict(zip(KEY, key, strict=True)), **row}, options.out)
             rmtree(work)
@@ -99,20 +92,24 @@ def prepared(cohort, card, folder):
     return cache
 
 
-def unseen(cache, cohort, scan, labelled, seed):
-    """Training pairs that the start model has no label of, in the order they are corrected in.
-
-    Densely labelled pairs come first, as a correction in the program is dense.
-    """
+def unseen(cache, cohort, labelled, seed):
+    """Training pairs that the start model has no label of, in the order of chance."""
     real = replace(cache, scans=tuple(s for s in cache.scans if not s.phantom))
     batches = labelled_batches(real, TrainSettings(labelled=labelled, seed=seed))
     seen = {s.pair for scans in batches.scans for s in scans}
     chance = np.random.default_rng((seed, 11)).permutation(len(cohort.train))
-    pairs = [cohort.train[i] for i in chance if cohort.train[i].id not in seen]
-    complete = [pair for pair in pairs if len(pair.scans) == len(cohort.roles)]
+    return [cohort.train[i] for i in chance if cohort.train[i].id not in seen]
+
+
+def in_turn(pairs, roles, scan):
+    """The order that pairs are corrected in: complete ones, or else the roles in turn.
+
+    Densely labelled pairs come first, as a correction in the program is dense.
+    """
+    complete = [pair for pair in pairs if len(pair.scans) == len(roles)]
     if not complete:
-        roles = [[p for p in pairs if role in p.scans] for role in cohort.roles]
-        complete = [pair for turn in zip(*roles, strict=False) for pair in turn]
+        alone = [[pair for pair in pairs if role in pair.scans] for role in roles]
+        complete = [pair for turn in zip(*alone, strict=False) for pair in turn]
     if scan != EVERY:
         complete = [pair for pair in complete if scan in pair.scans]
     return sorted(complete, key=lambda pair: not dense(pair))
@@ -122,25 +119,28 @@ def dense(pair):
     return all(scan.labels for scan in pair.scans.values())
 
 
-def taught(cohort, pairs, scan):
-    """The cohort as a queue would give it: these pairs, corrected in the one scan or in all."""
+def taught(cohort, pairs, scan, others):
+    """The cohort as a queue and a folder would give it.
+
+    ``pairs`` are corrected in the one scan or in all; nobody has labelled the ``others``.
+    """
+    roles = cohort.roles if scan == EVERY else (scan,)
     return replace(
         cohort,
-        train=tuple(
-            replace(
-                pair,
-                scans={
-                    role: one if scan in (EVERY, role) else without(one)
-                    for role, one in pair.scans.items()
-                },
-            )
-            for pair in pairs
+        train=(
+            *(labelled_in(pair, roles) for pair in pairs),
+            *(labelled_in(pair, ()) for pair in others),
         ),
     )
 
 
-def without(scan):
-    return replace(scan, labels=None, scribbles=None)
+def labelled_in(pair, roles):
+    """The pair with its labels in these scans only."""
+    scans = {
+        role: one if role in roles else replace(one, labels=None, scribbles=None)
+        for role, one in pair.scans.items()
+    }
+    return replace(pair, scans=scans)
 
 
 def learned(bundle, cohort, cache, work, steps, seed):
@@ -156,7 +156,7 @@ def learned(bundle, cohort, cache, work, steps, seed):
         "wall_s": f"{wall:.1f}",
         "verdict": verdict["verdict"],
         "left_out": " ".join(verdict["left_out"]),
-        "pairs": " ".join(pair.id for pair in cohort.train),
+        "pairs": " ".join(pair.id for pair in cohort.train if pair.is_labelled),
         "threads": torch.get_num_threads(),
         **measured(load_bundle(work / CANDIDATE) if made else bundle, cache),
     }
@@ -213,141 +213,19 @@ def append(row, folder):
         writer.writerow(row)
 
 
-def show(options):
-    """Print the table of all rows and draw the figures."""
-    corrections, minutes = {}, {}
-    print("| " + " | ".join(HEADER) + " |\n" + "|---" * len(HEADER) + "|")
-    for folder in options.out:
-        rows = read_rows(folder)
-        for role in dict.fromkeys(name.split("/")[0] for name in rows[0] if "/" in name):
-            for line in lines(rows, role):
-                print("| " + " | ".join(line) + " |")
-            corrections[role] = by_corrections(rows, role, options.steps)
-            minutes[role] = by_minutes(rows, role)
-    options.figures.mkdir(parents=True, exist_ok=True)
-    draw(corrections, options.figures / "finetune-corrections.png", "corrections")
-    draw(minutes, options.figures / "finetune-minutes.png", "minutes of one core")
-
-
-def lines(rows, role):
-    """The cells of a table's lines: what was corrected, and what it brought to one role."""
-    start = [row for row in rows if row["scan"] == NONE]
-    yield [role, "-", "0", "0", "-", str(len(start)), f"{mean(by_case(start, role)):.3f}", "-", "-"]
-    for (scan, count, steps), some in groups(rows).items():
-        before, after = paired(rows, role, some)
-        verdicts = Counter(row["verdict"] for row in some)
-        yield [
-            role,
-            scan,
-            count,
-            steps,
-            f"{minutes_of(some):.1f}",
-            str(len(some)),
-            f"{mean(after):.3f}",
-            estimate(after[case] - before[case] for case in after).told(signed=True),
-            ", ".join(f"{number} {word}" for word, number in verdicts.items()),
-        ]
-
-
-def groups(rows):
-    """Rows that differ by seed only, by what was corrected, how many, and the steps."""
-    found = {}
-    for row in rows:
-        if row["scan"] != NONE:
-            found.setdefault((row["scan"], row["corrections"], row["steps"]), []).append(row)
-    order = sorted(found, key=lambda key: (key[0], int(key[2]), int(key[1])))
-    return {key: found[key] for key in order}
-
-
-def by_corrections(rows, role, steps):
-    """A curve for every scan corrected, and one for each scan of the pair corrected alone."""
-    curves = {}
-    for (scan, count, taken), some in groups(rows).items():
-        if int(taken) == steps:
-            name = f"{scan} scan corrected" if scan == EVERY else f"only {scan} corrected"
-            start, point = points(rows, role, some, float(count))
-            curves.setdefault(name, [start]).append(point)
-    return curves
-
-
-def by_minutes(rows, role):
-    """A curve for each number of corrections, every scan corrected."""
-    curves = {}
-    for (scan, count, _), some in sorted(groups(rows).items(), key=lambda one: int(one[0][1])):
-        if scan == EVERY:
-            start, point = points(rows, role, some, minutes_of(some))
-            curves.setdefault(f"{count} corrected", [start]).append(point)
-    return curves
-
-
-def points(rows, role, some, x):
-    """Where the start model is, and what became of it at ``x``."""
-    before, after = paired(rows, role, some)
-    change = estimate(after[case] - before[case] for case in after)
-    return (0.0, mean(before), 0.0), (x, mean(after), change.half)
-
-
-def draw(panels, path, along):
-    """A panel per scan; bars are the 95 % interval of the change over the validation cases."""
-    figure = Figure(figsize=(3.4 * len(panels), 3.8), layout="constrained")
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for panel, (role, curves) in zip(axes, panels.items(), strict=True):
-        for name, found in curves.items():
-            x, y, half = zip(*sorted(found), strict=True)
-            panel.errorbar(x, y, half, marker="o", markersize=4, capsize=2, label=name)
-        panel.set(title=role, xlabel=along)
-        panel.grid(axis="y", alpha=0.3)
-        panel.legend(fontsize=7, loc="lower right")
-    axes[0].set_ylabel("Dice, 95 % interval of the change over cases")
-    figure.savefig(path, dpi=110)
-
-
-def paired(rows, role, some):
-    """Dice by validation case before and after, mean over the organs and the seeds of ``some``."""
-    seeds = {row["seed"] for row in some}
-    start = [row for row in rows if row["scan"] == NONE and row["seed"] in seeds]
-    return by_case(start, role), by_case(some, role)
-
-
-def by_case(rows, role):
-    values = {}
-    for row in rows:
-        for name, value in row.items():
-            if name.startswith(f"{role}/") and value != "nan":
-                values.setdefault(name.split("/")[2], []).append(float(value))
-    return {case: float(np.mean(found)) for case, found in values.items()}
-
-
-def mean(by_case):
-    return float(np.mean(list(by_case.values())))
-
-
-def minutes_of(rows):
-    """Of one core, from the start to a verdict, without preparing the scans."""
-    return float(np.mean([float(row["cpu_s"]) for row in rows])) / 60
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    verbs = parser.add_subparsers(required=True)
-    measure = verbs.add_parser("run", help="fine-tune, one row each")
-    measure.add_argument("cohort", type=Path)
-    measure.add_argument("model", help="name or folder of the model to start from")
-    measure.add_argument("out", type=Path)
-    measure.add_argument("--labelled", type=float, default=0.1, help="share MODEL learned from")
-    measure.add_argument("--seed", type=int, default=0, help="MODEL's, and of everything here")
-    measure.add_argument("--scan", default=EVERY, help="role that is corrected")
-    measure.add_argument("--corrections", type=int, nargs="+", default=[1, 2, 4, 8])
-    measure.add_argument("--steps", type=int, nargs="+", default=[100])
-    measure.add_argument("--threads", type=int, default=1)
-    measure.set_defaults(verb=run)
-    table = verbs.add_parser("show", help="print the table, draw the figures")
-    table.add_argument("out", type=Path, nargs="+")
-    table.add_argument("--figures", type=Path, default=Path("docs/figures"))
-    table.add_argument("--steps", type=int, default=100, help="of the curves by corrections")
-    table.set_defaults(verb=show)
-    options = parser.parse_args()
-    options.verb(options)
+    parser.add_argument("cohort", type=Path)
+    parser.add_argument("model", help="name or folder of the model to start from")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--labelled", type=float, default=0.1, help="share MODEL learned from")
+    parser.add_argument("--seed", type=int, default=0, help="MODEL's, and of everything here")
+    parser.add_argument("--scan", default=EVERY, help="role that is corrected")
+    parser.add_argument("--folder", action="store_true", help="give the unlabelled pairs, too")
+    parser.add_argument("--corrections", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--steps", type=int, nargs="+", default=[100])
+    parser.add_argument("--threads", type=int, default=1)
+    run(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -48,9 +48,9 @@ def read(path: Path) -> list[Row]:
         return list(csv.DictReader(handle))
 
 
-def filled(text: str, name: str, table: str) -> str:
+def filled(text: str, name: str, table: str, by: str = "results.py") -> str:
     """The page with a new table between the comments of that name."""
-    start, end = f"<!-- {name}: made by bench/results.py -->", f"<!-- end of {name} -->"
+    start, end = f"<!-- {name}: made by bench/{by} -->", f"<!-- end of {name} -->"
     found = re.compile(f"(?<={re.escape(start)}\n).*?(?={re.escape(end)})", re.DOTALL)
     if not found.search(text):
         raise SystemExit(f"The page has no place for {name}: {start} ... {end}")
