@@ -195,7 +195,7 @@ def test_a_file_in_the_place_of_the_results_is_refused_and_kept(tmp_path, a_mode
     ct, out = a_scan(tmp_path / "ct.nii.gz"), tmp_path / "out"
     out.write_text("mine")
     told = refused(capsys, lambda: segment(a_model, f"ct={ct}", "--out", out))
-    assert f"The folder {out} cannot be written" in told
+    assert told == f"{out} is a file, not a folder; give another place for the results."
     assert out.read_text() == "mine"
     assert {p.name for p in tmp_path.iterdir()} == {"model", "ct.nii.gz", "out"}
 
@@ -203,7 +203,15 @@ def test_a_file_in_the_place_of_the_results_is_refused_and_kept(tmp_path, a_mode
 def test_a_place_below_a_file_is_refused(tmp_path, a_model, capsys):
     ct = a_scan(tmp_path / "ct.nii.gz")
     told = refused(capsys, lambda: segment(a_model, f"ct={ct}", "--out", ct / "deep" / "out"))
-    assert "cannot be written" in told
+    assert told == f"{ct} is a file, not a folder; give another place for the results."
+
+
+def test_a_refusal_in_the_middle_of_the_work_stands_alone(tmp_path, a_model, capsys):
+    ct, wrong = a_scan(tmp_path / "ct.nii.gz"), ["--device", "gpu"]
+    with pytest.raises(SystemExit):
+        segment(a_model, f"ct={ct}", "--out", tmp_path / "o", *wrong)
+    told = "The device 'gpu' is not one of auto, cpu, cuda, cuda:N, mps."
+    assert capsys.readouterr().err.strip() == told  # and no half-drawn progress bar above it
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, a_model, capsys, monkeypatch):

@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from cmcseg.bundle.load import load_bundle
 from cmcseg.cli import main
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.files import write_volume
+from cmcseg.predict import segment as segmenting
 from tiny import tiny_bundle
 
 GRID = Grid(shape=(40, 36, 20), affine=np.diag([4.0, 4.0, 6.0, 1.0]))
@@ -38,6 +40,21 @@ def test_a_scan_becomes_the_promised_files(tmp_path, a_model, a_ct, capsys):
         "prediction.json",
         "report.html",
     }
+
+
+def test_the_screen_says_what_the_report_says(tmp_path, a_model, a_ct, capsys, monkeypatch):
+    found = np.zeros(GRID.shape, np.uint8)
+    found[10:20, 10:20, 5:10], found[:5] = 1, 2  # the second one reaches the scan's edge
+    monkeypatch.setattr(segmenting, "classify", lambda *_, **__: (found, np.zeros(GRID.shape)))
+    monkeypatch.setattr(segmenting, "clean", lambda label_map, rule: label_map)  # noqa: ARG005
+    main(["segment", "--model", str(a_model), f"ct={a_ct}", "--out", str(tmp_path / "out")])
+    shown = capsys.readouterr().out
+    rows = {line.split("│")[1].strip(): line for line in shown.splitlines() if "│" in line}
+    names = [label.name for label in load_bundle(a_model).card.table]
+    assert [cell.strip() for cell in rows[names[0]].split("│")[2:4]] == ["48", "low"]
+    assert [cell.strip() for cell in rows[names[1]].split("│")[2:4]] == ["346 (cut)", "low"]
+    assert [cell.strip() for cell in rows[names[2]].split("│")[2:4]] == ["not found", ""]
+    assert "(cut): the organ reaches the scan's edge" in shown
 
 
 @pytest.mark.parametrize(

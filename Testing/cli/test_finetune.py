@@ -98,6 +98,7 @@ def test_the_queue_is_checked_first_and_what_is_damaged_is_named(capsys, tmp_pat
 
 @pytest.mark.usefixtures("a_clinic")
 def test_an_empty_queue_has_nothing_to_teach(capsys, tmp_path):
+    (tmp_path / "none").mkdir()
     words = ["--model", NAME, "--queue", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit) as stop:
         main(["finetune", *words])
@@ -106,9 +107,18 @@ def test_an_empty_queue_has_nothing_to_teach(capsys, tmp_path):
 
 
 @pytest.mark.usefixtures("a_clinic")
-def test_no_time_is_refused(capsys, tmp_path):
-    words = ["--model", NAME, "--queue", str(tmp_path / "queue"), "--out", str(tmp_path / "run")]
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        ("0", "0.0 minutes are no time to learn"),
+        ("nan", "nan minutes are no time to learn"),
+        ("inf", "inf minutes would never end; give a number."),
+    ],
+)
+def test_no_time_is_refused(capsys, tmp_path, minutes, words):
+    place = ["--model", NAME, "--queue", str(tmp_path / "queue"), "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit) as stop:
-        main(["finetune", *words, "--minutes", "0"])
+        main(["finetune", *place, "--minutes", minutes])
     assert stop.value.code == 2
-    assert "0.0 minutes are no time to learn" in capsys.readouterr().err
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

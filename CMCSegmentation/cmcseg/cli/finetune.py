@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass
+from math import isinf
 from pathlib import Path
 
 from rich.table import Table
 
 from cmcseg.cli.screen import ERRORS, SCREEN, bar, checked
+from cmcseg.core.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +43,23 @@ class FineTune:
         from cmcseg.learn.finetune import FineTuneSettings, fine_tune
         from cmcseg.queue.cohort import gather, with_waiting
         from cmcseg.queue.key import key_beside
-        from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.ledger import open_ledger
         from cmcseg.queue.waiting import pairs_waiting
 
+        if isinf(self.minutes):
+            raise BadInput(f"{self.minutes} minutes would never end; give a number.")
         settings = checked(
             FineTuneSettings, minutes=self.minutes, device=self.device, seed=self.seed
         )
         bundle = load_bundle(default_store().find(self.model))
-        lessons = gather(Ledger(self.queue), bundle.card)
+        ledger = open_ledger(self.queue)
+        lessons = gather(ledger, bundle.card)
         for name, why in {**lessons.set_aside, **lessons.unfit}.items():
             ERRORS.print(f"Not learned from: {name}. {why}", soft_wrap=True, markup=False)
         cohort = lessons.cohort
         if self.folder:
             key, folder = key_beside(self.queue), self.folder.expanduser()
-            waiting = pairs_waiting(folder, bundle.card.roles, Ledger(self.queue), key)
+            waiting = pairs_waiting(folder, bundle.card.roles, ledger, key)
             cohort = with_waiting(cohort, waiting)
         with bar(quiet=self.json) as report:
             verdict = fine_tune(bundle, cohort, self.out, settings, report)

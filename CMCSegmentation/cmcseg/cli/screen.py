@@ -1,5 +1,6 @@
 """What every command shares: the two consoles, the progress bar, folders that appear whole."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +34,20 @@ def checked(settings: type[T], **values: object) -> T:
         raise BadInput(str(error)) from error
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written before any work is done for it.
+
+    Raises:
+        BadInput: when it is a file, or cannot be made or written.
+    """
+    folder = folder.expanduser().absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise BadInput(f"{there} is a file, not a folder; give another place for the results.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise BadInput(f"{there} may not be written; give another place for the results.")
+
+
 @contextmanager
 def new_folder(folder: Path, former: tuple[str, ...] = ()) -> Iterator[Path]:
     """A draft whose files move into ``folder`` when all went well; else all is as it was.
@@ -46,6 +61,7 @@ def new_folder(folder: Path, former: tuple[str, ...] = ()) -> Iterator[Path]:
     Raises:
         BadInput: when the folder cannot be made or written.
     """
+    check_folder(folder)
     folder = folder.expanduser()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -95,5 +111,9 @@ def bar(*, quiet: bool = False) -> Iterator[Report]:
         def report(progress: Progress) -> None:
             shown.update(task, description=progress.stage, completed=progress.fraction)
 
-        yield report
+        try:
+            yield report
+        except BaseException:
+            shown.live.transient = True  # the sentence that comes now stands alone
+            raise
         shown.update(task, description="done", completed=1.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import SCREEN, bar, checked, new_folder
+from cmcseg.cli.screen import SCREEN, bar, check_folder, checked, new_folder
 from cmcseg.core.errors import BadInput
 
 
@@ -38,7 +38,7 @@ class Segment:
         from cmcseg.imaging.files import read_volume
         from cmcseg.predict.segment import segment
         from cmcseg.predict.write import REPORT, former_files, write_prediction
-        from cmcseg.report.page import write_report
+        from cmcseg.report.page import organ_rows, write_report
 
         settings = checked(
             SegmentSettings,
@@ -49,6 +49,7 @@ class Segment:
         bundle = load_bundle(default_store().find(self.model))
         paths = _paths_by_role(self.scans, bundle.card.roles)
         out = self.out.expanduser()
+        check_folder(out)
         former = former_files(out, tuple(paths))
         volumes = {role: read_volume(path) for role, path in paths.items()}
         with bar(quiet=self.json) as report:
@@ -66,7 +67,12 @@ class Segment:
         if self.json:
             print(json.dumps(summary, indent=1))
             return
-        _show_volumes(summary)
+        roles = [role for role in bundle.card.roles if role in volumes]
+        _show_organs(roles, organ_rows(bundle.card, prediction, {}))
+        if prediction.alignment:
+            SCREEN.print(prediction.alignment.sentence(), soft_wrap=True, highlight=False)
+        for warning in prediction.warnings:
+            SCREEN.print(f"Note: {warning}", soft_wrap=True, markup=False)
         SCREEN.print(f"Report: {out / REPORT}", soft_wrap=True)
 
 
@@ -88,11 +94,12 @@ def _paths_by_role(scans: tuple[str, ...], roles: tuple[str, ...]) -> dict[str, 
     return paths
 
 
-def _show_volumes(summary: dict) -> None:
-    roles = list(summary["volumes_ml"])
-    show = Table("organ", *(f"{role} mL" for role in roles))
-    for organ in summary["volumes_ml"][roles[0]]:
-        show.add_row(organ, *(f"{summary['volumes_ml'][role][organ]:.0f}" for role in roles))
+def _show_organs(roles: list[str], rows: list) -> None:
+    """The report's own table: volumes, where the scan cuts them off, and the doubt."""
+    show = Table("organ", *(f"{role} mL" for role in roles), "doubt", "remark")
+    for row in rows:
+        cells = (f"{cell.text}{' (cut)' if cell.is_cut else ''}" for cell in row.cells)
+        show.add_row(row.name, *cells, row.doubt, row.remark)
     SCREEN.print(show)
-    for warning in summary["warnings"]:
-        SCREEN.print(f"Note: {warning}", soft_wrap=True)
+    if any(cell.is_cut for row in rows for cell in row.cells):
+        SCREEN.print("(cut): the organ reaches the scan's edge, so this is the volume of a part.")

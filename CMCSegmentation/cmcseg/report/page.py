@@ -182,7 +182,7 @@ def write_report(
         disclaimer=f"{RESEARCH_USE}.",
         date=f"{now.day} {now:%B %Y, %H:%M}",
         sections=[_section(look, card, scans, size, _planes(looks)) for look in looks],
-        rows=_rows(card, prediction, roles, truth_dice or {}),
+        rows=organ_rows(card, prediction, truth_dice or {}),
         has_truth=bool(truth_dice),
         alignment=_alignment_pictures(looks, prediction, card, size),
         doubt_scale=pictures.doubt_scale(),
@@ -393,9 +393,17 @@ def _neighbour(labels: LabelMap, voxel: np.ndarray) -> str:
     return f"at the {near.name}" if counts[near.value] else "away from every organ found"
 
 
-def _rows(
-    card: ModelCard, prediction: Prediction, roles: list[str], truth_dice: Mapping
+def organ_rows(
+    card: ModelCard, prediction: Prediction, truth_dice: Mapping[str, Mapping[str, float]]
 ) -> list[OrganRow]:
+    """What the table of volumes and doubt says, an organ a row; its cells in the card's order.
+
+    Args:
+        card: of the model.
+        prediction: what was found.
+        truth_dice: by role and organ; empty when the truth is not known.
+    """
+    roles = [role for role in card.roles if role in prediction.labels]
     volumes = {role: prediction.labels[role].volumes_ml() for role in roles}
     rows = []
     for label in card.table:
