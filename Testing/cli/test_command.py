@@ -1,6 +1,8 @@
 """The command as a user meets it: exit codes, one sentence, nothing left behind."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -73,6 +75,15 @@ def test_bad_input_is_one_sentence_exit_2_and_no_folder(tmp_path, a_model, capsy
     assert stop.value.code == 2
     assert words in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    words = [sys.executable, "-m", "cmcseg", "models", "list", "--json"]
+    started = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    started.stdout.close()  # as head does
+    assert started.stderr.read() == b""
+    started.stderr.close()
+    started.wait(60)
 
 
 @pytest.mark.parametrize(

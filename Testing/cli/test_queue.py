@@ -48,6 +48,7 @@ def test_a_corrected_pair_is_added_listed_and_verified(capsys, tmp_path, a_pair)
     assert set(rows[0]["scans"]) == {"ct", "mr"}
     checked = json.loads(queue(capsys, tmp_path, "verify", "--json"))
     assert checked == {"entries": 1, "set_aside": {}}
+    assert queue(capsys, tmp_path, "verify").strip() == "1 entry is whole, 0 set aside."
 
 
 def test_the_patient_is_nowhere_in_the_queue(capsys, tmp_path, a_pair):

@@ -1,5 +1,6 @@
 """The command line: which verbs there are, and with which code each of them ends."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -56,6 +57,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     try:
         command.run()
+        sys.stdout.flush()  # not only at the very end, where it could no longer be caught
+    except BrokenPipeError:  # whoever reads us (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except BadInput as error:
         fail(str(error), 2)
     except (Cancelled, KeyboardInterrupt):

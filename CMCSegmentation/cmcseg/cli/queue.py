@@ -178,7 +178,9 @@ class Verify:
             return
         for name, why in aside.items():
             SCREEN.print(f"{name}: {why}", soft_wrap=True, markup=False)
-        SCREEN.print(f"{len(ledger.entries())} entries are whole, {len(aside)} were set aside.")
+        count = len(ledger.entries())
+        whole = "1 entry is" if count == 1 else f"{count} entries are"
+        SCREEN.print(f"{whole} whole, {len(aside)} set aside.")
 
 
 @dataclass(frozen=True, kw_only=True)
