@@ -121,7 +121,7 @@ def by_corrections(rows: list[Row], role: str) -> dict[str, list]:
     """A curve for every scan corrected, and one for each scan of the pair corrected alone."""
     curves = {}
     for (scan, folder, count, taken), some in groups(rows).items():
-        if int(taken) == STEPS:
+        if int(taken) == STEPS and int(count):
             name = "every scan corrected" if scan == EVERY else f"only {scan} corrected"
             name += "" if folder == WITH else ", no folder"
             start, point = points(rows, role, some, float(count))
@@ -133,7 +133,7 @@ def by_minutes(rows: list[Row], role: str) -> dict[str, list]:
     """A curve for each number of corrections, every scan corrected, with a folder."""
     curves = {}
     for (scan, folder, count, _), some in sorted(groups(rows).items(), key=lambda g: int(g[0][2])):
-        if scan == EVERY and folder == WITH:
+        if scan == EVERY and folder == WITH and int(count):
             start, point = points(rows, role, some, minutes_of(some))
             curves.setdefault(f"{count} corrected", [start]).append(point)
     return curves

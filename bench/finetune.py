@@ -9,7 +9,7 @@ would correct: for every number of corrections the model is fine-tuned by `fine_
 program does it. `--scan` corrects one scan of each pair only and leaves the other one to the
 model. Where the scans of a cohort are of different subjects, their roles take turns. `--folder`
 gives it the training pairs that neither it nor the user has labelled, as `cmcseg finetune --folder`
-does.
+does. `--corrections 0 --folder` is the control: what rehearsing does by itself.
 
 A row of `OUT/finetune.csv` is one fine-tuning, written when it is done. The same command goes on
 after an interruption; other numbers, scans, steps and seeds may join later. Steps are given, not
@@ -36,6 +36,7 @@ from cmcseg.data.cache import INDEX, open_cache
 from cmcseg.data.cohort import read_cohort
 from cmcseg.data.prepare import prepare
 from cmcseg.data.rendered import write_phantoms
+from cmcseg.learn import finetune
 from cmcseg.learn.answers import answer
 from cmcseg.learn.finetune import CANDIDATE, FineTuneSettings, fine_tune
 from cmcseg.learn.scores import dice
@@ -148,7 +149,9 @@ def learned(bundle, cohort, cache, work, steps, seed):
     share_cache(cache, cohort, work / CACHE)
     cpu, wall = time.process_time(), time.monotonic()
     settings = FineTuneSettings(minutes=AMPLE, steps=steps, device="cpu", seed=seed)
-    verdict = fine_tune(bundle, cohort, work, settings)
+    corrected = any(pair.is_labelled for pair in cohort.train)
+    teach = fine_tune if corrected else rehearse
+    verdict = teach(bundle, cohort, work, settings)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     made = (work / CANDIDATE).exists()
     return {
@@ -160,6 +163,16 @@ def learned(bundle, cohort, cache, work, steps, seed):
         "threads": torch.get_num_threads(),
         **measured(load_bundle(work / CANDIDATE) if made else bundle, cache),
     }
+
+
+def rehearse(bundle, cohort, work, settings):  # noqa: ARG001
+    """The control: the same learning where nobody has corrected anything."""
+    cache = open_cache(work / CACHE)
+    said = finetune._answers(bundle, cache, CPU, ignore, "", ("train",))
+    lessons = finetune._without(cache, {}, said, work, frozenset())
+    finetune._learn(bundle, lessons, work, settings, ignore)
+    finetune._candidate(bundle, work, finetune.HALFWAY)
+    return {"verdict": "-", "left_out": {}}
 
 
 def share_cache(cache, cohort, folder):

@@ -112,24 +112,7 @@ def fine_tune(
     if corrected <= set(left_out):
         verdict = _refusal(left_out)
     else:
-        fit(
-            replace(cache, scans=tuple(_labelled(cache, "train"))),
-            TrainSettings(
-                steps=settings.steps,
-                minutes=settings.minutes,
-                rate=RATE,
-                warmup=WARMUP,
-                seed=settings.seed,
-                device=settings.device,
-                average=0.99,
-                phantoms=REHEARSED,
-                augment=LIGHT,
-            ),
-            folder / "run",
-            initial=bundle.network.state_dict(),
-            validate_every=0,
-            report=report,
-        )
+        _learn(bundle, cache, folder, settings, report)
         # A new organ is not found halfway.
         candidate = _candidate(bundle, folder, 1.0 if taught else HALFWAY)
         after = _answers(candidate, cache, device, report, "asking the new model", ("validation",))
@@ -242,6 +225,30 @@ def _taught(cache: Cache, fresh: frozenset[int]) -> frozenset[str]:
 
 def _labelled(cache: Cache, split: str) -> list[CachedScan]:
     return [s for s in cache.scans if s.split == split and s.labels is not None]
+
+
+def _learn(
+    bundle: Bundle, cache: Cache, folder: Path, settings: FineTuneSettings, report: Report
+) -> None:
+    """From the weights in use, on all that is labelled in ``train``, by whomever."""
+    fit(
+        replace(cache, scans=tuple(_labelled(cache, "train"))),
+        TrainSettings(
+            steps=settings.steps,
+            minutes=settings.minutes,
+            rate=RATE,
+            warmup=WARMUP,
+            seed=settings.seed,
+            device=settings.device,
+            average=0.99,
+            phantoms=REHEARSED,
+            augment=LIGHT,
+        ),
+        folder / "run",
+        initial=bundle.network.state_dict(),
+        validate_every=0,
+        report=report,
+    )
 
 
 def _candidate(bundle: Bundle, folder: Path, way: float) -> Bundle:
