@@ -24,6 +24,7 @@ from PIL import Image
 from tiny import tiny_card, tiny_pairs, tiny_state
 
 NAMES = ("apple", "pear", "plum", "fig")  # no phantom shows these, so none has to be made
+ORIENTATIONS = ("Axial", "Coronal", "Sagittal", "Acquired")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 LEFT_VIEW = {"x": 390, "y": 60, "width": 420, "height": 560}
 HEADS = ("decoders.0.heads.0.bias", "decoders.0.heads.1.bias")
@@ -169,6 +170,8 @@ def test_a_case_of_the_folder_is_opened_by_a_click(page):
     page.click("#step-models")
     page.locator(".v-card", has_text="Fruit").get_by_text("Use it").click()
     page.click("#step-segment")
+    # A scan is called the same everywhere: by its title, not by the word in its file's name.
+    until(page, lambda: "CT of ann" in page.locator(".v-select").first.inner_text())
 
 
 def test_segment_shows_progress_and_then_colours_the_organs_in_both_scans(page):
@@ -183,6 +186,24 @@ def test_segment_shows_progress_and_then_colours_the_organs_in_both_scans(page):
     until(page, lambda: np.abs(picture(page) - grey).mean() < 1)  # the scan itself
     page.keyboard.up(" ")
     until(page, lambda: np.abs(picture(page) - grey).max(axis=-1).mean() > 5)
+
+
+def test_no_control_below_the_views_is_cut_off_in_a_small_window(page):
+    page.set_viewport_size({"width": 1000, "height": 700})
+    page.wait_for_timeout(500)
+    buttons = page.locator(".bar .v-btn").all()
+    assert len(buttons) >= len(ORIENTATIONS) + 4
+    for button in buttons:
+        box = button.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 1000
+        assert button.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+        assert button.evaluate(
+            "e => { const r = e.getBoundingClientRect(); const at = document.elementFromPoint("
+            "r.right - 3, r.top + r.height / 2); return at === e || e.contains(at); }"
+        ), button.inner_text()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.wait_for_timeout(500)
 
 
 def test_next_doubt_moves_the_views(page):

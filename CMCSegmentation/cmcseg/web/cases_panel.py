@@ -121,7 +121,7 @@ class CasesPanel:
         for role, key in loaded:
             node = app.slicer.scene.GetNodeByID(key)
             node.SetAttribute(CASE, case_id)
-            node.SetName(f"{role.strip(chr(39)).upper() or node.GetName()} of {case_id}")
+            node.SetName(f"{self._title(role) or node.GetName()} of {case_id}")
         self._suit_model({role for role, _ in loaded if role})
         roles = app.segment.card.roles if app.segment.card else ()
         for role, key in loaded:
@@ -234,9 +234,14 @@ class CasesPanel:
                 segment.choose_model(card.name)
                 return
 
-    def _about(self, case: Case) -> str:
+    def _title(self, role: str) -> str:
+        """What a clinician calls a role; a role that no model has is called as it is."""
+        word = role.strip("'")
         titles = {spec.role: spec.title for card in self._app.segment.cards for spec in card.inputs}
-        names = [titles.get(role.strip("'"), role.strip("'") or "scans") for role in case.files]
+        return titles.get(word, word)
+
+    def _about(self, case: Case) -> str:
+        names = [self._title(role) or "scans" for role in case.files]
         note = self.notes.get(case.id, "")
         return " + ".join(names) + (f" · {note}" if note else "")
 

@@ -82,7 +82,10 @@ html { overflow: hidden; }
 .corner { position: absolute; top: 8px; right: 12px; color: #eee; font-size: 13px;
   text-shadow: 0 0 3px #000; pointer-events: none; }
 .choices { display: flex; flex-wrap: wrap; justify-content: space-between; }
-.bar { display: flex; align-items: center; gap: 6px; padding: 2px 12px; min-height: 44px; }
+.bar { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 2px 12px;
+  min-height: 44px; }
+.bar .v-btn-toggle { flex: none; }
+.shown { display: flex; flex: 1 1 420px; align-items: center; justify-content: flex-end; gap: 6px; }
 .short { max-width: 130px; min-width: 70px; }
 .stage { position: absolute; inset: 0; display: flex; flex-direction: column; }
 .stage .views { flex: 1 1 auto; display: flex; min-height: 0; background: #000; }

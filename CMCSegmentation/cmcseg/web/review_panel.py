@@ -281,43 +281,44 @@ class ReviewPanel:
                 active=("solid",),
                 id="solid",
             )
-            v.VSpacer()
-            html.Span("organs", classes="quiet")
-            v.VSlider(
-                v_model=("opacity",),
-                min=0,
-                max=100,
-                hide_details=True,
-                classes="short",
-                aria_label="How strongly the organs are drawn",
-                id="opacity",
-            )
-            html.Span("blend", classes="quiet", v_if="corners[1]")
-            v.VSlider(
-                v_model=("blend",),
-                min=0,
-                max=100,
-                hide_details=True,
-                classes="short",
-                v_if="corners[1]",
-                aria_label="Blend in the other scan",
-                id="blend",
-            )
-            with v.VBtnToggle(
-                model_value=("veil",),
-                update_modelValue=(app.trying(self._veil, str | None), "[$event]"),
-                density="compact",
-                variant="text",
-                disabled=("!organs.length",),
-            ):
-                v.VBtn("doubt", value="doubt", size="small", id="show-doubt")
-                v.VBtn(
-                    "disagreement",
-                    value="disagreement",
-                    size="small",
-                    v_if="edit_roles.length > 1",
-                    id="show-disagreement",
+            # One part, so that a narrow window breaks the line before it and not within it.
+            with html.Div(classes="shown"):
+                html.Span("organs", classes="quiet")
+                v.VSlider(
+                    v_model=("opacity",),
+                    min=0,
+                    max=100,
+                    hide_details=True,
+                    classes="short",
+                    aria_label="How strongly the organs are drawn",
+                    id="opacity",
                 )
+                html.Span("blend", classes="quiet", v_if="corners[1]")
+                v.VSlider(
+                    v_model=("blend",),
+                    min=0,
+                    max=100,
+                    hide_details=True,
+                    classes="short",
+                    v_if="corners[1]",
+                    aria_label="Blend in the other scan",
+                    id="blend",
+                )
+                with v.VBtnToggle(
+                    model_value=("veil",),
+                    update_modelValue=(app.trying(self._veil, str | None), "[$event]"),
+                    density="compact",
+                    variant="text",
+                    disabled=("!organs.length",),
+                ):
+                    v.VBtn("doubt", value="doubt", size="small", id="show-doubt")
+                    v.VBtn(
+                        "disagreement",
+                        value="disagreement",
+                        size="small",
+                        v_if="edit_roles.length > 1",
+                        id="show-disagreement",
+                    )
 
     def refresh(self) -> None:
         """Show the session's state."""

@@ -30,11 +30,15 @@ from vtk.util import numpy_support
 
 from cmcseg.core.card import InputSpec
 from cmcseg.core.prediction import Alignment
+from cmcseg.mrml.geometry import to_numpy
 from cmcseg.mrml.scans import OURS
+from cmcseg.web.acquired import acquired_plane, is_oblique
 
 SLICES = ("First", "Second")
 SOLID = "Solid"
-ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
+ACQUIRED = "Acquired"
+STRAIGHT = ("Axial", "Coronal", "Sagittal")
+ORIENTATIONS = (*STRAIGHT, ACQUIRED)
 SOFT_TISSUE = (400.0, 40.0)  # window and level of a CT, HU
 SETTLING = 3.0  # seconds in which a changed layout gets its sizes
 MOST_PIXELS = 3840 * 2160  # of one view
@@ -108,7 +112,10 @@ class Views:
             view = self._slice(tag)
             view.set_background_volume_id(key or None)
             view.set_foreground_volume_id(None)
-        self.fit()
+        # Across its own plane a stack of thick slices shows steps, and cannot be drawn in.
+        if any(is_oblique(self._affine(key)) for key in keys if key):
+            self._state.orientation = ACQUIRED
+        self.orient(self._state.orientation)
 
     def show_results(self, results: dict[str, str], alignment: Alignment | None) -> None:
         """Show each segmentation over its own scan; link the views through the alignment."""
@@ -140,11 +147,13 @@ class Views:
             view.schedule_render()
 
     def orient(self, name: str) -> None:
-        """Turn both views: ``Axial``, ``Coronal`` or ``Sagittal``."""
-        if name in ORIENTATIONS:
-            for tag in SLICES:
+        """Turn both views: ``Axial``, ``Coronal``, ``Sagittal``, or as each scan was taken."""
+        for tag, key in zip(SLICES, (*self._scans, "", "")[:2], strict=True):
+            if name in STRAIGHT:
                 self._slice(tag).set_orientation(name)
-            self.fit()
+            elif name == ACQUIRED and key:
+                self._turn(self._node_of(tag), acquired_plane(self._affine(key)))
+        self.fit()
 
     def jump(self, points: list[tuple[float, float, float]]) -> None:
         """Centre each view on its own point, RAS in mm."""
@@ -238,6 +247,20 @@ class Views:
 
     def _node_of(self, tag: str) -> slicer.vtkMRMLSliceNode:
         return self._slice(tag).get_view_node()
+
+    def _turn(self, node: slicer.vtkMRMLSliceNode, plane: np.ndarray) -> None:
+        """Lay a view into a plane through its middle; directions as columns in RAS."""
+        pose = node.GetSliceToRAS()
+        for row in range(3):
+            for column in range(3):
+                pose.SetElement(row, column, plane[row, column])
+        node.UpdateMatrices()
+
+    def _affine(self, key: str) -> np.ndarray:
+        """4 x 4 of a scan, voxel indices to RAS in mm."""
+        matrix = vtk.vtkMatrix4x4()
+        self._node(key).GetIJKToRASMatrix(matrix)
+        return to_numpy(matrix)
 
     def _node(self, key: str) -> slicer.vtkMRMLNode:
         return self._app.scene.GetNodeByID(key)

@@ -1,0 +1,58 @@
+"""The plane of a scan, however its file stores it."""
+
+import numpy as np
+import pytest
+from cmcseg.web.acquired import acquired_plane, is_oblique
+
+AXIAL = np.diag([1.0, 1.0, 5.0, 1.0])
+LEFT, RIGHT, FRONT, BACK, UP = (-1, 0, 0), (1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1)
+
+
+def turned(degrees, axes=(1, 2)):
+    """An axial stack turned in the plane of two axes."""
+    affine, turn = AXIAL.copy(), np.eye(3)
+    a, b = axes
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn[a, a], turn[a, b], turn[b, a], turn[b, b] = cos, -sin, sin, cos
+    affine[:3, :3] = turn @ affine[:3, :3]
+    return affine
+
+
+def stored(columns, steps):
+    affine = np.eye(4)
+    affine[:3, :3] = np.array(columns).T * steps
+    return affine
+
+
+@pytest.mark.parametrize(
+    ("affine", "right", "top"),
+    [
+        (AXIAL, LEFT, FRONT),
+        (stored([LEFT, BACK, UP], (1, 1, 5)), LEFT, FRONT),
+        (stored([UP, FRONT, RIGHT], (5, 1, 1)), LEFT, FRONT),
+        (stored([RIGHT, UP, FRONT], (1, 1, 5)), LEFT, UP),
+        (stored([BACK, UP, LEFT], (1, 1, 5)), BACK, UP),
+    ],
+    ids=["axial", "axial of DICOM", "axial, slices first", "coronal", "sagittal"],
+)
+def test_a_straight_scan_is_shown_as_radiologists_do(affine, right, top):
+    plane = acquired_plane(affine)
+    assert np.allclose(plane[:, 0], right)
+    assert np.allclose(plane[:, 1], top)
+    assert plane[:, 2].sum() == pytest.approx(1)  # up, to the front, or to the right
+    assert not is_oblique(affine)
+
+
+@pytest.mark.parametrize("degrees", [20, 45, 70])
+def test_an_oblique_stack_is_shown_slice_by_slice(degrees):
+    affine = turned(degrees)
+    plane = acquired_plane(affine)
+    through = affine[:3, 2] / 5
+    assert abs(plane[:, 2] @ through) == pytest.approx(1)
+    assert np.allclose(plane[:, :2].T @ through, 0, atol=1e-12)
+    assert plane[:, 0] @ LEFT > 0
+    assert is_oblique(affine)
+
+
+def test_a_stack_turned_a_little_is_not_oblique():
+    assert not is_oblique(turned(10))
