@@ -65,6 +65,16 @@ def test_what_waits_is_ordered_and_what_was_corrected_is_not_named_again(
         assert str(scans) not in path.read_text()
 
 
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_no_places_at_all_are_refused_before_any_work(capsys, a_clinic, monkeypatch, count):
+    monkeypatch.setattr(predictor, "segment", None)
+    with pytest.raises(SystemExit) as stop:
+        ask(capsys, a_clinic, "--count", count)
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert told == f"{count} pairs are none to look at; give 1 or more."
+
+
 def test_what_a_doubt_is_worth_is_told_by_pairs_kept_back(capsys, a_clinic, monkeypatch):
     (a_clinic / "scans" / "0_mr.nii.gz").unlink()
     (a_clinic / "scans" / "1_mr.nii.gz").unlink()

@@ -8,6 +8,7 @@ from rich.table import Column, Table
 from tyro.conf import Positional
 
 from cmcseg.cli.screen import ERRORS, SCREEN, bar, checked
+from cmcseg.core.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Next:
         from cmcseg.queue.ledger import Ledger
         from cmcseg.worker.next_pairs import next_pairs
 
+        if self.count < 1:
+            raise BadInput(f"{self.count} pairs are none to look at; give 1 or more.")
         settings = checked(SegmentSettings, device=self.device)
         bundle = load_bundle(default_store().find(self.model))
         key = self.key or key_beside(self.queue)
