@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from results import DOCS, filled
 
 COHORTS = ("abdomen", "heart")
+LIGHT = "abdomen-light"  # measured again, with windows augmented lightly
 HEADER = ("corrected", "folder", "corrections", "steps", "core minutes", "seeds")
 EVERY, NONE = "every", "none"  # in place of a role: all scans are corrected; the start model
 WITH = "with"
@@ -30,17 +31,20 @@ Row = dict[str, str]
 def main() -> None:
     page = DOCS / "fine-tuning.md"
     text = page.read_text(encoding="utf-8")
-    corrections, minutes = {}, {}
+    corrections, minutes, starts = {}, {}, {}
     for name in COHORTS:
         rows = read(DOCS / "measured" / f"finetune-{name}.csv")
         text = filled(text, f"corrections, {name}", table(rows), by="corrections.py")
         text = filled(text, f"cases, {name}", cases_table(rows), by="corrections.py")
         for role in roles(rows):
+            starts[role] = before(rows, role)
             corrections[role] = by_corrections(rows, role)
             minutes[role] = by_minutes(rows, role)
+    again = table(read(DOCS / "measured" / f"finetune-{LIGHT}.csv"))
+    text = filled(text, f"corrections, {LIGHT}", again, by="corrections.py")
     page.write_text(text, encoding="utf-8")
-    draw(corrections, DOCS / "figures" / "finetune-corrections.png", "corrections")
-    draw(minutes, DOCS / "figures" / "finetune-minutes.png", "minutes of one core")
+    draw(starts, corrections, DOCS / "figures" / "finetune-corrections.png", "corrections")
+    draw(starts, minutes, DOCS / "figures" / "finetune-minutes.png", "minutes of one core")
 
 
 def read(path: Path) -> list[Row]:
@@ -56,8 +60,8 @@ def table(rows: list[Row]) -> str:
     """A line for the start model, and one for all seeds of what was corrected."""
     heads = [*HEADER, *roles(rows), "verdict"]
     start = [row for row in rows if row["scan"] == NONE]
-    before = [f"Dice {mean(by_case(start, role)):.3f}" for role in roles(rows)]
-    lines = [("-", "-", "0", "0", "-", str(len(start)), *before, "-")]
+    dice = [f"Dice {before(rows, role):.3f}" for role in roles(rows)]
+    lines = [("-", "-", "0", "0", "-", str(len(start)), *dice, "-")]
     for key, some in groups(rows).items():
         changes = [change(rows, role, some).told(signed=True) for role in roles(rows)]
         verdicts = Counter(row["verdict"] for row in some)
@@ -79,7 +83,7 @@ def cases_table(rows: list[Row]) -> str:
     """
     scatter: dict[str, list[float]] = {}
     start = {row["seed"]: row for row in rows if row["scan"] == NONE}
-    for row in (row for row in rows if row["scan"] == EVERY):
+    for row in (row for row in rows if row["scan"] == EVERY and row["corrections"] != "0"):
         changes: dict[str, list[float]] = {}
         for name in (name for name in row if name.count("/") == 2):
             change = float(row[name]) - float(start[row["seed"]][name])
@@ -102,8 +106,8 @@ def needed(scatter: float) -> int:
 def change(rows: list[Row], role: str, some: list[Row]) -> Estimate:
     """Mean over the validation cases, each against the start models of the same seeds."""
     seeds = {row["seed"] for row in some}
-    before = by_case([row for row in rows if row["scan"] == NONE and row["seed"] in seeds], role)
-    return estimate(dice - before[case] for case, dice in by_case(some, role).items())
+    old = by_case([row for row in rows if row["scan"] == NONE and row["seed"] in seeds], role)
+    return estimate(dice - old[case] for case, dice in by_case(some, role).items())
 
 
 def groups(rows: list[Row]) -> dict[tuple[str, ...], list[Row]]:
@@ -118,14 +122,21 @@ def groups(rows: list[Row]) -> dict[tuple[str, ...], list[Row]]:
 
 
 def by_corrections(rows: list[Row], role: str) -> dict[str, list]:
-    """A curve for every scan corrected, and one for each scan of the pair corrected alone."""
-    curves = {}
+    """A curve for every scan corrected, and one for each scan of the pair corrected alone.
+
+    All begin at the control where there is one, else at the start model.
+    """
+    curves, origin = {}, (0.0, before(rows, role), 0.0)
     for (scan, folder, count, taken), some in groups(rows).items():
-        if int(taken) == STEPS and int(count):
-            name = "every scan corrected" if scan == EVERY else f"only {scan} corrected"
-            name += "" if folder == WITH else ", no folder"
-            start, point = points(rows, role, some, float(count))
-            curves.setdefault(name, [start]).append(point)
+        if int(taken) != STEPS:
+            continue
+        point = reached(rows, role, some, float(count))
+        if not int(count):
+            origin = point
+            continue
+        name = "every scan corrected" if scan == EVERY else f"only {scan} corrected"
+        name += "" if folder == WITH else ", no folder"
+        curves.setdefault(name, [origin]).append(point)
     return curves
 
 
@@ -134,20 +145,25 @@ def by_minutes(rows: list[Row], role: str) -> dict[str, list]:
     curves = {}
     for (scan, folder, count, _), some in sorted(groups(rows).items(), key=lambda g: int(g[0][2])):
         if scan == EVERY and folder == WITH and int(count):
-            start, point = points(rows, role, some, minutes_of(some))
+            start = (0.0, before(rows, role), 0.0)
+            point = reached(rows, role, some, minutes_of(some))
             curves.setdefault(f"{count} corrected", [start]).append(point)
     return curves
 
 
-def points(rows: list[Row], role: str, some: list[Row], x: float) -> tuple:
-    """Where the start models are on average, and ``x`` with what was added to that."""
-    start = mean(by_case([row for row in rows if row["scan"] == NONE], role))
+def before(rows: list[Row], role: str) -> float:
+    """Dice of the start models on average."""
+    return mean(by_case([row for row in rows if row["scan"] == NONE], role))
+
+
+def reached(rows: list[Row], role: str, some: list[Row], x: float) -> tuple[float, float, float]:
+    """At ``x``, what was added to the start models, and half of its interval."""
     found = change(rows, role, some)
-    return (0.0, start, 0.0), (x, start + found.mean, found.half)
+    return x, before(rows, role) + found.mean, found.half
 
 
-def draw(panels: dict[str, dict], path: Path, along: str) -> None:
-    """A panel per scan; bars are the 95 % interval of the change over the validation cases."""
+def draw(starts: dict[str, float], panels: dict[str, dict], path: Path, along: str) -> None:
+    """A panel per scan; the dotted line is the start model, bars are intervals of the change."""
     figure = Figure(figsize=(3.2 * len(panels), 4.2), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for panel, (role, curves) in zip(axes, panels.items(), strict=True):
@@ -155,7 +171,7 @@ def draw(panels: dict[str, dict], path: Path, along: str) -> None:
             x, y, half = (np.array(values) for values in zip(*sorted(found), strict=True))
             aside = 0.006 * x.max() * number  # so that bars do not hide each other
             panel.errorbar(x + aside, y, half, marker="o", markersize=4, capsize=2, label=name)
-            panel.axhline(y[0], color="0.6", linewidth=0.8, linestyle=":", zorder=0)
+        panel.axhline(starts[role], color="0.4", linewidth=1, linestyle=":", label="start model")
         panel.set(title=role, xlabel=along)
         panel.grid(axis="y", alpha=0.3)
         panel.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)

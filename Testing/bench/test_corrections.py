@@ -48,6 +48,12 @@ def test_a_curve_begins_at_the_mean_start_model_and_shows_what_was_added(correct
     assert dice == pytest.approx([0.75, 0.8, 0.75])
 
 
+def test_a_curve_begins_at_the_control_where_there_is_one(corrections):
+    control = a_row(0, "every", "with", 0, 100, 60, "-", 0.5, 0.7, 0.6, 0.6, 0.7)
+    (curve,) = corrections.by_corrections([*ROWS, control], "mr").values()
+    assert [point[:2] for point in curve[:2]] == [(0.0, pytest.approx(0.65)), (2.0, 0.8)]
+
+
 def test_an_organ_whose_change_scatters_more_needs_more_cases(corrections):
     assert [corrections.needed(scatter) for scatter in (0.001, 0.02, 0.04)] == [2, 4, 7]
     lines = corrections.cases_table(ROWS).splitlines()
