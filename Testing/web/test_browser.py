@@ -181,6 +181,7 @@ def test_segment_shows_progress_and_then_colours_the_organs_in_both_scans(page):
     until(page, lambda: page.locator("#to-review").count() == 1)
     rows = page.locator(".result tbody tr").all_inner_texts()
     assert [row.split()[0] for row in rows] == list(NAMES)
+    assert re.search(r"; confidence \d+%\.$", page.inner_text("#aligned"))
     until(page, lambda: np.abs(picture(page) - grey).max(axis=-1).mean() > 5)
     page.keyboard.down(" ")
     until(page, lambda: np.abs(picture(page) - grey).mean() < 1)  # the scan itself

@@ -35,6 +35,7 @@ class SegmentPanel:
                 "models": [],
                 "model": "",
                 "model_line": "",
+                "aligned": "",
                 "roles": [],
                 "scans": [],
                 "placement": "",
@@ -148,6 +149,7 @@ class SegmentPanel:
                                 "{{ row.doubt }}",
                                 classes=("{'doubtful': row.doubt === 'high'}",),
                             )
+                html.P("{{ aligned }}", v_if="aligned", classes="quiet warning-line", id="aligned")
                 html.P("{{ w }}", v_for="w in warnings", key="w", classes="quiet warning-line")
                 with html.Div(classes="line mt-2"):
                     v.VBtn(
@@ -200,6 +202,8 @@ class SegmentPanel:
             }
             for row in (result.rows if result else ())
         ]
+        alignment = result.prediction.alignment if result else None
+        state.aligned = alignment.sentence() if alignment else ""
         state.warnings = list(result.prediction.warnings) if result else []
         if not result:
             state.report = ""
