@@ -166,11 +166,14 @@ def draw(starts: dict[str, float], panels: dict[str, dict], path: Path, along: s
     """A panel per scan; the dotted line is the start model, bars are intervals of the change."""
     figure = Figure(figsize=(3.2 * len(panels), 4.2), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    names = dict.fromkeys(name for curves in panels.values() for name in curves)
+    colours = {name: f"C{number}" for number, name in enumerate(names)}
     for panel, (role, curves) in zip(axes, panels.items(), strict=True):
         for number, (name, found) in enumerate(curves.items()):
             x, y, half = (np.array(values) for values in zip(*sorted(found), strict=True))
             aside = 0.006 * x.max() * number  # so that bars do not hide each other
-            panel.errorbar(x + aside, y, half, marker="o", markersize=4, capsize=2, label=name)
+            look = {"marker": "o", "markersize": 4, "capsize": 2, "color": colours[name]}
+            panel.errorbar(x + aside, y, half, label=name, **look)
         panel.axhline(starts[role], color="0.4", linewidth=1, linestyle=":", label="start model")
         panel.set(title=role, xlabel=along)
         panel.grid(axis="y", alpha=0.3)
