@@ -9,13 +9,14 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.components import clean, filled, largest_piece
 from cmcseg.imaging.intensity import CLIP, normalise
-from cmcseg.imaging.plausible import role_warnings
+from cmcseg.imaging.plausible import name_warnings, role_warnings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 GRID = Grid(shape=(10, 10, 10), affine=np.eye(4))
 ABDOMEN = task_card("abdomen")
+HEART = task_card("heart")
 MASKS = arrays(np.bool_, st.tuples(*[st.integers(1, 6)] * 3))
 FACES = [v for v in np.ndindex(3, 3, 3) if sum(abs(x - 1) for x in v) == 1]
 
@@ -141,6 +142,28 @@ def a_ct(**facts):
 
 def an_mr(**facts):
     return volume(np.random.default_rng(0).integers(0, 900, (8, 8, 8)), **facts)
+
+
+def test_a_label_map_in_a_scan_s_place_is_doubted():
+    labels = volume(np.random.default_rng(0).integers(0, 4, (8, 8, 8)))
+    (sentence,) = role_warnings({"mr": labels}, ABDOMEN)
+    assert sentence == (
+        "The scan given as MR holds a handful of whole numbers only, as label maps do. Is it the "
+        "scan itself?"
+    )
+
+
+def test_names_that_speak_of_the_other_role_are_doubted():
+    right = {"bssfp": "01_bSSFP.nii.gz", "lge": "01-LGE.nii.gz"}
+    assert name_warnings(right, HEART) == []
+    assert name_warnings({"ct": "mr.nii.gz", "mr": "ct.nii.gz"}, ABDOMEN) == []  # values tell
+    assert name_warnings({"bssfp": "a.nii.gz", "lge": "lge_on_cine.nii.gz"}, HEART) == []
+    told = name_warnings({"bssfp": right["lge"], "lge": "cine.nii.gz"}, HEART)
+    assert told == [
+        "The scan given as bSSFP is called 01-LGE.nii.gz, as if it were LGE. Are the roles "
+        "swapped?",
+        "The scan given as LGE is called cine.nii.gz, as if it were bSSFP. Are the roles swapped?",
+    ]
 
 
 def test_scans_that_look_like_their_roles_raise_no_doubt():

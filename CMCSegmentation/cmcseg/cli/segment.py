@@ -1,7 +1,7 @@
 """``cmcseg segment``: one scan, or two scans of one patient."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.table import Table
@@ -36,6 +36,7 @@ class Segment:
         from cmcseg.bundle.store import default_store
         from cmcseg.core.settings import SegmentSettings
         from cmcseg.imaging.files import read_volume
+        from cmcseg.imaging.plausible import name_warnings
         from cmcseg.predict.segment import segment
         from cmcseg.predict.write import REPORT, former_files, write_prediction
         from cmcseg.report.page import organ_rows, write_report
@@ -54,9 +55,11 @@ class Segment:
         volumes = {role: read_volume(path) for role, path in paths.items()}
         with bar(quiet=self.json) as report:
             prediction = segment(volumes, bundle, settings, report)
+        names = {role: path.name for role, path in paths.items()}
+        notes = (*name_warnings(names, bundle.card), *prediction.warnings)
+        prediction = replace(prediction, warnings=notes)
         with new_folder(out, former) as draft:
             summary = write_prediction(prediction, volumes, paths, draft)
-            names = {role: path.name for role, path in paths.items()}
             write_report(
                 draft / REPORT,
                 card=bundle.card,

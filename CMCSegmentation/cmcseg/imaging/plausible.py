@@ -3,6 +3,8 @@
 A label map in a scan's place is no matter of degree, so the queue refuses it.
 """
 
+import re
+
 import numpy as np
 
 from cmcseg.core.card import ModelCard
@@ -22,6 +24,34 @@ def role_warnings(volumes: dict[str, Volume], card: ModelCard) -> list[str]:
         for role, volume in volumes.items()
         if (sentence := _warning(volume, card.input(role).title, card.input(role).modality))
     ]
+
+
+def name_warnings(names: dict[str, str], card: ModelCard) -> list[str]:
+    """One sentence per scan whose name speaks of another role of its modality, not of its own.
+
+    Two MR sequences look alike, so that their names may be all that tells them apart; a CT and an
+    MR are told apart by their values, see ``role_warnings``.
+
+    Args:
+        names: of the files or folders, by role.
+        card: of the model; its roles and keywords are looked for as whole words.
+    """
+    hints = {spec.role: {spec.role, *map(str.lower, spec.keywords)} for spec in card.inputs}
+    told = []
+    for role, name in names.items():
+        words = set(re.split(r"[^a-z0-9]+", name.lower()))
+        own = card.input(role)
+        others = [
+            spec.title
+            for spec in card.inputs
+            if spec.role != role and spec.modality == own.modality and words & hints[spec.role]
+        ]
+        if others and not words & hints[role]:
+            told.append(
+                f"The scan given as {own.title} is called {name}, as if it were {others[0]}. "
+                "Are the roles swapped?"
+            )
+    return told
 
 
 def looks_like_ct(volume: Volume) -> bool:
