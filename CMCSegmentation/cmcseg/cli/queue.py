@@ -41,7 +41,7 @@ class Add:
         """Read, check, keep."""
         from cmcseg.bundle.store import default_store
         from cmcseg.imaging.files import read_label_map, read_volume
-        from cmcseg.queue.draft import Draft
+        from cmcseg.queue.draft import Draft, check_scans
         from cmcseg.queue.key import key_beside, pair_for
         from cmcseg.queue.ledger import Ledger
         from cmcseg.queue.reference import check_reference
@@ -52,6 +52,7 @@ class Add:
         for role, path in references.items():
             check_reference(role, path, self.id)
         volumes = {role: read_volume(path) for role, path in images.items()}
+        check_scans(volumes)
         maps = {role: read_label_map(path, card.table) for role, path in labels.items()}
         ledger = Ledger(self.queue)
         key = self.key or key_beside(self.queue)
@@ -225,7 +226,7 @@ class Import:
         from cmcseg.bundle.store import default_store
         from cmcseg.data.cohort import read_cohort
         from cmcseg.imaging.files import read_label_map, read_volume
-        from cmcseg.queue.draft import Draft
+        from cmcseg.queue.draft import Draft, check_scans
         from cmcseg.queue.exchange import pair_for_import
         from cmcseg.queue.ledger import Ledger
         from cmcseg.queue.nnunet import read_nnunet
@@ -241,10 +242,12 @@ class Import:
             drawn = {role: scan for role, scan in pair.scans.items() if scan.annotation}
             if not drawn:
                 continue
+            scans = {role: read_volume(scan.image) for role, scan in pair.scans.items()}
+            check_scans(scans)
             part = check if pair in cohort.validation else learn
             draft = checked(
                 Draft,
-                scans={role: read_volume(scan.image) for role, scan in pair.scans.items()},
+                scans=scans,
                 corrected={
                     role: read_label_map(scan.annotation, card.table, cohort.unannotated)
                     for role, scan in drawn.items()

@@ -1,6 +1,6 @@
 """Does a scan look like the role it was given? Doubts become warnings.
 
-A label map in a scan's place is no matter of degree, so the queue refuses it.
+A label map in a scan's place is no matter of degree, so `cmcseg queue` refuses it.
 """
 
 import re

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
+from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap, LabelTable
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.plausible import looks_like_labels
@@ -24,8 +25,7 @@ class Draft:
         model, version, sha256, alignment, changes, seconds, who, notes: as in ``QueueEntry``.
 
     Raises:
-        ValueError: when nothing was corrected, labels belong to another grid or role, a scan is a
-            label map, or one scan was given for two roles.
+        ValueError: when nothing was corrected, or labels belong to another grid or role.
     """
 
     scans: dict[str, Volume]
@@ -47,17 +47,6 @@ class Draft:
     def __post_init__(self) -> None:
         if not self.corrected:
             raise ValueError("No label map was given; an entry needs a corrected scan.")
-        for role, scan in self.scans.items():
-            if looks_like_labels(scan):
-                raise ValueError(
-                    f"The {role} scan holds a handful of whole numbers only, as label maps do; "
-                    "give the scan itself."
-                )
-        for one, other in combinations(self.scans, 2):
-            if self.scans[one].is_same_as(self.scans[other]):
-                raise ValueError(
-                    f"The same scan was given as {one} and as {other}; give two scans, or one."
-                )
         for kind, maps in (("corrected", self.corrected), ("found", self.found)):
             for role, labels in maps.items():
                 if role not in self.scans:
@@ -66,3 +55,22 @@ class Draft:
                     raise ValueError(
                         f"The {kind} label map of the {role} lies on another grid than the scan."
                     )
+
+
+def check_scans(scans: dict[str, Volume]) -> None:
+    """Refuse what only files given by hand can be: a mix-up that a model would learn from.
+
+    Raises:
+        BadInput: when a scan is a label map, or one scan was given for two roles.
+    """
+    for role, scan in scans.items():
+        if looks_like_labels(scan):
+            raise BadInput(
+                f"The {role} scan holds a handful of whole numbers only, as label maps do; give "
+                "the scan itself."
+            )
+    for one, other in combinations(scans, 2):
+        if scans[one].is_same_as(scans[other]):
+            raise BadInput(
+                f"The same scan was given as {one} and as {other}; give two scans, or one."
+            )
