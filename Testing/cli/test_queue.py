@@ -131,8 +131,7 @@ def test_an_exported_queue_is_imported_again_pair_by_pair(capsys, tmp_path, a_pa
         (lambda files: [*files[:2], "mr=none.nii"], "There is no file none.nii"),
         (
             lambda files: [files[1].replace("_labels", ""), files[1]],
-            "The ct scan holds a handful of whole numbers only, as label maps do; give the scan "
-            "itself.",
+            "The ct scan holds nothing but values of the label table; give the scan itself.",
         ),
         (
             lambda files: [*files[:2], files[0].replace("ct=", "mr=")],
@@ -151,7 +150,7 @@ def test_what_cannot_be_queued_is_told_and_leaves_nothing(capsys, tmp_path, a_pa
 
 @pytest.mark.parametrize(
     "words",
-    [["list"], ["verify"], ["show", "p4f01c2.r1"], ["remove", "p4f01c2.r1"], ["export", "out"]],
+    [["show", "p4f01c2.r1"], ["remove", "p4f01c2.r1"], ["export", "out"]],
 )
 def test_a_slip_in_the_queue_s_name_is_not_an_empty_queue(capsys, tmp_path, words):
     with pytest.raises(SystemExit) as stop:
@@ -159,6 +158,19 @@ def test_a_slip_in_the_queue_s_name_is_not_an_empty_queue(capsys, tmp_path, word
     assert stop.value.code == 2
     wanted = f"There is no queue {tmp_path / 'q'}; 'cmcseg queue add' makes one."
     assert capsys.readouterr().err.strip() == wanted
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "printed"), [("list", []), ("verify", {"entries": 0, "set_aside": {}})]
+)
+def test_a_queue_that_nobody_has_begun_is_empty_and_said_to_be_missing(
+    capsys, tmp_path, verb, printed
+):
+    main(["queue", verb, "--queue", str(tmp_path / "q"), "--json"])
+    told = capsys.readouterr()
+    assert json.loads(told.out) == printed
+    assert told.err.strip() == f"There is no queue {tmp_path / 'q'} yet."
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,14 +3,17 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from rich.table import Column, Table
 from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.queue_next import Next
-from cmcseg.cli.screen import SCREEN, checked
+from cmcseg.cli.screen import ERRORS, SCREEN, checked
 from cmcseg.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from cmcseg.queue.ledger import Ledger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,7 @@ class Add:
         for role, path in references.items():
             check_reference(role, path, self.id)
         volumes = {role: read_volume(path) for role, path in images.items()}
-        check_scans(volumes)
+        check_scans(volumes, card.table)
         maps = {role: read_label_map(path, card.table) for role, path in labels.items()}
         ledger = Ledger(self.queue)
         key = self.key or key_beside(self.queue)
@@ -85,9 +88,7 @@ class List:
 
     def run(self) -> None:
         """Print a line per entry."""
-        from cmcseg.queue.ledger import open_ledger
-
-        entries = open_ledger(self.queue).entries()
+        entries = _perhaps_new(self.queue).entries()
         if self.json:
             print(json.dumps([entry.to_dict() for entry in entries], indent=1))
             return
@@ -170,9 +171,7 @@ class Verify:
 
     def run(self) -> None:
         """Check, and say what was set aside."""
-        from cmcseg.queue.ledger import open_ledger
-
-        ledger = open_ledger(self.queue)
+        ledger = _perhaps_new(self.queue)
         aside = ledger.verify()
         if self.json:
             print(json.dumps({"entries": len(ledger.entries()), "set_aside": aside}, indent=1))
@@ -243,7 +242,7 @@ class Import:
             if not drawn:
                 continue
             scans = {role: read_volume(scan.image) for role, scan in pair.scans.items()}
-            check_scans(scans)
+            check_scans(scans, card.table)
             part = check if pair in cohort.validation else learn
             draft = checked(
                 Draft,
@@ -306,3 +305,12 @@ def _files(words: tuple[str, ...], roles: tuple[str, ...]) -> tuple[dict, dict]:
     if missing := sorted(set(labels) - set(images)):
         raise BadInput(f"{missing[0]}_labels was given without {missing[0]}=IMAGE.")
     return images, labels
+
+
+def _perhaps_new(folder: Path) -> "Ledger":
+    """The queue, which nobody may have begun yet; a slip in its name is told beside that."""
+    from cmcseg.queue.ledger import Ledger
+
+    if not folder.exists():
+        ERRORS.print(f"There is no queue {folder} yet.", soft_wrap=True, markup=False)
+    return Ledger(folder)

@@ -1,7 +1,4 @@
-"""Does a scan look like the role it was given? Doubts become warnings.
-
-A label map in a scan's place is no matter of degree, so `cmcseg queue` refuses it.
-"""
+"""Does a scan look like the role it was given? Doubts become warnings, never refusals."""
 
 import re
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
+
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap, LabelTable
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.plausible import looks_like_labels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,17 +58,18 @@ class Draft:
                     )
 
 
-def check_scans(scans: dict[str, Volume]) -> None:
+def check_scans(scans: dict[str, Volume], table: LabelTable) -> None:
     """Refuse what only files given by hand can be: a mix-up that a model would learn from.
 
     Raises:
         BadInput: when a scan is a label map, or one scan was given for two roles.
     """
+    labels = [0, *(label.value for label in table)]
     for role, scan in scans.items():
-        if looks_like_labels(scan):
+        if np.isin(scan.array, labels).all() and np.ptp(scan.array) > 0:
             raise BadInput(
-                f"The {role} scan holds a handful of whole numbers only, as label maps do; give "
-                "the scan itself."
+                f"The {role} scan holds nothing but values of the label table; give the scan "
+                "itself."
             )
     for one, other in combinations(scans, 2):
         if scans[one].is_same_as(scans[other]):
