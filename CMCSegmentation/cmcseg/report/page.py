@@ -21,7 +21,7 @@ from cmcseg.report.pictures import Lattice, PatientAxes, View
 
 MARGIN_MM = 40.0  # shown around the organs
 SHELL_MM = 5.0  # around an organ its doubt is read as well: that is where borders are argued
-MEDIUM_DOUBT, HIGH_DOUBT = 0.15, 0.30  # mean doubt within an organ and its shell
+SOME_DOUBT, HIGH_DOUBT = 0.15, 0.30  # mean doubt within an organ and its shell
 NO_DOUBT = 0.05  # a scan whose most doubtful place is below this has none to show
 PLACE_MM = 15.0  # doubt is searched for in blocks of about this size
 DIFFERENCE, DIFFERENCE_ML = 0.2, 5.0  # volumes that differ by more than both are flagged
@@ -487,9 +487,9 @@ def _grown(mask: np.ndarray, reach: list[int]) -> np.ndarray:
 
 
 def _doubt_word(value: float) -> str:
-    if value < MEDIUM_DOUBT:
+    if value < SOME_DOUBT:
         return "low"
-    return "medium" if value < HIGH_DOUBT else "high"
+    return "some" if value < HIGH_DOUBT else "high"
 
 
 def _remark(ml: Mapping[str, float], is_cut: bool) -> str:
