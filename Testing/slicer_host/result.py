@@ -77,6 +77,27 @@ def test_side_by_side_shows_each_scan_with_its_own_organs(a_result):
     slicer.app.layoutManager().setLayout(before)
 
 
+def test_an_oblique_scan_lies_in_its_own_plane_until_the_user_turns_the_view(a_desk):
+    import numpy as np
+    from cmcseg.desktop.layout import VIEWS, SideBySide
+
+    scan = a_desk.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "oblique")
+    scan.CopyOrientation(a_desk.nodes["ct"])
+    scan.SetAndObserveImageData(a_desk.nodes["ct"].GetImageData())
+    scan.SetIJKToRASDirections(1, 0, 0, 0, 0.6, -0.8, 0, 0.8, 0.6)
+    scan.SetSpacing(1, 1, 8)
+    views = SideBySide()
+    views.show([scan.GetID()], {})
+    view = a_desk.scene.GetSingletonNode(VIEWS[0], "vtkMRMLSliceNode")
+    pose = view.GetSliceToRAS()
+    np.testing.assert_allclose([pose.GetElement(row, 2) for row in range(3)], [0, 0.8, -0.6])
+    pose.Identity()
+    view.UpdateMatrices()
+    views.show([scan.GetID()], {})
+    assert pose.GetElement(2, 2) == 1
+    views.restore()
+
+
 def nodes(desk, kind):
     count = desk.scene.GetNumberOfNodesByClass(kind)
     return [desk.scene.GetNthNodeByClass(n, kind) for n in range(count)]

@@ -2,6 +2,8 @@
 
 import slicer
 
+from cmcseg.mrml.acquired import face
+
 LAYOUT = 20240  # any number that no other layout uses
 VIEWS = ("CMCSegFirst", "CMCSegSecond")
 _ITEM = (
@@ -23,6 +25,7 @@ class SideBySide:
 
     def __init__(self) -> None:
         self._before: int | None = None
+        self._faced: dict[str, str] = {}  # by view, the scan that it was turned to
 
     @property
     def shown(self) -> bool:
@@ -52,6 +55,9 @@ class SideBySide:
                 if composite.GetLayoutName() == tag:
                     composite.SetBackgroundVolumeID(key)
                     composite.SetLinkedControl(1)
+            if self._faced.get(tag) != key:  # a plane that the user chose for this scan stays
+                face(view.mrmlSliceNode(), slicer.mrmlScene.GetNodeByID(key))
+                self._faced[tag] = key
             _confine(segmentations.get(key, ""), view.mrmlSliceNode().GetID())
             view.fitSliceToBackground()
 
@@ -64,6 +70,7 @@ class SideBySide:
     def restore(self) -> None:
         """Put the layout back that was there before, unless the user chose another meanwhile."""
         release()
+        self._faced.clear()
         manager = slicer.app.layoutManager()
         if self._before is None or manager is None:  # Slicer may be closing
             return

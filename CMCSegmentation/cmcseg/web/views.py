@@ -30,9 +30,9 @@ from vtk.util import numpy_support
 
 from cmcseg.core.card import InputSpec
 from cmcseg.core.prediction import Alignment
-from cmcseg.mrml.geometry import to_numpy
+from cmcseg.mrml.acquired import acquired_plane, is_oblique, lay
+from cmcseg.mrml.geometry import place_of
 from cmcseg.mrml.scans import OURS
-from cmcseg.web.acquired import acquired_plane, is_oblique
 
 SLICES = ("First", "Second")
 SOLID = "Solid"
@@ -152,7 +152,7 @@ class Views:
             if name in STRAIGHT:
                 self._slice(tag).set_orientation(name)
             elif name == ACQUIRED and key:
-                self._turn(self._node_of(tag), acquired_plane(self._affine(key)))
+                lay(self._node_of(tag), acquired_plane(self._affine(key)))
         self.fit()
 
     def jump(self, points: list[tuple[float, float, float]]) -> None:
@@ -248,19 +248,9 @@ class Views:
     def _node_of(self, tag: str) -> slicer.vtkMRMLSliceNode:
         return self._slice(tag).get_view_node()
 
-    def _turn(self, node: slicer.vtkMRMLSliceNode, plane: np.ndarray) -> None:
-        """Lay a view into a plane through its middle; directions as columns in RAS."""
-        pose = node.GetSliceToRAS()
-        for row in range(3):
-            for column in range(3):
-                pose.SetElement(row, column, plane[row, column])
-        node.UpdateMatrices()
-
     def _affine(self, key: str) -> np.ndarray:
         """4 x 4 of a scan, voxel indices to RAS in mm."""
-        matrix = vtk.vtkMatrix4x4()
-        self._node(key).GetIJKToRASMatrix(matrix)
-        return to_numpy(matrix)
+        return place_of(self._node(key)).world.affine
 
     def _node(self, key: str) -> slicer.vtkMRMLNode:
         return self._app.scene.GetNodeByID(key)

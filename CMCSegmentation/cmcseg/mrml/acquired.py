@@ -1,12 +1,41 @@
 """The plane in which a scan was taken: where it is sharp, and where organs are drawn."""
 
+from __future__ import annotations
+
 import numpy as np
+import slicer
+
+from cmcseg.mrml.geometry import place_of
 
 OBLIQUE = float(np.cos(np.radians(15)))  # beyond this, no plane of the patient is the scan's own
 
 LEFT = np.array((-1.0, 0.0, 0.0))
 FRONT = np.array((0.0, 1.0, 0.0))
 UP = np.array((0.0, 0.0, 1.0))
+AXIAL = np.column_stack([LEFT, FRONT, UP])
+REFORMAT = "Reformat"  # what Slicer calls a view that lies in none of the patient's planes
+
+
+def face(view: slicer.vtkMRMLSliceNode, scan: slicer.vtkMRMLVolumeNode) -> None:
+    """Turn a view to a scan that is new in it.
+
+    An oblique scan is shown in its own plane; any other one in the plane that the view shows, or
+    axially if that was the plane of an oblique scan.
+    """
+    affine = place_of(scan).world.affine
+    if is_oblique(affine):
+        lay(view, acquired_plane(affine))
+    elif view.GetOrientation() == REFORMAT:
+        lay(view, AXIAL)
+
+
+def lay(view: slicer.vtkMRMLSliceNode, plane: np.ndarray) -> None:
+    """Lay a view into a plane through its middle; directions as columns in RAS."""
+    pose = view.GetSliceToRAS()
+    for row in range(3):
+        for column in range(3):
+            pose.SetElement(row, column, plane[row, column])
+    view.UpdateMatrices()
 
 
 def is_oblique(affine: np.ndarray) -> bool:

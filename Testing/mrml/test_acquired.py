@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from cmcseg.web.acquired import acquired_plane, is_oblique
+import slicer
+from cmcseg.mrml.acquired import REFORMAT, acquired_plane, face, is_oblique
+from mrml_scene import Host, add_rotation, add_volume
 
 AXIAL = np.diag([1.0, 1.0, 5.0, 1.0])
 LEFT, RIGHT, FRONT, BACK, UP = (-1, 0, 0), (1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1)
@@ -56,3 +58,26 @@ def test_an_oblique_stack_is_shown_slice_by_slice(degrees):
 
 def test_a_stack_turned_a_little_is_not_oblique():
     assert not is_oblique(turned(10))
+
+
+@pytest.fixture
+def a_view():
+    host = Host()
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(host.scene)
+    yield host.scene.AddNewNodeByClass("vtkMRMLSliceNode")
+    host.close()
+
+
+def test_a_view_turns_to_an_oblique_scan_and_back_for_a_straight_one(a_view):
+    scene, box = a_view.GetScene(), np.zeros((4, 4, 4), np.float32)
+    a_view.SetOrientation("Coronal")
+    face(a_view, add_volume(scene, box, AXIAL))
+    assert a_view.GetOrientation() == "Coronal"  # the user's choice
+    # Its own axes are straight: only its parent transform turns it.
+    turning = add_rotation(scene, degrees=40, about=(1, 0, 0))
+    face(a_view, add_volume(scene, box, AXIAL, parent=turning))
+    assert a_view.GetOrientation() == REFORMAT
+    normal = [a_view.GetSliceToRAS().GetElement(row, 2) for row in range(3)]
+    assert np.allclose(normal, [0, -np.sin(np.radians(40)), np.cos(np.radians(40))])
+    face(a_view, add_volume(scene, box, AXIAL))
+    assert a_view.GetOrientation() == "Axial"
