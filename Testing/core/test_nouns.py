@@ -68,6 +68,7 @@ def test_volumes_in_millilitres_count_voxels():
             "'cry' on out-of-memory is not one of smaller, stop",
         ),
         (lambda: TrainSettings(labelled=0), "labelled share 0 is outside"),
+        (lambda: TrainSettings(optimizer="sgd"), "'sgd' is not one of adamw, muon"),
         (lambda: an_alignment(confidence=1.2), "between 0 and 1"),
         (lambda: an_alignment(method="elastic"), "'elastic' is not known"),
     ],
@@ -146,3 +147,16 @@ def test_a_listener_may_leave_while_it_is_called():
 def test_a_card_cannot_tidy_an_organ_that_it_does_not_find():
     with pytest.raises(ValueError, match=r"tidies pancreas, which its table lacks\."):
         replace(task_card("abdomen"), cleaning=CleaningRule(largest=("liver", "pancreas")))
+
+
+@pytest.mark.parametrize("looks", [0, 3, 1.5])
+def test_a_place_is_looked_at_once_or_twice(looks):
+    with pytest.raises(ValueError, match=f"once or twice, not {looks} times"):
+        replace(task_card("abdomen").grid, looks=looks)
+
+
+def test_a_second_look_needs_patches_to_move():
+    card = task_card("abdomen")
+    plain = replace(card.network, patch=(1, 1, 1))
+    with pytest.raises(ValueError, match="folds no patches"):
+        replace(card, network=plain, grid=replace(card.grid, looks=2))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.core.settings import TrainSettings
+from cmcseg.learn import muon
 from cmcseg.learn.loop import fit
 from cmcseg.learn.recipes import RECIPES
 from tiny import tiny_cache
@@ -33,7 +34,7 @@ class PlugPulledError(Exception):
     """Somebody pulled the plug."""
 
 
-def interrupted(a_cache, folder, after):
+def interrupted(a_cache, folder, after, settings=SETTINGS):
     """Run until the plug is pulled after some steps."""
 
     def report(progress):
@@ -41,7 +42,7 @@ def interrupted(a_cache, folder, after):
             raise PlugPulledError
 
     with pytest.raises(PlugPulledError):
-        fit(a_cache, SETTINGS, folder, validate_every=0, report=report)
+        fit(a_cache, settings, folder, validate_every=0, report=report)
 
 
 @pytest.mark.parametrize("after", [1, 3, 5])
@@ -55,6 +56,20 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights_and_losses(
     for key, value in unbroken[0].average.items():
         assert torch.equal(state.average[key], value), key
     assert (tmp_path / "losses.csv").read_text() == (unbroken[1] / "losses.csv").read_text()
+
+
+def test_so_does_one_whose_kernels_muon_moves(a_cache, unbroken, tmp_path, monkeypatch):
+    monkeypatch.setattr(muon, "NARROW", 4)  # or the tiny network would have none
+    settings = replace(SETTINGS, optimizer="muon")
+    whole = fit(a_cache, settings, tmp_path / "whole", validate_every=0)
+    interrupted(a_cache, tmp_path / "broken", 3, settings)
+    state = fit(a_cache, settings, tmp_path / "broken", validate_every=0)
+    key = "encoders.0.levels.1.second.weight"
+    moments = [s.optimizer.state[s.network.get_parameter(key)] for s in (whole, state)]
+    assert torch.equal(moments[0]["momentum"], moments[1]["momentum"])
+    for key, value in whole.network.state_dict().items():
+        assert torch.equal(state.network.state_dict()[key], value), key
+    assert not torch.equal(whole.average[key], unbroken[0].average[key])
 
 
 def test_a_killed_process_leaves_a_run_that_goes_on(a_cache, unbroken, tmp_path):

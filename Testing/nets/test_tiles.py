@@ -120,41 +120,58 @@ def slow_sliding_window(network, images, card, trust, overlap):
     """The weighted mean of all windows, gathered voxel by voxel in double precision."""
     shape = images[0].shape
     tiling = tile(shape, card.grid.window, card.network.multiple, overlap)
-    sums = {m: np.zeros((card.table.classes, *tiling.shape)) for m in images}
-    total = np.zeros(tiling.shape)
+    sums = {m: np.zeros((card.table.classes, *shape)) for m in images}
+    total = np.zeros(shape)
     middle = [(n - 1) / 2 for n in tiling.window]
-    for start in tiling.starts:
+    for look, start in itertools.product(range(card.grid.looks), tiling.starts):
+        first = [s - look * p // 2 for s, p in zip(start, card.network.patch, strict=True)]
+        voxels = {}  # of the scan, per place in the window
+        for place in np.ndindex(tiling.window):
+            voxel = tuple(s + p for s, p in zip(first, place, strict=True))
+            if all(0 <= v < n for v, n in zip(voxel, shape, strict=True)):
+                voxels[place] = voxel
         windows = {}
         for m, image in images.items():
             window = np.full(tiling.window, image.min(), np.float32)
-            for place in np.ndindex(tiling.window):
-                voxel = tuple(s + p for s, p in zip(start, place, strict=True))
-                if all(v < n for v, n in zip(voxel, shape, strict=True)):
-                    window[place] = image[voxel]
+            for place, voxel in voxels.items():
+                window[place] = image[voxel]
             windows[m] = torch.from_numpy(window)[None, None]
         with torch.inference_mode():
             outputs = network(windows, torch.tensor([trust]))
-        weight = np.zeros(tiling.window)
-        for place in np.ndindex(tiling.window):
+        said = {m: out.logits_BKDHW[0].softmax(0).numpy() for m, out in outputs.items()}
+        for place, voxel in voxels.items():
             away = [(p - c) / (n / 4) for p, c, n in zip(place, middle, tiling.window, strict=True)]
-            weight[place] = max(math.exp(-0.5 * sum(a * a for a in away)), 1e-3)
-        where = tuple(slice(s, s + n) for s, n in zip(start, tiling.window, strict=True))
-        total[where] += weight
-        for m, out in outputs.items():
-            sums[m][(slice(None), *where)] += weight * out.logits_BKDHW[0].softmax(0).numpy()
-    cut = tuple(slice(n) for n in shape)
-    return {m: (sums[m] / total)[(slice(None), *cut)] for m in images}
+            weight = max(math.exp(-0.5 * sum(a * a for a in away)), 1e-3)
+            total[voxel] += weight
+            for m, p in said.items():
+                sums[m][(slice(None), *voxel)] += weight * p[(slice(None), *place)]
+    return {m: sums[m] / total for m in images}
 
 
-@pytest.mark.parametrize("trust", [0.0, 0.7])
-def test_it_equals_its_slow_twin_on_odd_sizes(trust):
+@pytest.mark.parametrize(("trust", "looks"), [(0.0, 1), (0.7, 1), (0.7, 2)])
+def test_it_equals_its_slow_twin_on_odd_sizes(trust, looks):
     card = tiny_card()
+    card = replace(card, grid=replace(card.grid, looks=looks))
     network, images = a_network(card), scans()
     found = sliding_window(network, images, card, trust, CPU, overlap=0.4)
     expected = slow_sliding_window(network, images, card, trust, 0.4)
     for m in images:
         np.testing.assert_allclose(found[m], expected[m], atol=1e-5)
         np.testing.assert_allclose(found[m].sum(axis=0), 1, atol=1e-5)
+
+
+def test_a_second_look_begins_its_patches_half_a_patch_aside():
+    """What the first look says at an even place, the second says of a scan that lies aside."""
+    card = tiny_card()
+    once, twice = (replace(card, grid=replace(card.grid, looks=n)) for n in (1, 2))
+    network, image = a_network(card), scans((15, 15, 15))[0]
+    aside = np.pad(image, [(1, 0)] * 3, constant_values=image.min())
+    first, both = (sliding_window(network, {0: image}, c, 0.0, CPU)[0] for c in (once, twice))
+    second = sliding_window(network, {0: aside}, once, 0.0, CPU)[0][:, 1:, 1:, 1:]
+    assert np.abs(first - second).max() > 0.01
+    assert (both >= np.minimum(first, second) - 1e-6).all()
+    assert (both <= np.maximum(first, second) + 1e-6).all()
+    assert not np.allclose(both, first, atol=0.005)
 
 
 def test_without_trust_the_partner_changes_nothing_to_the_bit():

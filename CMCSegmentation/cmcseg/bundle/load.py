@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor, nn
 
+from cmcseg.bundle.few_bits import restored
 from cmcseg.bundle.verify import WEIGHTS, read_folder, verify
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
@@ -65,7 +66,7 @@ def network_from(card: ModelCard, weights: bytes, where: str) -> nn.Module:
             card's network.
     """
     try:
-        state = tensors_from_bytes(weights)
+        state = restored(tensors_from_bytes(weights))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{WEIGHTS} in {where} cannot be read: {error}.") from error
     network = _build_without_memory(card, where)

@@ -11,6 +11,7 @@ from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
 from cmcseg import __version__
+from cmcseg.bundle.few_bits import rounded
 from cmcseg.bundle.load import network_from
 from cmcseg.bundle.store import place
 from cmcseg.bundle.verify import CARD, METADATA, SCHEMA, SUMS, WEIGHTS, sha256, sums, verify
@@ -24,7 +25,12 @@ PAPER = (
 
 
 def save_bundle(
-    network_state: dict[str, Tensor], card: ModelCard, folder: Path, *, replace: bool = False
+    network_state: dict[str, Tensor],
+    card: ModelCard,
+    folder: Path,
+    *,
+    replace: bool = False,
+    bits: int | None = None,
 ) -> ModelCard:
     """Write a model; whole under a temporary name beside ``folder``, then renamed.
 
@@ -35,6 +41,7 @@ def save_bundle(
         card: its ``sha256`` is filled in here.
         folder: where the model goes; its parent is made when it is not there.
         replace: whether another model in ``folder`` may make room for this one.
+        bits: per weight of a large kernel, 3 to 8, instead of half precision (``few_bits``).
 
     Returns:
         The card as it was written.
@@ -43,8 +50,9 @@ def save_bundle(
         BadInput: when the weights do not survive half precision or do not fit the card, the card
             cannot be written, the folder holds something else, or the disk refuses.
     """
+    state = network_state if bits is None else rounded(network_state, bits)
     weights = bytes_from_tensors(
-        {key: _half(key, network_state[key]) for key in sorted(network_state)},
+        {key: _half(key, state[key]) for key in sorted(state)},
         metadata={"format": "pt"},
     )
     card = replaced(card, sha256=sha256(weights))

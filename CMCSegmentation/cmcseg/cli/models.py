@@ -7,6 +7,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, subcommand
 
+from cmcseg.cli.compact import Compact
 from cmcseg.cli.convert import ConvertModel
 from cmcseg.cli.extend import Extend
 from cmcseg.cli.screen import SCREEN
@@ -81,7 +82,7 @@ class RemoveModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """List, import, export, remove, convert or extend models; switch between their versions."""
+    """List, import, export, remove, convert, compact or extend models; switch versions."""
 
     verb: (
         Annotated[ListModels, subcommand("list")]
@@ -89,6 +90,7 @@ class Models:
         | Annotated[ExportModel, subcommand("export")]
         | Annotated[RemoveModel, subcommand("remove")]
         | Annotated[ConvertModel, subcommand("convert")]
+        | Annotated[Compact, subcommand("compact")]
         | Annotated[Extend, subcommand("extend")]
         | Annotated[History, subcommand("history")]
         | Annotated[Adopt, subcommand("adopt")]

@@ -30,6 +30,8 @@ class Train:
     """Name or folder of a model to start from; random weights when left out."""
     augment: float = 1.0
     """Strength of augmentation, 0 to 1; a last stretch with little of it sharpens the borders."""
+    optimizer: str = "adamw"
+    """adamw or muon."""
     batch: int = 1
     """Windows of each scan in a step; the processes that torchrun starts share them."""
     device: str = "auto"
@@ -52,6 +54,7 @@ class Train:
             labelled=self.labelled,
             minutes=self.minutes,
             augment=self.augment,
+            optimizer=self.optimizer,
             batch=self.batch,
             device=self.device,
         )

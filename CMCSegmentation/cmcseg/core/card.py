@@ -48,14 +48,19 @@ class GridSpec:
         axes: 3 x 3, working axes as columns in RAS; unit vectors at right angles.
         follow_scan: turn the working axes to the scan's own nearest axes (thick slices keep
             their plane) instead of using ``axes`` as they are.
+        looks: how often every place is looked at, 1 or 2; the second time the patches that the
+            network folds begin half a patch aside. Twice the time, for steadier borders.
     """
 
     spacing: tuple[float, float, float]
     window: tuple[int, int, int]
     axes: tuple[tuple[float, float, float], ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     follow_scan: bool = False
+    looks: int = 1
 
     def __post_init__(self) -> None:
+        if self.looks not in (1, 2):
+            raise ValueError(f"A place is looked at once or twice, not {self.looks!r} times.")
         if min(self.spacing) <= 0 or min(self.window) < 1:
             raise ValueError("Spacing and window of a working grid must be positive.")
 
@@ -162,6 +167,11 @@ class ModelCard:
             raise ValueError(
                 f"The window {self.grid.window} of {self.name} is not a multiple of "
                 f"{self.network.multiple}, as its network needs."
+            )
+        if self.grid.looks > 1 and max(self.network.patch) == 1:
+            raise ValueError(
+                f"Card {self.name} looks twice, but its network folds no patches: both looks "
+                "would be the same."
             )
 
     @property

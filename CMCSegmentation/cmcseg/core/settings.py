@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 RECIPES = ("supervised", "paper", "best")
 ALIGNMENTS = ("auto", "none", "rigid")
+OPTIMIZERS = ("adamw", "muon")
 OUT_OF_MEMORY = ("smaller", "stop")
 
 
@@ -45,7 +46,8 @@ class TrainSettings:
         rate: highest learning rate; it rises over ``warmup`` steps and then decays as
             (1 - step/steps)^0.9.
         warmup: steps of linear rise.
-        weight_decay: of AdamW.
+        optimizer: ``adamw`` or ``muon`` (``learn.muon``).
+        weight_decay: of the optimizer.
         average: decay of the moving average of the weights that is measured and shipped.
         paired: share of steps in which both modalities show the same subject.
         phantoms: share of windows cut from phantoms where the cache has any beside real scans.
@@ -67,6 +69,7 @@ class TrainSettings:
     batch: int = 1
     rate: float = 2e-3
     warmup: int = 50
+    optimizer: str = "adamw"
     weight_decay: float = 1e-2
     average: float = 0.995
     paired: float = 0.3
@@ -87,6 +90,9 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
             raise ValueError(f"The recipe {self.recipe!r} is not one of {', '.join(RECIPES)}.")
+        if self.optimizer not in OPTIMIZERS:
+            choices = ", ".join(OPTIMIZERS)
+            raise ValueError(f"The optimizer {self.optimizer!r} is not one of {choices}.")
         if min(self.csc, self.cac, self.teacher) < 0:
             raise ValueError("The weight of a loss cannot be negative.")
         if self.minutes is not None and not self.minutes > 0:

@@ -26,7 +26,7 @@ class TrainState:
     Attributes:
         network: the weights that the optimiser moves.
         average: their exponential moving average, by name; this is what ships.
-        optimizer: AdamW over the network's parameters, in their order.
+        optimizer: over the network's parameters, always in the same order.
         step: updates done.
         spent: seconds trained so far, over all parts of an interrupted run.
         facts: what must be equal for a resume to make sense (settings, card).

@@ -18,12 +18,14 @@ from cmcseg.core.settings import TrainSettings
 from cmcseg.data.batches import Batch, Batches, labelled_batches, unlabelled_batches
 from cmcseg.data.cache import Cache
 from cmcseg.learn.checkpoint import TrainState, load_checkpoint, save_checkpoint
+from cmcseg.learn.muon import Muon
 from cmcseg.learn.recipes import RECIPES, TAUGHT, UNLABELLED, Step
 from cmcseg.learn.team import Team
 from cmcseg.learn.validate import validate
 from cmcseg.nets.build import build_network
 from cmcseg.nets.device import pick_device
 
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 LOSSES = "losses.csv"
 SCORES = "scores.csv"
 # Settings that may differ between the two halves of an interrupted run.
@@ -136,7 +138,7 @@ def _start(
     return TrainState(
         network=network,
         average={k: v.detach().clone() for k, v in network.state_dict().items()},
-        optimizer=torch.optim.AdamW(
+        optimizer=OPTIMIZERS[settings.optimizer](
             network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
         ),
         step=0,

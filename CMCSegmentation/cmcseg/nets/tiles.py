@@ -78,10 +78,13 @@ def sliding_window(
 ) -> dict[int, np.ndarray]:
     """Class probabilities of every scan on the working grid.
 
+    A network that folds patches of voxels says something else of a place when its patches begin
+    elsewhere; a card with two looks has both averaged, the second half a patch aside.
+
     Args:
         network: a ``CollaborativeNet`` in evaluation mode, on ``device``.
         images: normalised ``(I, J, K')`` per index of a modality, all on the working grid.
-        card: gives window, multiple and classes.
+        card: gives window, multiple, looks and classes.
         trust: confidence of the alignment, 0 to 1.
         device: where the windows run; half precision on CUDA.
         seen: bool field of view per index; windows that see nothing of a scan are skipped for it.
@@ -95,14 +98,18 @@ def sliding_window(
     """
     shape = next(iter(images.values())).shape
     tiling = tile(shape, window or card.grid.window, card.network.multiple, overlap)
-    padded = {m: _padded(image, tiling.shape) for m, image in images.items()}
-    fields = {m: _padded_mask(mask, tiling.shape) for m, mask in (seen or {}).items()}
+    shifts = _shifts(card)
+    before = np.max(shifts, axis=0)
+    whole = tuple(int(n) for n in before + tiling.shape)
+    padded = {m: _padded(image, before, whole) for m, image in images.items()}
+    fields = {m: _padded_mask(mask, before, whole) for m, mask in (seen or {}).items()}
     home = stitch_on or device
     weight_DHW = gaussian_window(tiling.window).to(home)
-    sums = {m: torch.zeros((card.table.classes, *tiling.shape), device=home) for m in images}
-    weights = {m: torch.zeros(tiling.shape, device=home) for m in images}
+    sums = {m: torch.zeros((card.table.classes, *whole), device=home) for m in images}
+    weights = {m: torch.zeros(whole, device=home) for m in images}
     trust_B = torch.full((1,), trust, device=device)
-    for number, start in enumerate(tiling.starts):
+    starts = [before + start - shift for shift in shifts for start in tiling.starts]
+    for number, start in enumerate(starts):
         place = tuple(slice(s, s + w) for s, w in zip(start, tiling.window, strict=True))
         windows = {
             m: torch.from_numpy(image[place]).to(device)[None, None]
@@ -113,8 +120,9 @@ def sliding_window(
             for m, p_KDHW in _probabilities(network, windows, trust_B, device).items():
                 sums[m][(slice(None), *place)] += p_KDHW.to(home) * weight_DHW
                 weights[m][place] += weight_DHW
-        report(Progress(stage="segmenting", done=number + 1, total=len(tiling.starts)))
-    return {m: _finish(sums[m], weights[m], shape) for m in images}
+        report(Progress(stage="segmenting", done=number + 1, total=len(starts)))
+    inside = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
+    return {m: _finish(sums[m][(slice(None), *inside)], weights[m][inside]) for m in images}
 
 
 def gaussian_window(window: tuple[int, int, int]) -> torch.Tensor:
@@ -137,17 +145,28 @@ def _probabilities(
     return {m: out.logits_BKDHW[0].float().softmax(dim=0) for m, out in outputs.items()}
 
 
-def _padded(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    missing = [(0, n - have) for n, have in zip(shape, image.shape, strict=True)]
-    return np.pad(image, missing, constant_values=image.min()).astype(np.float32, copy=False)
+def _shifts(card: ModelCard) -> np.ndarray:
+    """By how many voxels the windows of each look lie before their places: none, half a patch."""
+    return np.outer(np.arange(card.grid.looks), np.array(card.network.patch) // 2)
 
 
-def _padded_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return np.pad(mask, [(0, n - have) for n, have in zip(shape, mask.shape, strict=True)])
+def _padded(image: np.ndarray, before: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    width = _missing(image, before, shape)
+    return np.pad(image, width, constant_values=image.min()).astype(np.float32, copy=False)
 
 
-def _finish(sum_KIJK: torch.Tensor, weight_IJK: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
+def _padded_mask(mask: np.ndarray, before: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return np.pad(mask, _missing(mask, before, shape))
+
+
+def _missing(
+    array: np.ndarray, before: np.ndarray, shape: tuple[int, ...]
+) -> list[tuple[int, int]]:
+    """How many voxels an array lacks at both ends of each axis."""
+    return [(b, n - b - have) for b, n, have in zip(before, shape, array.shape, strict=True)]
+
+
+def _finish(sum_KIJK: torch.Tensor, weight_IJK: torch.Tensor) -> np.ndarray:
     p = sum_KIJK / weight_IJK.clamp_min(1e-6)
     p[0] += (weight_IJK == 0).to(p.dtype)
-    cut = (slice(None), *(slice(n) for n in shape))
-    return p[cut].cpu().numpy()
+    return p.cpu().numpy()

@@ -1,0 +1,87 @@
+"""Weights in a few bits: whole numbers and a scale per channel.
+
+The kernels of a trained network bear rounding to 4 to 8 bits (Jacob et al., *Quantization and
+training of neural networks for efficient integer-arithmetic-only inference*, CVPR 2018, section 3:
+symmetric, without an offset). They are kept as int8 beside a ``KEY.scale``; packing programs make
+the bits that are not used vanish. The rounded weights are half-precision numbers too, so a model
+that is saved again in the usual way stays what it is to the bit.
+"""
+
+import torch
+from torch import Tensor
+
+SCALE = ".scale"
+LARGE = 4096  # smaller tensors are not worth a scale
+FINEST = 2.0**-24  # half precision knows nothing between 0 and this
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # of a channel's largest weight, to cut off at
+
+
+def rounded(state: dict[str, Tensor], bits: int) -> dict[str, Tensor]:
+    """The same weights, every large one as int8 of so many bits and a scale.
+
+    A channel (a row of the first axis) is cut off where its squared error becomes smallest.
+
+    Raises:
+        ValueError: when ``bits`` is outside 3 to 8.
+    """
+    if not 3 <= bits <= 8:
+        raise ValueError(f"Weights are kept in 3 to 8 bits, not {bits}.")
+    stored = {}
+    for key, value in state.items():
+        if value.is_floating_point() and value.ndim >= 2 and value.numel() >= LARGE:
+            stored[key], stored[key + SCALE] = _whole_numbers(value.detach().cpu().float(), bits)
+        else:
+            stored[key] = value
+    return stored
+
+
+def restored(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Inverse of ``rounded``, but for the rounding; other weights pass unchanged.
+
+    Raises:
+        ValueError: when a scale does not fit its weights.
+    """
+    scales = {key for key in stored if key.endswith(SCALE) and key.removesuffix(SCALE) in stored}
+    state = {}
+    for key, value in stored.items():
+        if key in scales:
+            continue
+        if key + SCALE not in scales:
+            state[key] = value
+            continue
+        scale = stored[key + SCALE]
+        wanted = (value.shape[0], *[1] * (value.ndim - 1)) if value.ndim else ()
+        if value.dtype != torch.int8 or scale.shape != wanted or not scale.is_floating_point():
+            raise ValueError(f"the scale of {key} does not fit it")
+        state[key] = value.float() * scale.float()
+    return state
+
+
+def _whole_numbers(value: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """The kernel in whole numbers, and ``(R, 1, ...)`` what one of them is worth in each row."""
+    rows_RN = value.flatten(1)
+    most = 2 ** (bits - 1) - 1
+    largest_R1 = rows_RN.abs().amax(dim=1, keepdim=True)
+    tried_SR1 = torch.stack([_short(largest_R1 * share / most, bits) for share in SHARES])
+    gaps_SR1 = torch.stack([_gap(rows_RN, scale_R1, most) for scale_R1 in tried_SR1])
+    scale_R1 = tried_SR1.gather(0, gaps_SR1.argmin(dim=0, keepdim=True))[0]
+    whole_RN = _round(rows_RN, scale_R1, most).to(torch.int8)
+    return whole_RN.view_as(value), scale_R1.view(-1, *[1] * (value.ndim - 1))
+
+
+def _short(scale: Tensor, bits: int) -> Tensor:
+    """The next larger scale of so few digits that its multiples fit the 11 of half precision."""
+    mantissa, exponent = torch.frexp(scale)
+    digits = 2.0 ** (12 - bits)
+    short = torch.ldexp((mantissa * digits).ceil() / digits, exponent)
+    return (short / FINEST).ceil().clamp_min(1) * FINEST
+
+
+def _gap(rows_RN: Tensor, scale_R1: Tensor, most: int) -> Tensor:
+    """Squared error of every row."""
+    error_RN = _round(rows_RN, scale_R1, most) * scale_R1 - rows_RN
+    return error_RN.square().sum(dim=1, keepdim=True)
+
+
+def _round(rows_RN: Tensor, scale_R1: Tensor, most: int) -> Tensor:
+    return (rows_RN / scale_R1).round().clamp(-most, most)
