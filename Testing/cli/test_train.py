@@ -55,6 +55,31 @@ def test_a_model_can_be_where_training_starts(a_cohort, tmp_path, capsys):
     assert max(gaps) < 0.01  # one step away from where it started
 
 
+def test_every_option_of_training_reaches_the_training(tmp_path, monkeypatch):
+    asked = {"optimizer": "muon", "rate": 0.1, "average": 0.2, "paired": 0.4, "phantoms": 0.5}
+    asked |= {"foreign": 0.6, "augment": 0.7, "labelled": 0.8, "batch": 3, "steps": 4, "seed": 5}
+
+    class Enough(Exception):
+        """Nothing went wrong; no more is wanted."""
+
+    def fit(_cache, settings, _folder, **_):
+        raise Enough(settings)
+
+    monkeypatch.setattr("cmcseg.learn.loop.fit", fit)
+    monkeypatch.setattr("cmcseg.data.cache.open_cache", lambda folder: folder)
+    words = [word for key, value in asked.items() for word in (f"--{key}", str(value))]
+    with pytest.raises(Enough) as stop:
+        main(["train", "paper", "--cache", str(tmp_path), "--out", str(tmp_path / "o"), *words])
+    (settings,) = stop.value.args
+    assert settings.recipe == "paper"
+    assert {key: getattr(settings, key) for key in asked} == asked
+
+
+def test_a_rate_of_nothing_is_refused(tmp_path, capsys):
+    words = ("--cache", tmp_path, "--out", tmp_path / "run", "--rate", "0")
+    assert "A learning rate is above 0" in refused(capsys, "train", "supervised", *words)
+
+
 def test_a_cohort_of_one_modality_is_refused_in_words(a_cohort, tmp_path, capsys):
     cases = json.loads(a_cohort.read_text())
     for case in cases["training"]:

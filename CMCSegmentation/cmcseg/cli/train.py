@@ -32,6 +32,16 @@ class Train:
     """Strength of augmentation, 0 to 1; a last stretch with little of it sharpens the borders."""
     optimizer: str = "adamw"
     """adamw or muon."""
+    rate: float = 2e-3
+    """Highest learning rate; it falls to nothing by the end."""
+    average: float = 0.995
+    """Decay of the moving average of the weights, which is what the model gets."""
+    paired: float = 0.3
+    """Share of steps in which all windows show one subject."""
+    phantoms: float = 0.15
+    """Share of windows cut from rendered pairs, where the cache has any."""
+    foreign: float = 0.15
+    """Share of MR windows that are shown in the contrast of no sequence."""
     batch: int = 1
     """Windows of each scan in a step; the processes that torchrun starts share them."""
     device: str = "auto"
@@ -55,6 +65,11 @@ class Train:
             minutes=self.minutes,
             augment=self.augment,
             optimizer=self.optimizer,
+            rate=self.rate,
+            average=self.average,
+            paired=self.paired,
+            phantoms=self.phantoms,
+            foreign=self.foreign,
             batch=self.batch,
             device=self.device,
         )
