@@ -356,6 +356,18 @@ def test_a_folder_without_slices_is_told(tmp_path, content):
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "files"), [(["b.nii.gz"], "b.nii.gz"), (["b.nii.gz", "a.NRRD"], "a.NRRD and 1 more")]
+)
+def test_a_folder_of_other_scans_is_told_which_file_to_give(tmp_path, names, files):
+    for name in (*names, "notes.txt"):
+        (tmp_path / name).touch()
+    assert refusal(tmp_path) == (
+        f"The folder {tmp_path} holds no DICOM slices of CT, MR, PT, but {files}; give one of "
+        "these files instead of their folder."
+    )
+
+
 def test_a_folder_that_does_not_exist_is_told(tmp_path):
     with pytest.raises(BadInput, match=r"^There is no file .*nowhere; check the name"):
         read_volume(tmp_path / "nowhere")

@@ -24,7 +24,7 @@ from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.header import ImageHeader, usable_grid
+from cmcseg.imaging.header import SUFFIXES, ImageHeader, usable_grid
 from cmcseg.imaging.resample import LPS
 
 MODALITIES = ("CT", "MR", "PT")
@@ -134,10 +134,7 @@ def _chosen(path: Path) -> tuple[list[_Slice], list[str]]:
         slices = [one for one in slices if one.header.SeriesInstanceUID == wanted]
     groups = _grouped(slices)
     if not groups:
-        raise BadInput(
-            f"The folder {folder} holds no DICOM slices of {', '.join(MODALITIES)}; give the "
-            "folder in which the slices of one series lie."
-        )
+        raise BadInput(_no_slices(folder))
     if len({one.header.get("PatientID") for one in slices if one.header.get("PatientID")}) > 1:
         raise BadInput(
             f"The folder {folder} holds scans of more than one patient; give each its own folder."
@@ -167,6 +164,16 @@ def _series_of(path: Path) -> str:
         return str(header.SeriesInstanceUID)
     except (InvalidDicomError, AttributeError, OSError, ValueError) as error:
         raise BadInput(f"{path} is not a usable DICOM file; export it again.") from error
+
+
+def _no_slices(folder: Path) -> str:
+    """What to give instead of a folder without slices: a file of it, where it holds volumes."""
+    files = sorted(path.name for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES))
+    found = f"The folder {folder} holds no DICOM slices of {', '.join(MODALITIES)}"
+    if files:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        return f"{found}, but {files[0]}{more}; give one of these files instead of their folder."
+    return f"{found}; give the folder in which the slices of one series lie."
 
 
 def _slices(folder: Path) -> list[_Slice]:

@@ -18,10 +18,9 @@ from cmcseg.core.labelmap import UNANNOTATED, LabelMap, LabelTable
 from cmcseg.core.volume import Volume
 from cmcseg.imaging import nifti
 from cmcseg.imaging.dicom import is_dicom, read_series
-from cmcseg.imaging.header import ImageHeader, usable_grid
+from cmcseg.imaging.header import SUFFIXES, ImageHeader, usable_grid
 from cmcseg.imaging.resample import LPS, to_array, to_image
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 _KINDS = "NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a DICOM folder"
 

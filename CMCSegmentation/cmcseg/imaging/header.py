@@ -8,6 +8,7 @@ import numpy as np
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 
+SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")  # of scans in one file
 # Axes further from a right angle than this (as a cosine, 0.06 degrees) are sheared; below it the
 # corners of a 400 mm scan move by less than half a voxel.
 SHEAR = 1e-3

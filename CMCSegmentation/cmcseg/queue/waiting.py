@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
-from cmcseg.imaging.files import SUFFIXES
+from cmcseg.imaging.header import SUFFIXES
 from cmcseg.queue.disk import in_words
 from cmcseg.queue.key import known_pair
 from cmcseg.queue.ledger import Ledger
