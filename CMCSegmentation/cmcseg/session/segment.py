@@ -171,13 +171,14 @@ class SegmentSession:
         """Delete a model that was imported; ``changed`` follows."""
         self._change_models(Message(verb="remove-model", values={"model": name}))
 
-    def why_not_remove(self) -> str:
-        """One sentence saying why the chosen model cannot be removed, or empty when it can."""
-        if self.card is None:
+    def why_not_remove(self, card: ModelCard | None = None) -> str:
+        """One sentence saying why a model (the chosen one) stays, or empty when it can go."""
+        card = card or self.card
+        if card is None:
             return _("There is no model to remove.")
-        if self.card.name not in self._own:
+        if card.name not in self._own:
             sentence = _("{title} came with the program; only imported models can be removed.")
-            return sentence.format(title=self.card.title)
+            return sentence.format(title=card.title)
         return ""
 
     def _change_models(self, request: Message) -> None:

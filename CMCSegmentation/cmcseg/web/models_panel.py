@@ -53,8 +53,9 @@ class ModelsPanel:
                     v.VBtn(
                         "Remove",
                         click=(app.trying(app.segment.remove_model, str), "[c.name]"),
+                        disabled=("!!c.stays",),
                         size="small",
-                        title="Models that came with the app stay",
+                        title=("c.stays || 'Delete this model'",),
                     )
             with html.Label(classes="drop", for_="cmcseg-model"):
                 v.VIcon("mdi-package-variant", classes="mr-2")
@@ -76,6 +77,7 @@ class ModelsPanel:
                 "measured": _measured(card),
                 "terms": card.intended_use,
                 "chosen": bool(chosen and chosen.name == card.name),
+                "stays": self._app.segment.why_not_remove(card),
             }
             for card in self._app.segment.cards
         ]
