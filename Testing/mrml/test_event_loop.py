@@ -62,7 +62,7 @@ def test_a_large_scan_is_segmented_without_a_stop(a_desk):
 
     assert best_of(3, segment) < ALLOWED
     assert a_desk.troubles == []
-    assert a_desk.result.rows[0].ml["ct"] == pytest.approx(4 / 3 * np.pi * 2.6**3, rel=0.02)
+    assert a_desk.result.rows[0].found["ct"].ml == pytest.approx(4 / 3 * np.pi * 2.6**3, rel=0.02)
 
 
 def test_a_bent_scan_is_segmented_without_a_stop(a_desk):

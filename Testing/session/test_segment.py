@@ -81,8 +81,9 @@ def test_the_result_lies_in_the_scene_with_volumes_doubt_and_places(a_session, a
     assert result.segmentations == {"ct": a_session.scene.segmentation(ct.GetID())}
     liver = result.rows[0]
     assert liver.organ == "liver"
-    assert liver.ml["ct"] == pytest.approx(4 / 3 * np.pi * 2.6**3, rel=0.05)
-    assert liver.doubt == {"ct": "low"}
+    assert liver.found["ct"].ml == pytest.approx(4 / 3 * np.pi * 2.6**3, rel=0.05)
+    assert liver.found["ct"].doubt == "low"
+    assert result.notes == result.prediction.warnings  # no organ is cut off
     assert result.places[0].sentence() == "liver, upper part, model unsure"
     assert a_session.device == "cpu"
 

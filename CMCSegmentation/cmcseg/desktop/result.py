@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.desktop.controls import allow, fill_table, trying
+from cmcseg.session.result import volume_words
 from cmcseg.session.segment import SegmentSession
 
 
@@ -44,14 +45,14 @@ class ResultSection:
         rows = [
             [
                 row.organ,
-                *(f"{row.ml[role]:.0f}" for role in roles),
-                *(levels[row.doubt[role]] for role in roles),
+                *(volume_words(row.found[role].ml, row.found[role]) for role in roles),
+                *(levels[row.found[role].doubt] for role in roles),
             ]
             for row in result.rows
         ]
         colors = [row.color for row in result.rows]
         fill_table(self._ui.resultTable, titles, rows, colors)
-        self._warn(result.prediction.warnings)
+        self._warn(result.notes)
 
     def _warn(self, sentences: tuple[str, ...]) -> None:
         self._ui.warningsLabel.setText("\n".join(sentences))

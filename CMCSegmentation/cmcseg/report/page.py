@@ -14,14 +14,13 @@ from cmcseg.core.card import RESEARCH_USE, ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.organs import DOUBTFUL, organ_findings
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
 from cmcseg.report import pictures
 from cmcseg.report.pictures import Lattice, PatientAxes, View
 
 MARGIN_MM = 40.0  # shown around the organs
-SHELL_MM = 5.0  # around an organ its doubt is read as well: that is where borders are argued
-SOME_DOUBT, HIGH_DOUBT = 0.15, 0.30  # mean doubt within an organ and its shell
 NO_DOUBT = 0.05  # a scan whose most doubtful place is below this has none to show
 PLACE_MM = 15.0  # doubt is searched for in blocks of about this size
 DIFFERENCE, DIFFERENCE_ML = 0.2, 5.0  # volumes that differ by more than both are flagged
@@ -187,7 +186,7 @@ def write_report(
         alignment=_alignment_pictures(looks, prediction, card, size),
         doubt_scale=pictures.doubt_scale(),
         measured=_measured(card),
-        shell_mm=SHELL_MM,
+        doubtful=DOUBTFUL,
     )
     _write_whole(path, page)
 
@@ -404,25 +403,22 @@ def organ_rows(
         truth_dice: by role and organ; empty when the truth is not known.
     """
     roles = [role for role in card.roles if role in prediction.labels]
-    volumes = {role: prediction.labels[role].volumes_ml() for role in roles}
+    findings = {role: organ_findings(prediction, role) for role in roles}
     rows = []
     for label in card.table:
-        ml = {role: volumes[role][label.name] for role in roles}
+        found = {role: findings[role][label.name] for role in roles}
+        ml = {role: finding.ml for role, finding in found.items()}
         cells = tuple(
             VolumeCell(
                 text=_ml(ml[role]),
                 exact=f"{ml[role]:.2f} mL",
-                is_cut=_is_cut(prediction.labels[role], label.value),
+                is_cut=found[role].is_cut,
                 dice=_number(truth_dice.get(role, {}).get(label.name)),
             )
             for role in roles
         )
-        doubts = {
-            card.input(role).title: doubt
-            for role in roles
-            if (doubt := _organ_doubt(prediction, role, label.value)) is not None
-        }
-        word = _doubt_word(max(doubts.values())) if doubts else ""
+        seen = {card.input(role).title: found[role] for role in roles if ml[role]}
+        word = max(seen.values(), key=lambda finding: finding.doubtful).doubt if seen else ""
         remark = _remark(ml, any(cell.is_cut for cell in cells))
         rows.append(
             OrganRow(
@@ -430,7 +426,7 @@ def organ_rows(
                 color=label.color,
                 cells=cells,
                 doubt=word,
-                doubt_exact=", ".join(f"{title} {d:.2f}" for title, d in doubts.items()),
+                doubt_exact=", ".join(f"{title} {f.doubtful:.0%}" for title, f in seen.items()),
                 remark=remark,
                 is_flagged=bool(remark) or word == "high",
             )
@@ -447,49 +443,6 @@ def _ml(volume: float) -> str:
 def _number(value: object) -> str:
     is_number = isinstance(value, Real) and np.isfinite(value)
     return f"{value:.2f}" if is_number else ""
-
-
-def _is_cut(labels: LabelMap, value: int) -> bool:
-    """Whether an organ reaches the border of its scan, so that its volume is only a part."""
-    sides = (
-        np.moveaxis(labels.array, axis, 0) for axis, n in enumerate(labels.grid.shape) if n > 1
-    )
-    return any((side[end] == value).any() for side in sides for end in (0, -1))
-
-
-def _organ_doubt(prediction: Prediction, role: str, value: int) -> float | None:
-    """Mean doubt within an organ and ``SHELL_MM`` around it; None when it was not found."""
-    labels = prediction.labels[role]
-    organ = labels.array == value
-    if not organ.any():
-        return None
-    reach = [max(round(SHELL_MM / s), 1) for s in labels.grid.spacing]
-    part = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        hits = np.flatnonzero(organ.any(axis=others))
-        part.append(slice(max(hits[0] - reach[axis], 0), hits[-1] + reach[axis] + 1))
-    near = _grown(organ[tuple(part)], reach)
-    doubt = prediction.doubt[role].array[tuple(part)][near]
-    return float(np.nan_to_num(doubt).mean(dtype=np.float64))
-
-
-def _grown(mask: np.ndarray, reach: list[int]) -> np.ndarray:
-    """A mask and a box of ``reach`` voxels around each of its voxels."""
-    for axis, steps in enumerate(reach):
-        source = np.moveaxis(mask, axis, 0)
-        grown = source.copy()
-        for step in range(1, min(steps, len(source) - 1) + 1):
-            grown[step:] |= source[:-step]
-            grown[:-step] |= source[step:]
-        mask = np.moveaxis(grown, 0, axis)
-    return mask
-
-
-def _doubt_word(value: float) -> str:
-    if value < SOME_DOUBT:
-        return "low"
-    return "some" if value < HIGH_DOUBT else "high"
 
 
 def _remark(ml: Mapping[str, float], is_cut: bool) -> str:

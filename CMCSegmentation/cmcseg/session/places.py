@@ -12,11 +12,11 @@ import numpy as np
 
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.organs import DOUBTFUL
 from cmcseg.core.prediction import Prediction
 from cmcseg.session.words import _
 
 BLOCK_MM = 6.0  # edge of a block; about what a person sees as one spot
-DOUBTFUL = 0.3  # of 1; two equally likely organs out of four and background reach 0.43
 STEP = 0.1  # by which the limit rises inside a region that is too large to be one stop
 LEAST_ML, LARGEST_ML = 0.5, 40.0  # of one stop; what is smaller is not worth one
 OUTSIDE = 0.25  # weight of doubt far from every organ, which seldom matters

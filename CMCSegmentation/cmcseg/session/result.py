@@ -2,17 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from cmcseg.core.card import ModelCard
+from cmcseg.core.organs import OrganFinding, organ_findings
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
-from cmcseg.session.places import DOUBTFUL, Place
-
-# Share of an organ's voxels that are doubtful. Every organ has a doubtful rim: on eight scans of
-# the abdominal model 0.1.0, organs of a Dice above 0.9 had shares of 0.13 to 0.22, and where more
-# than 0.3 was doubtful Dice was 0.78 to 0.85.
-SOME, HIGH = 0.22, 0.3
+from cmcseg.session.places import Place
+from cmcseg.session.words import _
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +16,12 @@ class OrganRow:
 
     Attributes:
         organ, color: name, and ``#rrggbb``.
-        ml: millilitres by role.
-        doubt: ``low``, ``some``, ``high`` or ``not found``, by role.
+        found: what each scan shows of it, by role.
     """
 
     organ: str
     color: str
-    ml: dict[str, float]
-    doubt: dict[str, str]
+    found: dict[str, OrganFinding]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,34 +48,29 @@ class Result:
     places: tuple[Place, ...]
     corrected: bool = False
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What belongs beside the table: the warnings, and what "(cut)" means in it."""
+        found = [finding for row in self.rows for finding in row.found.values()]
+        if not any(finding.is_cut for finding in found):
+            return self.prediction.warnings
+        cut = _("(cut): the organ reaches the scan's edge, so this is the volume of a part.")
+        return (*self.prediction.warnings, cut)
+
 
 def organ_rows(prediction: Prediction, card: ModelCard) -> tuple[OrganRow, ...]:
     """The result table of a prediction."""
-    ml = {role: labels.volumes_ml() for role, labels in prediction.labels.items()}
-    doubt = {role: _levels(prediction, role) for role in prediction.labels}
+    found = {role: organ_findings(prediction, role) for role in prediction.labels}
     return tuple(
         OrganRow(
             organ=label.name,
             color=label.color,
-            ml={role: ml[role][label.name] for role in ml},
-            doubt={role: doubt[role][label.value] for role in doubt},
+            found={role: by_organ[label.name] for role, by_organ in found.items()},
         )
         for label in card.table
     )
 
 
-def _levels(prediction: Prediction, role: str) -> dict[int, str]:
-    """Level by label value, counted plane by plane so that no call keeps Python's lock for long."""
-    labels, doubt = prediction.labels[role], prediction.doubt[role]
-    all_, doubtful = np.zeros(256), np.zeros(256)
-    for plane, unsure in zip(labels.array, doubt.array, strict=True):
-        all_ += np.bincount(plane.ravel(), minlength=256)
-        doubtful += np.bincount(plane[unsure > DOUBTFUL], minlength=256)
-    return {label.value: _level(all_[label.value], doubtful[label.value]) for label in labels.table}
-
-
-def _level(voxels: float, doubtful: float) -> str:
-    if not voxels:
-        return "not found"
-    share = doubtful / voxels
-    return "high" if share > HIGH else "some" if share > SOME else "low"
+def volume_words(ml: float, found: OrganFinding) -> str:
+    """A volume as the tables show it; ``ml`` may be that of a correction."""
+    return _("{ml} (cut)").format(ml=f"{ml:.0f}") if found.is_cut else f"{ml:.0f}"

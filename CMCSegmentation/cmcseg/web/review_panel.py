@@ -358,7 +358,7 @@ class ReviewPanel:
         self._hidden, self._veiled = set(), ""
         self._app.state.update({"accepted": "", "blend": 0})
         self._app.views.opacity(self._opacity)
-        worst = max((row.doubt[r] for row in result.rows for r in result.scans), key=_rank)
+        worst = max((f.doubt for row in result.rows for f in row.found.values()), key=_rank)
         self._app.cases.note(self._app.cases.open, f"doubt {worst}")
         case, drafts = self._app.cases.open, self._app.drafts
         if self._pending is not None:

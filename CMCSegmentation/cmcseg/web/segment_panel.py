@@ -13,6 +13,7 @@ from cmcseg.core.card import RESEARCH_USE, ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import ALIGNMENTS
+from cmcseg.session.result import volume_words
 from cmcseg.session.stage import Stage
 from cmcseg.web.folder import filed
 
@@ -197,14 +198,19 @@ class SegmentPanel:
             {
                 "organ": row.organ,
                 "color": row.color,
-                "ml": [f"{measured.get((r, row.organ), row.ml[r]):.0f}" for r in result.scans],
-                "doubt": _worst(row.doubt.values()),
+                "ml": [
+                    volume_words(
+                        measured.get((role, row.organ), row.found[role].ml), row.found[role]
+                    )
+                    for role in result.scans
+                ],
+                "doubt": _worst(found.doubt for found in row.found.values()),
             }
             for row in (result.rows if result else ())
         ]
         alignment = result.prediction.alignment if result else None
         state.aligned = alignment.sentence() if alignment else ""
-        state.warnings = list(result.prediction.warnings) if result else []
+        state.warnings = list(result.notes) if result else []
         if not result:
             state.report = ""
 

@@ -1,0 +1,67 @@
+"""What a segmentation says of each organ: the words and numbers of every table and page."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.prediction import Prediction
+
+DOUBTFUL = 0.3  # of 1; two equally likely organs out of four and background reach 0.43
+# Share of an organ's voxels that are doubtful. Every organ has a doubtful rim: on eight scans of
+# the abdominal model 0.1.0, organs of a Dice above 0.9 had shares of 0.13 to 0.22, and where more
+# than 0.3 was doubtful Dice was 0.78 to 0.85.
+SOME, HIGH = 0.22, 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganFinding:
+    """One organ in one scan.
+
+    Attributes:
+        ml: millilitres.
+        doubtful: share of its voxels whose doubt is above ``DOUBTFUL``; 0 when it was not found.
+        is_cut: whether it reaches the border of the scan, so that its volume is only a part.
+    """
+
+    ml: float
+    doubtful: float
+    is_cut: bool
+
+    @property
+    def doubt(self) -> str:
+        """``low``, ``some``, ``high`` or ``not found``."""
+        if self.ml == 0:
+            return "not found"
+        return "high" if self.doubtful > HIGH else "some" if self.doubtful > SOME else "low"
+
+
+def organ_findings(prediction: Prediction, role: str) -> dict[str, OrganFinding]:
+    """What one scan shows, by the name of the organ, in the table's order."""
+    labels = prediction.labels[role]
+    found, doubtful = np.zeros(256, dtype=np.int64), np.zeros(256, dtype=np.int64)
+    array, doubt = labels.array, prediction.doubt[role].array
+    if array.flags.f_contiguous:
+        array, doubt = array.T, doubt.T
+    # Plane by plane, so that no call keeps Python's lock for long while a window waits.
+    for plane, unsure in zip(array, doubt, strict=True):
+        found += np.bincount(plane.ravel(), minlength=256)
+        doubtful += np.bincount(plane[unsure > DOUBTFUL], minlength=256)
+    cut = _values_at_the_border(labels)
+    return {
+        label.name: OrganFinding(
+            ml=float(found[label.value]) * labels.grid.voxel_ml,
+            doubtful=float(doubtful[label.value] / max(found[label.value], 1)),
+            is_cut=label.value in cut,
+        )
+        for label in labels.table
+    }
+
+
+def _values_at_the_border(labels: LabelMap) -> set[int]:
+    """Values in the first and last plane along every axis that has more than one."""
+    array, there = labels.array, np.zeros(256, dtype=bool)
+    for axis in (axis for axis, n in enumerate(array.shape) if n > 1):
+        for end in (0, -1):
+            there |= np.bincount(array.take(end, axis).ravel(), minlength=256) > 0
+    return set(np.flatnonzero(there).tolist())
