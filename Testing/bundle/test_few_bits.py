@@ -47,6 +47,17 @@ def test_weights_move_by_half_a_step_at_most(bits, spread, seed):
     assert torch.equal(after["b"], before["b"])
 
 
+def test_a_row_with_one_giant_is_cut_off_for_the_sake_of_the_others():
+    before = kernels(1.0)
+    before["w"][0].flatten()[0] = 1.6 * before["w"][0].abs().max()
+    row = before["w"][0].flatten()
+    after = restored(rounded(before, 4))["w"][0].flatten()
+    step = row.abs().max() / 7
+    uncut = (row / step).round() * step
+    assert (after - row).norm() < 0.95 * (uncut - row).norm()
+    assert after[0] < row[0] - step / 2
+
+
 @settings(deadline=None)
 @given(st.integers(3, 8), st.floats(1e-6, 100), st.integers(0, 1000))
 def test_the_rounded_weights_are_half_precision_numbers(bits, spread, seed):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.store import Store
 from cmcseg.bundle.verify import WEIGHTS
 from cmcseg.cli import main
 from cmcseg.core.card import NetworkSpec
@@ -22,12 +23,15 @@ def a_model(tmp_path):
 
 
 def test_it_is_smaller_nearly_the_same_and_names_its_parent(a_model, tmp_path, capsys):
-    main(["models", "compact", str(a_model), str(tmp_path / "small")])
+    main(["models", "compact", str(a_model), str(tmp_path / "small"), "--as", "small"])
     assert "Measure it with 'cmcseg evaluate'" in " ".join(capsys.readouterr().out.split())
     old, new = load_bundle(a_model), load_bundle(tmp_path / "small")
     sizes = [(b.folder / WEIGHTS).stat().st_size for b in (old, new)]
     assert sizes[1] < 0.75 * sizes[0]
     assert new.card.parent == old.card.sha256
+    assert (new.card.name, new.card.version) == ("small", f"{old.card.version}+5bits")
+    store = Store(shipped=tmp_path / "none", user=tmp_path / "user")
+    assert store.import_(tmp_path / "small").name == "small"
     assert new.card.history[-1]["changed"] == "The weights were rounded to 5 bits."
     assert new.card.measured == {}  # those numbers were another model's
     before, after = (b.network.state_dict() for b in (old, new))

@@ -77,7 +77,9 @@ def test_every_option_of_training_reaches_the_training(tmp_path, monkeypatch):
 
 def test_a_rate_of_nothing_is_refused(tmp_path, capsys):
     words = ("--cache", tmp_path, "--out", tmp_path / "run", "--rate", "0")
-    assert "A learning rate is above 0" in refused(capsys, "train", "supervised", *words)
+    assert "A learning rate of 0.0 is not between 0 and 1." in refused(
+        capsys, "train", "supervised", *words
+    )
 
 
 def test_a_cohort_of_one_modality_is_refused_in_words(a_cohort, tmp_path, capsys):

@@ -360,11 +360,12 @@ def test_a_folder_without_slices_is_told(tmp_path, content):
     ("names", "files"), [(["b.nii.gz"], "b.nii.gz"), (["b.nii.gz", "a.NRRD"], "a.NRRD and 1 more")]
 )
 def test_a_folder_of_other_scans_is_told_which_file_to_give(tmp_path, names, files):
-    for name in (*names, "notes.txt"):
+    for name in (*names, "notes.txt", "._b.nii.gz"):
         (tmp_path / name).touch()
+    (tmp_path / "a.nii").mkdir()
     assert refusal(tmp_path) == (
-        f"The folder {tmp_path} holds no DICOM slices of CT, MR, PT, but {files}; give one of "
-        "these files instead of their folder."
+        f"The folder {tmp_path} holds no DICOM slices of CT, MR, PT, but {files}; give the "
+        "file instead of its folder."
     )
 
 

@@ -67,9 +67,9 @@ def test_so_does_one_whose_kernels_muon_moves(a_cache, unbroken, tmp_path, monke
     key = "encoders.0.levels.1.second.weight"
     moments = [s.optimizer.state[s.network.get_parameter(key)] for s in (whole, state)]
     assert torch.equal(moments[0]["momentum"], moments[1]["momentum"])
-    for key, value in whole.network.state_dict().items():
-        assert torch.equal(state.network.state_dict()[key], value), key
     assert not torch.equal(whole.average[key], unbroken[0].average[key])
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(state.network.state_dict()[name], value), name
 
 
 def test_a_killed_process_leaves_a_run_that_goes_on(a_cache, unbroken, tmp_path):

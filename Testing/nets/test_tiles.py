@@ -148,10 +148,14 @@ def slow_sliding_window(network, images, card, trust, overlap):
     return {m: sums[m] / total for m in images}
 
 
-@pytest.mark.parametrize(("trust", "looks"), [(0.0, 1), (0.7, 1), (0.7, 2)])
-def test_it_equals_its_slow_twin_on_odd_sizes(trust, looks):
+@pytest.mark.parametrize(
+    ("trust", "looks", "patch"),
+    [(0.0, 1, (2, 2, 2)), (0.7, 1, (2, 2, 2)), (0.7, 2, (2, 2, 2)), (0.7, 2, (2, 4, 1))],
+)
+def test_it_equals_its_slow_twin_on_odd_sizes(trust, looks, patch):
     card = tiny_card()
-    card = replace(card, grid=replace(card.grid, looks=looks))
+    network = replace(card.network, patch=patch)
+    card = replace(card, grid=replace(card.grid, looks=looks), network=network)
     network, images = a_network(card), scans()
     found = sliding_window(network, images, card, trust, CPU, overlap=0.4)
     expected = slow_sliding_window(network, images, card, trust, 0.4)
@@ -190,6 +194,20 @@ class TestSeen:
         seen[1][:4] = True
         sliding_window(network, images, tiny_card(), 1.0, CPU, seen=seen, overlap=0.0)
         assert network.shown == [(0, 1), (0,), (0,)]
+
+    def test_a_second_look_skips_the_same_and_gives_the_same_of_a_constant(self):
+        card = tiny_card()
+        twice = replace(card, grid=replace(card.grid, looks=2))
+        seen = {0: np.zeros((40, 16, 16), bool)}
+        seen[0][20:] = True
+        image = {0: np.zeros((40, 16, 16), np.float32)}
+        found = []
+        for one in (card, twice):
+            network = Constant((0.1, 0.6, 0.1, 0.1, 0.1))
+            found.append(sliding_window(network, image, one, 0.0, CPU, seen=seen, overlap=0.0)[0])
+            found.append(len(network.shown))
+        assert found[3] == 2 * found[1]
+        np.testing.assert_allclose(found[2][:, 20:], found[0][:, 20:], atol=1e-6)
 
     def test_what_no_window_saw_is_background(self):
         seen = {0: np.zeros((40, 16, 16), bool)}

@@ -1,7 +1,5 @@
 """The result table: an organ that the scan cuts off is marked, and the mark is explained."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card
@@ -9,7 +7,7 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
-from cmcseg.session.result import Result, organ_rows, volume_words
+from cmcseg.session.result import Result, notes, organ_rows, volume_words
 
 CARD = task_card("abdomen")
 GRID = Grid(shape=(12, 12, 12), affine=np.diag([10.0, 10.0, 10.0, 1.0]))
@@ -41,13 +39,14 @@ def a_result():
 
 
 def test_a_cut_organ_is_marked_and_a_whole_one_is_not(a_result):
-    shown = {row.organ: volume_words(row.found["ct"].ml, row.found["ct"]) for row in a_result.rows}
+    shown = {
+        row.organ: volume_words(row.found["ct"].ml, row.found["ct"].is_cut) for row in a_result.rows
+    }
     assert (shown["liver"], shown["spleen"]) == ("80 (cut)", "48")
 
 
 def test_the_mark_is_explained_after_the_warnings_where_there_is_one(a_result):
-    warning, cut = a_result.notes
+    warning, cut = notes(a_result, True)
     assert warning == "The CT is very coarse."
     assert cut == "(cut): the organ reaches the scan's edge, so this is the volume of a part."
-    whole = replace(a_result, rows=a_result.rows[1:])
-    assert whole.notes == (warning,)
+    assert notes(a_result, False) == (warning,)

@@ -1,4 +1,4 @@
-"""Weights in a few bits: whole numbers and a scale per channel.
+"""Weights in a few bits: whole numbers and a scale per row.
 
 The kernels of a trained network bear rounding to 4 to 8 bits (Jacob et al., *Quantization and
 training of neural networks for efficient integer-arithmetic-only inference*, CVPR 2018, section 3:
@@ -19,7 +19,8 @@ SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # of a channel's largest weight, to cut
 def rounded(state: dict[str, Tensor], bits: int) -> dict[str, Tensor]:
     """The same weights, every large one as int8 of so many bits and a scale.
 
-    A channel (a row of the first axis) is cut off where its squared error becomes smallest.
+    A row (of the first axis: most kernels' output channels) is cut off where its squared error
+    becomes smallest.
 
     Raises:
         ValueError: when ``bits`` is outside 3 to 8.
@@ -53,7 +54,7 @@ def restored(stored: dict[str, Tensor]) -> dict[str, Tensor]:
         wanted = (value.shape[0], *[1] * (value.ndim - 1)) if value.ndim else ()
         if value.dtype != torch.int8 or scale.shape != wanted or not scale.is_floating_point():
             raise ValueError(f"the scale of {key} does not fit it")
-        state[key] = value.float() * scale.float()
+        state[key] = value.float().mul_(scale.float())
     return state
 
 

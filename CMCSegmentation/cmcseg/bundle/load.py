@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor, nn
 
-from cmcseg.bundle.few_bits import restored
+from cmcseg.bundle.few_bits import SCALE, restored
 from cmcseg.bundle.verify import WEIGHTS, read_folder, verify
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
@@ -66,11 +66,15 @@ def network_from(card: ModelCard, weights: bytes, where: str) -> nn.Module:
             card's network.
     """
     try:
-        state = restored(tensors_from_bytes(weights))
+        stored = tensors_from_bytes(weights)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{WEIGHTS} in {where} cannot be read: {error}.") from error
     network = _build_without_memory(card, where)
-    _check_shapes(state, network.state_dict(), where)
+    _check_shapes(stored, network.state_dict(), where)
+    try:
+        state = restored(stored)
+    except ValueError as error:
+        raise BadInput(f"{WEIGHTS} in {where} cannot be read: {error}.") from error
     network.load_state_dict({k: _full_precision(v) for k, v in state.items()}, assign=True)
     if broken := [key for key, value in network.state_dict().items() if not _is_finite(value)]:
         raise BadInput(f"The weights {broken[0]} in {where} are not finite; get the model again.")
@@ -88,7 +92,9 @@ def _build_without_memory(card: ModelCard, where: str) -> nn.Module:
         raise BadInput(f"The network of {where} cannot be built: {reason}.") from error
 
 
-def _check_shapes(state: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> None:
+def _check_shapes(stored: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> None:
+    scaled = {key for key in stored if key + SCALE in stored}
+    state = {k: v for k, v in stored.items() if k.removesuffix(SCALE) not in scaled or k in scaled}
     wrong = [f"{key} is missing" for key in wanted if key not in state]
     wrong += [f"{key} is not expected" for key in state if key not in wanted]
     wrong += [
@@ -99,7 +105,8 @@ def _check_shapes(state: dict[str, Tensor], wanted: dict[str, Tensor], where: st
     wrong += [
         f"{key} holds {state[key].dtype}"
         for key in wanted
-        if key in state and state[key].is_floating_point() != wanted[key].is_floating_point()
+        if key in state
+        and (key in scaled or state[key].is_floating_point()) != wanted[key].is_floating_point()
     ]
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""

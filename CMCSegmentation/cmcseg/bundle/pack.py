@@ -50,11 +50,10 @@ def save_bundle(
         BadInput: when the weights do not survive half precision or do not fit the card, the card
             cannot be written, the folder holds something else, or the disk refuses.
     """
-    state = network_state if bits is None else rounded(network_state, bits)
-    weights = bytes_from_tensors(
-        {key: _half(key, state[key]) for key in sorted(state)},
-        metadata={"format": "pt"},
-    )
+    state = {key: _half(key, value) for key, value in network_state.items()}
+    if bits is not None:
+        state = {key: _half(key, value) for key, value in rounded(state, bits).items()}
+    weights = bytes_from_tensors(dict(sorted(state.items())), metadata={"format": "pt"})
     card = replaced(card, sha256=sha256(weights))
     files = {
         WEIGHTS: weights,

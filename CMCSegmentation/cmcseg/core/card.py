@@ -48,8 +48,8 @@ class GridSpec:
         axes: 3 x 3, working axes as columns in RAS; unit vectors at right angles.
         follow_scan: turn the working axes to the scan's own nearest axes (thick slices keep
             their plane) instead of using ``axes`` as they are.
-        looks: how often every place is looked at, 1 or 2; the second time the patches that the
-            network folds begin half a patch aside. Twice the time, for steadier borders.
+        looks: how often the windows are run, 1 or 2; the second time the patches that the network
+            folds begin half a patch aside. Twice the time, for steadier borders.
     """
 
     spacing: tuple[float, float, float]
@@ -59,7 +59,7 @@ class GridSpec:
     looks: int = 1
 
     def __post_init__(self) -> None:
-        if self.looks not in (1, 2):
+        if type(self.looks) is not int or self.looks not in (1, 2):
             raise ValueError(f"A place is looked at once or twice, not {self.looks!r} times.")
         if min(self.spacing) <= 0 or min(self.window) < 1:
             raise ValueError("Spacing and window of a working grid must be positive.")

@@ -127,6 +127,17 @@ class LabelMap:
         if strange:
             raise ValueError(f"Values {sorted(strange)} are not in the label table.")
 
+    def cut_off(self) -> frozenset[str]:
+        """Organs that reach the border of the scan, so that their volume is only a part.
+
+        An axis of one voxel has no border: a single slice cuts everything.
+        """
+        there = np.zeros(256, dtype=bool)
+        for axis in (axis for axis, n in enumerate(self.array.shape) if n > 1):
+            for end in (0, -1):
+                there |= np.bincount(self.array.take(end, axis).ravel(), minlength=256) > 0
+        return frozenset(label.name for label in self.table if there[label.value])
+
     def volumes_ml(self) -> dict[str, float]:
         """Millilitres per organ name, in the table's order."""
         counts = _counts(self.array)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.prediction import Prediction
 
 DOUBTFUL = 0.3  # of 1; two equally likely organs out of four and background reach 0.43
@@ -47,21 +46,12 @@ def organ_findings(prediction: Prediction, role: str) -> dict[str, OrganFinding]
     for plane, unsure in zip(array, doubt, strict=True):
         found += np.bincount(plane.ravel(), minlength=256)
         doubtful += np.bincount(plane[unsure > DOUBTFUL], minlength=256)
-    cut = _values_at_the_border(labels)
+    cut = labels.cut_off()
     return {
         label.name: OrganFinding(
             ml=float(found[label.value]) * labels.grid.voxel_ml,
             doubtful=float(doubtful[label.value] / max(found[label.value], 1)),
-            is_cut=label.value in cut,
+            is_cut=label.name in cut,
         )
         for label in labels.table
     }
-
-
-def _values_at_the_border(labels: LabelMap) -> set[int]:
-    """Values in the first and last plane along every axis that has more than one."""
-    array, there = labels.array, np.zeros(256, dtype=bool)
-    for axis in (axis for axis, n in enumerate(array.shape) if n > 1):
-        for end in (0, -1):
-            there |= np.bincount(array.take(end, axis).ravel(), minlength=256) > 0
-    return set(np.flatnonzero(there).tolist())

@@ -99,11 +99,10 @@ class TrainSettings:
             raise ValueError(f"A budget of {self.minutes} minutes is not a positive number.")
         if self.steps < 1 or self.batch < 1 or self.check_every < 1:
             raise ValueError("Steps, batch and check_every must be at least 1.")
-        if not (self.rate > 0 and 0 <= self.average < 1):
-            raise ValueError(
-                f"A learning rate is above 0 and an average's decay within 0 to 1, not {self.rate} "
-                f"and {self.average}."
-            )
+        if not 0 < self.rate < 1:
+            raise ValueError(f"A learning rate of {self.rate} is not between 0 and 1.")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"An average's decay of {self.average} is not from 0 to below 1.")
         if not 0 < self.labelled <= 1:
             raise ValueError(f"The labelled share {self.labelled} is outside 0 to 1.")
         for name in ("paired", "phantoms", "foreign", "augment"):

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.desktop.controls import allow, fill_table, trying
-from cmcseg.session.result import volume_words
+from cmcseg.session.result import notes, volume_words
 from cmcseg.session.segment import SegmentSession
 
 
@@ -45,14 +45,15 @@ class ResultSection:
         rows = [
             [
                 row.organ,
-                *(volume_words(row.found[role].ml, row.found[role]) for role in roles),
+                *(volume_words(row.found[role].ml, row.found[role].is_cut) for role in roles),
                 *(levels[row.found[role].doubt] for role in roles),
             ]
             for row in result.rows
         ]
         colors = [row.color for row in result.rows]
         fill_table(self._ui.resultTable, titles, rows, colors)
-        self._warn(result.notes)
+        found = [row.found[role] for row in result.rows for role in roles]
+        self._warn(notes(result, any(finding.is_cut for finding in found)))
 
     def _warn(self, sentences: tuple[str, ...]) -> None:
         self._ui.warningsLabel.setText("\n".join(sentences))

@@ -168,11 +168,15 @@ def _series_of(path: Path) -> str:
 
 def _no_slices(folder: Path) -> str:
     """What to give instead of a folder without slices: a file of it, where it holds volumes."""
-    files = sorted(path.name for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES))
+    files = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_file() and path.name.lower().endswith(SUFFIXES) and path.name[0] != "."
+    )
     found = f"The folder {folder} holds no DICOM slices of {', '.join(MODALITIES)}"
     if files:
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        return f"{found}, but {files[0]}{more}; give one of these files instead of their folder."
+        return f"{found}, but {files[0]}{more}; give the file instead of its folder."
     return f"{found}; give the folder in which the slices of one series lie."
 
 

@@ -6,7 +6,7 @@ moments are all there is to keep.
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.settings import TrainSettings
 
 FILE = "checkpoint.safetensors"
 
@@ -95,11 +96,13 @@ def load_checkpoint(state: TrainState, folder: Path) -> bool:
 
 
 def _refuse_other_run(found: dict, wanted: dict, path: Path) -> None:
+    usual = asdict(TrainSettings())  # what an older program, which had no such setting, did
     for key in wanted:
-        if found.get(key) != wanted[key]:
+        was = found.get(key, usual.get(key))
+        if was != wanted[key]:
             raise BadInput(
-                f"{path.parent} holds a run with another {key} ({found.get(key)!r}, now "
-                f"{wanted[key]!r}); give another folder or the same settings."
+                f"{path.parent} holds a run with another {key} ({was!r}, now {wanted[key]!r}); "
+                "give another folder or the same settings."
             )
 
 

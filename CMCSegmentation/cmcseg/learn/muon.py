@@ -12,11 +12,15 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-NARROW = 16  # kernels with fewer inputs or outputs (stems, heads) stay with AdamW
+NARROW = 16  # kernels with fewer inputs or outputs (stems, most heads) stay with AdamW
 MOMENTUM = 0.95
 LENGTH = 0.2  # root mean square of AdamW's usual step, in learning rates
 TURNS = 5
-QUINTIC = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: steepest at 0, within 0.3 of 1 at the end
+QUINTIC = (
+    3.4445,
+    -4.7750,
+    2.0315,
+)  # of Jordan et al.: steepest at 0
 
 
 class Muon(torch.optim.Optimizer):
@@ -35,21 +39,23 @@ class Muon(torch.optim.Optimizer):
         groups = [{"params": kernels, "hidden": True}, {"params": rest, "hidden": False}]
         groups = [group for group in groups if group["params"]]
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
-        self._adam = torch.optim.AdamW(rest, lr=lr, weight_decay=weight_decay) if rest else None
+        self._adam = torch.optim.AdamW(rest or kernels, lr=lr, weight_decay=weight_decay)
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self) -> None:
         """Move every weight that has a gradient."""
         for group in self.param_groups:
             if group["hidden"]:
                 for kernel in group["params"]:
-                    if kernel.grad is not None:
+                    # What was not asked has no gradient, or one of zeros when processes share
+                    # theirs; old momentum would be stretched to a whole step again and again.
+                    if kernel.grad is not None and kernel.grad.any():
                         self._move(kernel, group["lr"], group["weight_decay"])
-            elif self._adam is not None:
-                # One state and one learning rate, so that a checkpoint needs to know of one only.
+            else:
+                # One state and one rate, so that a checkpoint needs to know of one only.
                 self._adam.state = self.state
-                self._adam.param_groups[0]["lr"] = group["lr"]
-                self._adam.step(closure)
+                self._adam.param_groups[0] |= {k: group[k] for k in ("lr", "weight_decay")}
+                self._adam.step()
 
     def _move(self, kernel: nn.Parameter, rate: float, decay: float) -> None:
         momentum = self.state[kernel].setdefault("momentum", torch.zeros_like(kernel))
@@ -73,8 +79,8 @@ def orthogonal(matrix_RC: Tensor) -> Tensor:
         matrix_RC: R rows, C columns, float.
 
     Returns:
-        ``(R, C)``; its singular values lie between 0.6 and 1.3 where those of the matrix were not
-        thousands of times smaller than the largest one. Zeros stay zeros.
+        ``(R, C)``; its singular values lie between 0.6 and 1.3 where those of the matrix were more
+        than a 500th of its Frobenius norm. Zeros stay zeros.
     """
     a, b, c = QUINTIC
     x = matrix_RC if matrix_RC.shape[0] <= matrix_RC.shape[1] else matrix_RC.T

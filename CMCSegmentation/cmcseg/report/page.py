@@ -14,7 +14,7 @@ from cmcseg.core.card import RESEARCH_USE, ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
-from cmcseg.core.organs import DOUBTFUL, organ_findings
+from cmcseg.core.organs import DOUBTFUL, HIGH, SOME, organ_findings
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
 from cmcseg.report import pictures
@@ -187,6 +187,8 @@ def write_report(
         doubt_scale=pictures.doubt_scale(),
         measured=_measured(card),
         doubtful=DOUBTFUL,
+        some=SOME,
+        high=HIGH,
     )
     _write_whole(path, page)
 

@@ -48,15 +48,6 @@ class Result:
     places: tuple[Place, ...]
     corrected: bool = False
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What belongs beside the table: the warnings, and what "(cut)" means in it."""
-        found = [finding for row in self.rows for finding in row.found.values()]
-        if not any(finding.is_cut for finding in found):
-            return self.prediction.warnings
-        cut = _("(cut): the organ reaches the scan's edge, so this is the volume of a part.")
-        return (*self.prediction.warnings, cut)
-
 
 def organ_rows(prediction: Prediction, card: ModelCard) -> tuple[OrganRow, ...]:
     """The result table of a prediction."""
@@ -71,6 +62,14 @@ def organ_rows(prediction: Prediction, card: ModelCard) -> tuple[OrganRow, ...]:
     )
 
 
-def volume_words(ml: float, found: OrganFinding) -> str:
-    """A volume as the tables show it; ``ml`` may be that of a correction."""
-    return _("{ml} (cut)").format(ml=f"{ml:.0f}") if found.is_cut else f"{ml:.0f}"
+def volume_words(ml: float, is_cut: bool) -> str:
+    """A volume as the tables show it."""
+    return _("{ml} (cut)").format(ml=f"{ml:.0f}") if is_cut else f"{ml:.0f}"
+
+
+def notes(result: Result, is_any_cut: bool) -> tuple[str, ...]:
+    """What belongs beside the table: the warnings, and what "(cut)" means where it stands in it."""
+    if not is_any_cut:
+        return result.prediction.warnings
+    cut = _("(cut): the organ reaches the scan's edge, so this is the volume of a part.")
+    return (*result.prediction.warnings, cut)

@@ -50,13 +50,14 @@ class ModelsPanel:
                         size="small",
                     )
                     v.VSpacer()
-                    v.VBtn(
-                        "Remove",
-                        click=(app.trying(app.segment.remove_model, str), "[c.name]"),
-                        disabled=("!!c.stays",),
-                        size="small",
-                        title=("c.stays || 'Delete this model'",),
-                    )
+                    # A button at rest hears no mouse, so the reason hangs on what is around it.
+                    with html.Span(title=("c.stays || 'Delete this model'",)):
+                        v.VBtn(
+                            "Remove",
+                            click=(app.trying(app.segment.remove_model, str), "[c.name]"),
+                            disabled=("!!c.stays",),
+                            size="small",
+                        )
             with html.Label(classes="drop", for_="cmcseg-model"):
                 v.VIcon("mdi-package-variant", classes="mr-2")
                 html.Span("Import a model (zip)")

@@ -44,12 +44,13 @@ class ReviewPanel:
         app: the app.
 
     Attributes:
-        volumes: mL by role and organ, as the organs are drawn now.
+        volumes: by role and organ, as the organs are drawn now: mL, and whether the scan cuts
+            the organ off.
     """
 
     def __init__(self, app: App) -> None:
         self._app, self._session = app, app.review
-        self.volumes: dict[tuple[str, str], float] = {}
+        self.volumes: dict[tuple[str, str], tuple[float, bool]] = {}
         self._touched = 0.0
         self._measured = self._saved = 0.0
         self._reading = False
@@ -551,7 +552,8 @@ class ReviewPanel:
         self._app.views.veil([asks[self._veiled](key) for key in scans])
 
     def _ml(self, organ: str, found: dict) -> float:
-        return self.volumes.get((self._role, organ), found[organ].ml[self._role])
+        drawn = self.volumes.get((self._role, organ))
+        return drawn[0] if drawn else found[organ].found[self._role].ml
 
     def _on_jumped(self, place: Place) -> None:
         self._app.views.jump(
@@ -590,16 +592,17 @@ class ReviewPanel:
                         drawn[role] = labels
             yield drawn
 
-        def sums(drawn: dict[str, LabelMap]) -> dict[tuple[str, str], float]:
+        def sums(drawn: dict[str, LabelMap]) -> dict[tuple[str, str], tuple[float, bool]]:
             if keep and case:
                 self._keep(case, result, drawn)
+            cut = {role: labels.cut_off() for role, labels in drawn.items()}
             return {
-                (role, organ): ml
+                (role, organ): (ml, organ in cut[role])
                 for role, labels in drawn.items()
                 for organ, ml in labels.volumes_ml().items()
             }
 
-        def done(volumes: dict[tuple[str, str], float]) -> None:
+        def done(volumes: dict[tuple[str, str], tuple[float, bool]]) -> None:
             self._reading = False
             if self._session.result is result:
                 self.volumes = volumes

@@ -13,7 +13,7 @@ from cmcseg.core.card import RESEARCH_USE, ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import ALIGNMENTS
-from cmcseg.session.result import volume_words
+from cmcseg.session.result import Result, notes, volume_words
 from cmcseg.session.stage import Stage
 from cmcseg.web.folder import filed
 
@@ -193,24 +193,20 @@ class SegmentPanel:
             state.progress_line = _progress_line(self._progress, session.device)
         result = session.result
         state.titles = [result.card.input(role).title for role in result.scans] if result else []
-        measured = self._app.reviewing.volumes
+        shown = _volumes(result, self._app.reviewing.volumes) if result else {}
         state.rows = [
             {
                 "organ": row.organ,
                 "color": row.color,
-                "ml": [
-                    volume_words(
-                        measured.get((role, row.organ), row.found[role].ml), row.found[role]
-                    )
-                    for role in result.scans
-                ],
+                "ml": [volume_words(*shown[role, row.organ]) for role in result.scans],
                 "doubt": _worst(found.doubt for found in row.found.values()),
             }
             for row in (result.rows if result else ())
         ]
         alignment = result.prediction.alignment if result else None
         state.aligned = alignment.sentence() if alignment else ""
-        state.warnings = list(result.notes) if result else []
+        is_any_cut = any(is_cut for _, is_cut in shown.values())
+        state.warnings = list(notes(result, is_any_cut)) if result else []
         if not result:
             state.report = ""
 
@@ -274,6 +270,17 @@ def _progress_line(progress: Progress, device: str) -> str:
     if device:
         parts.append(device.upper())
     return " · ".join(parts)
+
+
+def _volumes(
+    result: Result, drawn: dict[tuple[str, str], tuple[float, bool]]
+) -> dict[tuple[str, str], tuple[float, bool]]:
+    """By role and organ: mL, and whether the scan cuts it off; as drawn, where it was measured."""
+    return {
+        (role, row.organ): (row.found[role].ml, row.found[role].is_cut)
+        for row in result.rows
+        for role in result.scans
+    } | drawn
 
 
 def _worst(levels: Iterable[str]) -> str:
