@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from cmcseg.bundle.few_bits import FINEST, LARGE, SCALE, restored, rounded
+from cmcseg.bundle.few_bits import FINEST, LARGE, MORE, SCALE, SMALL, restored, rounded
 from cmcseg.bundle.load import load_bundle, network_from
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.verify import WEIGHTS
@@ -20,11 +20,11 @@ from tiny import tiny_card, tiny_state
 SHAPE = (16, 12, 3, 3, 3)
 
 
-def kernels(spread, seed=0):
+def kernels(spread, seed=0, shape=SHAPE):
     """A kernel whose rows are of very different sizes."""
     chance = np.random.default_rng(seed)
-    rows = spread * 10.0 ** chance.uniform(-3, 0, size=(SHAPE[0], 1, 1, 1, 1))
-    return {"w": torch.from_numpy(chance.normal(size=SHAPE) * rows).float(), "b": torch.ones(7)}
+    rows = spread * 10.0 ** chance.uniform(-3, 0, size=(shape[0], 1, 1, 1, 1))
+    return {"w": torch.from_numpy(chance.normal(size=shape) * rows).float(), "b": torch.ones(7)}
 
 
 def wide_card():
@@ -39,9 +39,9 @@ def test_weights_move_by_half_a_step_at_most(bits, spread, seed):
     before = kernels(spread, seed)
     after = restored(rounded(before, bits))
     largest = before["w"].flatten(1).abs().amax(1)
-    step = (
-        largest / (2 ** (bits - 1) - 1) * (1 + 2.0 ** (bits - 11))
-    )  # the next scale of few digits
+    finer = min(bits + MORE, 8)  # as it is a small kernel
+    step = largest / (2 ** (finer - 1) - 1)
+    step *= 1 + 2.0 ** (finer - 11)  # to the next scale of few digits
     error = (after["w"] - before["w"]).flatten(1).square().mean(1).sqrt()  # a few may be cut off
     assert (error <= (step + FINEST) / 2).all()
     assert torch.equal(after["b"], before["b"])
@@ -49,13 +49,21 @@ def test_weights_move_by_half_a_step_at_most(bits, spread, seed):
 
 def test_a_row_with_one_giant_is_cut_off_for_the_sake_of_the_others():
     before = kernels(1.0)
-    before["w"][0].flatten()[0] = 1.6 * before["w"][0].abs().max()
     row = before["w"][0].flatten()
-    after = restored(rounded(before, 4))["w"][0].flatten()
-    step = row.abs().max() / 7
+    row[0] = 1.6 * row.abs().max()
+    after = restored(rounded(before, 3))["w"][0].flatten()
+    step = row.abs().max() / 15  # of three bits and two more
     uncut = (row / step).round() * step
     assert (after - row).norm() < 0.95 * (uncut - row).norm()
     assert after[0] < row[0] - step / 2
+
+
+def test_a_large_kernel_takes_so_many_bits_and_a_small_one_two_more():
+    wide = (64, SMALL // 64 // 27 + 1, 3, 3, 3)
+    for shape, levels in ((SHAPE, 31), (wide, 7)):
+        whole = rounded(kernels(1.0, shape=shape), 4)["w"]
+        assert whole.abs().max() == levels
+        assert (whole.numel() > SMALL) == (levels == 7)
 
 
 @settings(deadline=None)
@@ -67,7 +75,7 @@ def test_the_rounded_weights_are_half_precision_numbers(bits, spread, seed):
 
 def test_more_bits_are_nearer():
     before = kernels(1.0)
-    errors = [(restored(rounded(before, b))["w"] - before["w"]).norm() for b in range(3, 9)]
+    errors = [(restored(rounded(before, b))["w"] - before["w"]).norm() for b in range(3, 7)]
     assert errors == sorted(errors, reverse=True)
 
 

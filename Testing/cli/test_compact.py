@@ -29,10 +29,10 @@ def test_it_is_smaller_nearly_the_same_and_names_its_parent(a_model, tmp_path, c
     sizes = [(b.folder / WEIGHTS).stat().st_size for b in (old, new)]
     assert sizes[1] < 0.75 * sizes[0]
     assert new.card.parent == old.card.sha256
-    assert (new.card.name, new.card.version) == ("small", f"{old.card.version}+5bits")
+    assert (new.card.name, new.card.version) == ("small", f"{old.card.version}+4bits")
     store = Store(shipped=tmp_path / "none", user=tmp_path / "user")
     assert store.import_(tmp_path / "small").name == "small"
-    assert new.card.history[-1]["changed"] == "The weights were rounded to 5 bits."
+    assert new.card.history[-1]["changed"] == "The weights were rounded to 4 bits."
     assert new.card.measured == {}  # those numbers were another model's
     before, after = (b.network.state_dict() for b in (old, new))
     gaps = torch.cat([(after[key] - before[key]).flatten() for key in before])

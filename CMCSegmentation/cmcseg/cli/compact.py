@@ -17,8 +17,8 @@ class Compact:
     """Name or folder of the model."""
     out: Positional[Path]
     """Folder of the new one."""
-    bits: Literal[3, 4, 5, 6, 7, 8] = 5
-    """Per weight."""
+    bits: Literal[3, 4, 5, 6, 7, 8] = 4
+    """Per weight of a large kernel; small ones take two more."""
     new_name: Annotated[str, arg(name="as")] = ""
     """Name of the new model; the old one's when left out. Only another name can be imported."""
 
