@@ -16,7 +16,7 @@ LARGE = 4096  # smaller tensors are not worth a scale
 # seen first and last, and are what a model of four bits suffers from.
 SMALL, MORE = 2**17, 2
 FINEST = 2.0**-24  # half precision knows nothing between 0 and this
-SHARES = (1.0, 0.9, 0.8)  # of a channel's largest weight, to cut off at
+SHARES = (1.0, 0.9, 0.8)  # of a row's largest weight, to cut off at
 
 
 def rounded(state: dict[str, Tensor], bits: int) -> dict[str, Tensor]:
@@ -33,8 +33,8 @@ def rounded(state: dict[str, Tensor], bits: int) -> dict[str, Tensor]:
     stored = {}
     for key, value in state.items():
         if value.is_floating_point() and value.ndim >= 2 and value.numel() >= LARGE:
-            most = bits if value.numel() > SMALL else min(bits + MORE, 8)
-            stored[key], stored[key + SCALE] = _whole_numbers(value.detach().cpu().float(), most)
+            own = bits if value.numel() > SMALL else min(bits + MORE, 8)
+            stored[key], stored[key + SCALE] = _whole_numbers(value.detach().cpu().float(), own)
         else:
             stored[key] = value
     return stored

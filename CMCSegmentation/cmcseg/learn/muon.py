@@ -16,11 +16,7 @@ NARROW = 16  # kernels with fewer inputs or outputs (stems, most heads) stay wit
 MOMENTUM = 0.95
 LENGTH = 0.2  # root mean square of AdamW's usual step, in learning rates
 TURNS = 5
-QUINTIC = (
-    3.4445,
-    -4.7750,
-    2.0315,
-)  # of Jordan et al.: steepest at 0
+QUINTIC = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: steepest at 0
 
 
 class Muon(torch.optim.Optimizer):
