@@ -46,20 +46,20 @@ def restored(stored: dict[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         ValueError: when a scale does not fit its weights.
     """
-    scales = {key for key in stored if key.endswith(SCALE) and key.removesuffix(SCALE) in stored}
-    state = {}
-    for key, value in stored.items():
-        if key in scales:
-            continue
-        if key + SCALE not in scales:
-            state[key] = value
-            continue
-        scale = stored[key + SCALE]
+    scales = scale_keys(stored)
+    state = {key: value for key, value in stored.items() if key not in scales}
+    for key in (scale.removesuffix(SCALE) for scale in scales):
+        value, scale = stored[key], stored[key + SCALE]
         wanted = (value.shape[0], *[1] * (value.ndim - 1)) if value.ndim else ()
         if value.dtype != torch.int8 or scale.shape != wanted or not scale.is_floating_point():
             raise ValueError(f"the scale of {key} does not fit it")
         state[key] = value.float().mul_(scale.float())
     return state
+
+
+def scale_keys(stored: dict[str, Tensor]) -> frozenset[str]:
+    """Which of the tensors are no weights but the scales of others."""
+    return frozenset(key + SCALE for key in stored if key + SCALE in stored)
 
 
 def _whole_numbers(value: Tensor, bits: int) -> tuple[Tensor, Tensor]:

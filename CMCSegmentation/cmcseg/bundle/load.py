@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor, nn
 
-from cmcseg.bundle.few_bits import SCALE, restored
+from cmcseg.bundle.few_bits import SCALE, restored, scale_keys
 from cmcseg.bundle.verify import WEIGHTS, read_folder, verify
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
@@ -93,8 +93,8 @@ def _build_without_memory(card: ModelCard, where: str) -> nn.Module:
 
 
 def _check_shapes(stored: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> None:
-    scaled = {key for key in stored if key + SCALE in stored}
-    state = {k: v for k, v in stored.items() if k.removesuffix(SCALE) not in scaled or k in scaled}
+    scales = scale_keys(stored)
+    state = {key: value for key, value in stored.items() if key not in scales}
     wrong = [f"{key} is missing" for key in wanted if key not in state]
     wrong += [f"{key} is not expected" for key in state if key not in wanted]
     wrong += [
@@ -106,7 +106,8 @@ def _check_shapes(stored: dict[str, Tensor], wanted: dict[str, Tensor], where: s
         f"{key} holds {state[key].dtype}"
         for key in wanted
         if key in state
-        and (key in scaled or state[key].is_floating_point()) != wanted[key].is_floating_point()
+        and (key + SCALE in scales or state[key].is_floating_point())
+        != wanted[key].is_floating_point()
     ]
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""

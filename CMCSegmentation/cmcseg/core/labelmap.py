@@ -130,7 +130,7 @@ class LabelMap:
     def cut_off(self) -> frozenset[str]:
         """Organs that reach the border of the scan, so that their volume is only a part.
 
-        An axis of one voxel has no border: a single slice cuts everything.
+        An axis of one voxel has no border; or a single slice would cut everything.
         """
         there = np.zeros(256, dtype=bool)
         for axis in (axis for axis, n in enumerate(self.array.shape) if n > 1):

@@ -47,7 +47,7 @@ class TrainSettings:
             (1 - step/steps)^0.9.
         warmup: steps of linear rise.
         optimizer: ``adamw`` or ``muon`` (``learn.muon``).
-        weight_decay: of the optimizer.
+        weight_decay: of the optimiser.
         average: decay of the moving average of the weights that is measured and shipped.
         paired: share of steps in which both modalities show the same subject.
         phantoms: share of windows cut from phantoms where the cache has any beside real scans.
