@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from cmcseg.learn.gate import MARGIN, T95
+from cmcseg.learn.noninferiority import MARGIN, T95
 from cmcseg.study.findings import Estimate, estimate
 from matplotlib.figure import Figure
 from results import DOCS, filled

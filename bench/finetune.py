@@ -35,9 +35,9 @@ from cmcseg.data.batches import labelled_batches
 from cmcseg.data.cache import INDEX, open_cache
 from cmcseg.data.cohort import read_cohort
 from cmcseg.data.prepare import prepare
-from cmcseg.data.rendered import write_phantoms
+from cmcseg.data.phantom_cases import write_phantoms
 from cmcseg.learn import finetune
-from cmcseg.learn.answers import answer
+from cmcseg.learn.predictions import answer
 from cmcseg.learn.finetune import CANDIDATE, FineTuneSettings, fine_tune
 from cmcseg.learn.scores import dice
 

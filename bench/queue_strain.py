@@ -17,7 +17,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.core.volume import Volume
-from cmcseg.queue.draft import Draft
+from cmcseg.queue.submission import Submission
 from cmcseg.queue.ledger import Ledger
 
 TABLE = LabelTable(labels=(Label(value=1, name="liver", color="#aabbcc"),))
@@ -31,7 +31,7 @@ def a_draft(shape, seed):
     image = Volume(array=rng.integers(0, 3000, shape).astype(np.int16), grid=grid)
     array = rng.integers(0, 2, shape).astype(np.uint8)
     labels = LabelMap(array=array, grid=grid, table=TABLE)
-    return Draft(scans={"ct": image}, corrected={"ct": labels}, table=TABLE)
+    return Submission(scans={"ct": image}, corrected={"ct": labels}, table=TABLE)
 
 
 def add(folder, count):

@@ -8,7 +8,7 @@ from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.store import Store
 from cmcseg.bundle.versions import adopt, history
 from cmcseg.core.errors import BadInput
-from cmcseg.nets.tiles import sliding_window
+from cmcseg.nets.sliding_window import sliding_window
 from fine_tuned import NAME, a_run
 from tiny import tiny_bundle
 

@@ -6,8 +6,8 @@ import pytest
 from cmcseg.bundle import verdict as module
 from cmcseg.bundle.verdict import read_verdict, sealed
 from cmcseg.core.errors import BadInput
-from cmcseg.learn import gate
-from cmcseg.learn.gate import Score, judge
+from cmcseg.learn import noninferiority
+from cmcseg.learn.noninferiority import Score, judge
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +51,7 @@ def test_what_the_gate_says_is_believed_and_a_turned_word_is_not(a_folder, rows,
 
 def test_the_limits_are_those_of_the_gate():
     assert (module.MARGIN, module.FEWEST, module.FOUND, module.ADOPT) == (
-        gate.MARGIN, gate.FEWEST, gate.FOUND, gate.ADOPT
+        noninferiority.MARGIN, noninferiority.FEWEST, noninferiority.FOUND, noninferiority.ADOPT
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 from cmcseg.cli import main
-from cmcseg.cli.screen import new_folder
+from cmcseg.cli.console import new_folder
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume

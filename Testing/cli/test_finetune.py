@@ -8,7 +8,7 @@ import torch
 from cmcseg.bundle import store as stores
 from cmcseg.bundle.store import Store
 from cmcseg.cli import main
-from cmcseg.data import rendered
+from cmcseg.data import phantom_cases
 from cmcseg.learn import finetune, rehearsal
 from tiny import tiny_bundle, tiny_pairs
 
@@ -22,7 +22,7 @@ def a_clinic(tmp_path, monkeypatch):
     tiny_bundle(tmp_path / "shipped" / NAME)
     store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
     monkeypatch.setattr(stores, "default_store", lambda: store)
-    monkeypatch.setattr(rendered, "phantom_task", lambda card: "")  # noqa: ARG005
+    monkeypatch.setattr(phantom_cases, "phantom_task", lambda card: "")  # noqa: ARG005
     for case in tiny_pairs(tmp_path, 2):
         files = [f"{key}={tmp_path / case[key]}" for key in case if key != "id"]
         place = ["--queue", str(tmp_path / "queue"), "--id", case["id"], "--model", NAME]

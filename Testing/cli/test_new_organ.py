@@ -11,7 +11,7 @@ from cmcseg.bundle.extend import fresh_organs
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
 from cmcseg.cli import main
-from cmcseg.data import rendered
+from cmcseg.data import phantom_cases
 from cmcseg.data.cache import open_cache
 from cmcseg.imaging.files import read_label_map, read_volume, write_label_map, write_volume
 from tiny import tiny_card, tiny_pairs, tiny_state
@@ -29,7 +29,7 @@ def a_clinic(tmp_path, monkeypatch):
     save_bundle(tiny_state(card), card, tmp_path / "shipped" / NAME)
     store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
     monkeypatch.setattr(stores, "default_store", lambda: store)
-    monkeypatch.setattr(rendered, "phantom_task", lambda card: "")  # noqa: ARG005
+    monkeypatch.setattr(phantom_cases, "phantom_task", lambda card: "")  # noqa: ARG005
     return store
 
 

@@ -10,12 +10,12 @@ from cmcseg.core.card import CleaningRule, ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
+from cmcseg.core.messages import Message, read_message, write_message
 from cmcseg.core.prediction import Alignment
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings, TrainSettings
 from cmcseg.core.signal import Signal
 from cmcseg.core.volume import Volume
-from cmcseg.core.wire import Message, read_message, write_message
 
 GRID = Grid(shape=(4, 5, 6), affine=np.diag([2.0, 2.0, 5.0, 1.0]))
 TABLE = task_card("abdomen").table
@@ -152,14 +152,14 @@ def test_a_card_cannot_tidy_an_organ_that_it_does_not_find():
         replace(task_card("abdomen"), cleaning=CleaningRule(largest=("liver", "pancreas")))
 
 
-@pytest.mark.parametrize("looks", [0, 3, 1.5, 2.0, True])
-def test_a_place_is_looked_at_once_or_twice(looks):
-    with pytest.raises(ValueError, match=f"once or twice, not {looks} times"):
-        replace(task_card("abdomen").grid, looks=looks)
+@pytest.mark.parametrize("shifts", [0, 3, 1.5, 2.0, True])
+def test_windows_are_run_once_or_twice(shifts):
+    with pytest.raises(ValueError, match=f"once or twice, not {shifts} times"):
+        replace(task_card("abdomen").grid, tta_shifts=shifts)
 
 
 def test_a_second_look_needs_patches_to_move():
     card = task_card("abdomen")
     plain = replace(card.network, patch=(1, 1, 1))
     with pytest.raises(ValueError, match="folds no patches"):
-        replace(card, network=plain, grid=replace(card.grid, looks=2))
+        replace(card, network=plain, grid=replace(card.grid, tta_shifts=2))

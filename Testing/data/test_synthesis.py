@@ -17,8 +17,8 @@ from cmcseg.data.phantoms.solids import (
     smooth_noise,
 )
 from cmcseg.data.synthesis import SCENES, _warp_field, make_pair, true_motion
-from cmcseg.imaging.plausible import looks_like_ct
 from cmcseg.imaging.resample import resample_labels
+from cmcseg.imaging.role_checks import looks_like_ct
 
 MOTION = {
     "abdomen": {"seed": 3, "shift_mm": 12.0, "angle_deg": 6.0},

@@ -9,7 +9,7 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.components import clean, filled, largest_piece
 from cmcseg.imaging.intensity import CLIP, normalise
-from cmcseg.imaging.plausible import name_warnings, role_warnings
+from cmcseg.imaging.role_checks import name_warnings, role_warnings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -16,8 +16,8 @@ from cmcseg.data.cohort import read_cohort
 from cmcseg.data.prepare import prepare
 from cmcseg.imaging.files import read_label_map, write_label_map
 from cmcseg.learn import finetune
-from cmcseg.learn.answers import Answer
 from cmcseg.learn.finetune import FineTuneSettings, fine_tune
+from cmcseg.learn.predictions import Answer
 from tiny import tiny_card, tiny_pairs, tiny_state
 
 SETTINGS = FineTuneSettings(minutes=5, device="cpu", steps=1, rehearse=0, compare=0)

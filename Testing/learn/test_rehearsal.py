@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cmcseg.core.grid import Grid
 from cmcseg.data.cache import CachedScan
-from cmcseg.learn.answers import Answer
+from cmcseg.learn.predictions import Answer
 from cmcseg.learn.rehearsal import own_answers
 
 SHAPE = (4, 4, 4)

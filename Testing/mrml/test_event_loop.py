@@ -13,7 +13,7 @@ from cmcseg.session.segment import SegmentSession
 from mrml_scene import Host, add_bend, add_rotation, add_volume, ball_scan, box
 from session_parts import CARD
 
-WORKER = [sys.executable, str(Path(__file__).parents[1] / "slow_worker.py")]
+WORKER = [sys.executable, str(Path(__file__).parents[1] / "helpers" / "slow_worker.py")]
 ALLOWED = 0.05  # seconds
 pytestmark = pytest.mark.alone
 

@@ -32,7 +32,7 @@ from cmcseg.data.cohort import read_cohort
 from cmcseg.learn.finetune import FineTuneSettings, fine_tune
 from cmcseg.queue.ledger import Ledger
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 from fine_tuned import NAME, a_run
 from queued import a_draft
 from tiny import tiny_card, tiny_pairs, tiny_state

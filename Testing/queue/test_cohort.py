@@ -5,8 +5,8 @@ import pytest
 from cmcseg.bundle.store import task_card
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.queue.cohort import as_cohort, gather
-from cmcseg.queue.draft import Draft
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.submission import Submission
 from queued import GRID, a_draft
 
 CARD = task_card("abdomen")
@@ -21,7 +21,9 @@ def a_queue(tmp_path):
         labels = np.zeros(GRID.shape, np.uint8)
         labels[1:3] = 1 + seed
         corrected = {"ct": LabelMap(array=labels, grid=GRID, table=CARD.table)}
-        ledger.add(Draft(scans={"ct": image}, corrected=corrected, table=CARD.table, pair=pair))
+        ledger.add(
+            Submission(scans={"ct": image}, corrected=corrected, table=CARD.table, pair=pair)
+        )
     other = a_draft(9)
     scans, corrected = {"pet": other.scans["ct"]}, {"pet": other.corrected["ct"]}
     ledger.add(a_draft(9, pair="stranger", scans=scans, corrected=corrected))
@@ -57,7 +59,9 @@ def test_an_entry_from_before_an_organ_was_added_says_nothing_of_it(a_queue):
     card = replace(CARD, table=replace(CARD.table, labels=labels))
     image = a_draft(7).scans["ct"]
     drawn = LabelMap(array=np.full(GRID.shape, 5, np.uint8), grid=GRID, table=card.table)
-    a_queue.add(Draft(scans={"ct": image}, corrected={"ct": drawn}, table=card.table, pair="g"))
+    a_queue.add(
+        Submission(scans={"ct": image}, corrected={"ct": drawn}, table=card.table, pair="g")
+    )
     organs = {pair.id: pair.scans["ct"].organs for pair in as_cohort(a_queue, card).train}
     assert organs == {
         "a": ("liver", "right kidney", "left kidney", "spleen"),

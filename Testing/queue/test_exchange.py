@@ -14,9 +14,9 @@ from cmcseg.data.cohort import read_cohort
 from cmcseg.imaging.files import read_label_map
 from cmcseg.queue import ledger as ledgers
 from cmcseg.queue.exchange import FORMATS, export, pair_for_import
+from cmcseg.queue.holdout import new_pair, part_of
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.nnunet import read_nnunet
-from cmcseg.queue.part import new_pair, part_of
 from queued import GRID, a_draft
 
 CARD = task_card("abdomen")

@@ -17,9 +17,9 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.queue import publish as module
+from cmcseg.queue.checksums import sums_of
+from cmcseg.queue.holdout import FEW, part_of
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.part import FEW, part_of
-from cmcseg.queue.sums import sums_of
 from queued import GRID, TABLE, a_draft
 
 
@@ -290,8 +290,8 @@ ADD = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.part import FEW, part_of
-from cmcseg.queue.sums import sums_of
+from cmcseg.queue.holdout import FEW, part_of
+from cmcseg.queue.checksums import sums_of
 from queued import a_draft
 ledger = Ledger(sys.argv[2])
 print("ready", flush=True)
@@ -314,7 +314,7 @@ print("done")
 
 
 def words(program, folder, count, pair):
-    here = str(Path(__file__).parents[1])
+    here = str(Path(__file__).parents[1] / "helpers")
     return [sys.executable, "-c", program, here, str(folder), str(count), pair]
 
 

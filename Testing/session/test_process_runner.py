@@ -11,12 +11,12 @@ import numpy as np
 import psutil
 import pytest
 from cmcseg.core.grid import Grid
+from cmcseg.core.messages import Message
 from cmcseg.core.volume import Volume
-from cmcseg.core.wire import Message
 from cmcseg.session.ports import Listener
 from cmcseg.session.process_runner import ProcessRunner
 
-WORKER = [sys.executable, str(Path(__file__).parents[1] / "slow_worker.py")]
+WORKER = [sys.executable, str(Path(__file__).parents[1] / "helpers" / "slow_worker.py")]
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX"),
     pytest.mark.alone,
@@ -336,7 +336,7 @@ def test_closing_leaves_no_process_and_no_folder(tmp_path):
 def test_the_worker_dies_with_whoever_started_it(tmp_path):
     host = f"""
 import pathlib, time
-from cmcseg.core.wire import Message
+from cmcseg.core.messages import Message
 from cmcseg.session.ports import Listener
 from cmcseg.session.process_runner import ProcessRunner
 runner = ProcessRunner({WORKER!r}, logs=pathlib.Path({str(tmp_path)!r}))

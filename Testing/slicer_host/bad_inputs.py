@@ -150,10 +150,10 @@ def test_the_scene_closed_while_running(a_desk):
     ],
 )
 def test_a_package_that_is_not_installed(a_panel, until, monkeypatch, missing, found):
-    from cmcseg.desktop import facts, install
+    from cmcseg.desktop import environment, install
 
-    version = facts.version
-    for module in (facts, install):
+    version = environment.version
+    for module in (environment, install):
         monkeypatch.setattr(module, "version", lambda n: "" if n == missing else version(n))
     ui = a_panel().ui
     assert ui.messageLabel.text == "Something is not installed yet; see Installation."

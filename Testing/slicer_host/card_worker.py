@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "Testing"), str(ROOT / "CMCSegmentation")]
+sys.path[:0] = [str(ROOT / "Testing/helpers"), str(ROOT / "CMCSegmentation")]
 
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress
-from cmcseg.core.wire import Message
 from cmcseg.worker.serve import serve
 from cmcseg.worker.verbs import VERBS
 from session_parts import CARD, NO_MORE

@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / part) for part in ("Testing", "Testing/slicer_host", "CMCSegmentation")]
+sys.path[:0] = [
+    str(ROOT / part) for part in ("Testing/helpers", "Testing/slicer_host", "CMCSegmentation")
+]
 
 import bench
 

@@ -12,10 +12,10 @@ import pytest
 def pip(a_host, monkeypatch, tmp_path):
     """A Slicer in which monai is missing; what is asked and installed is written down."""
     import slicer
-    from cmcseg.desktop import facts, install
+    from cmcseg.desktop import environment, install
 
     versions = {"torch": "2.5.1+cu121", "numpy": "2.1.0", "SimpleITK": "2.4.0", "monai": ""}
-    for module in (facts, install):
+    for module in (environment, install):
         monkeypatch.setattr(module, "version", lambda name: versions.get(name, "9999"))
     log = types.SimpleNamespace(asked=[], installed=[], versions=versions, answer=True)
     log.requirements = tmp_path / "requirements.txt"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.messages import Message
 from cmcseg.core.volume import Volume
-from cmcseg.core.wire import Message
 from mrml_scene import TABLE, ball_scan, box, by_value
 from session_parts import Worker, version
 

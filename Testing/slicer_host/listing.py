@@ -61,7 +61,7 @@ def test_nothing_can_be_listed_without_a_folder(a_list):
 
 
 def test_the_list_is_walked_beside_the_users_own_scans(a_list):
-    from cmcseg.queue.key import key_beside, pair_for
+    from cmcseg.queue.pseudonyms import key_beside, pair_for
 
     ui = a_list.ui
     own = a_list.names("ScalarVolume")

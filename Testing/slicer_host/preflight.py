@@ -23,9 +23,9 @@ NAMES = [
 @pytest.fixture
 def good(a_host):
     """A computer on which nothing is left to do."""
-    from cmcseg.desktop.facts import Facts, Gpu
+    from cmcseg.desktop.environment import Environment, Gpu
 
-    return Facts(
+    return Environment(
         python="3.12.10",
         torch="2.5.1+cu121",
         cuda="12.1",
@@ -45,7 +45,9 @@ def read(good):
     """The lines of facts that differ from the good ones, by name."""
     from cmcseg.desktop.preflight import checks
 
-    return lambda **facts: {check.name: check for check in checks(replace(good, **facts))}
+    return lambda **environment: {
+        check.name: check for check in checks(replace(good, **environment))
+    }
 
 
 def test_where_all_is_well_every_line_says_what_was_found(read):
@@ -118,8 +120,8 @@ def test_where_all_is_well_every_line_says_what_was_found(read):
         ),
     ],
 )
-def test_what_will_not_do_is_told_with_what_helps(read, facts, name, words, fix):
-    found = read(**facts)
+def test_what_will_not_do_is_told_with_what_helps(read, environment, name, words, fix):
+    found = read(**environment)
     assert (found[name].found, found[name].fix, found[name].well) == (words, fix, False)
     assert all(check.well for other, check in found.items() if other != name)
 
@@ -136,7 +138,7 @@ def test_no_gpu_is_no_fault(read):
 
 
 def test_what_nvidia_smi_says_is_understood(a_host):
-    from cmcseg.desktop.facts import parse_gpu
+    from cmcseg.desktop.environment import parse_gpu
 
     gpu = parse_gpu("NVIDIA H100 80GB HBM3, 550.90.07, 80000, 81559\nNVIDIA T4, 1, 2, 3\n")
     assert (gpu.name, gpu.driver) == ("NVIDIA H100 80GB HBM3", "550.90.07")
@@ -150,7 +152,7 @@ def test_what_nvidia_smi_says_is_understood(a_host):
     [("numpy>=1", True), ("numpy>=900", False), ("no-such-package>=1", False), ("# numpy", True)],
 )
 def test_a_requirement_is_met_by_what_is_new_enough(a_host, tmp_path, line, met):
-    from cmcseg.desktop.facts import missing
+    from cmcseg.desktop.environment import missing
 
     path = tmp_path / "requirements.txt"
     path.write_text(f"{line}\n", encoding="utf-8")
@@ -158,7 +160,7 @@ def test_a_requirement_is_met_by_what_is_new_enough(a_host, tmp_path, line, met)
 
 
 def test_a_version_is_read_as_numbers(a_host):
-    from cmcseg.desktop.facts import numbers
+    from cmcseg.desktop.environment import numbers
 
     assert numbers("2.5.1+cu121") == (2, 5, 1)
     assert numbers("2.10") > numbers("2.9.3")
@@ -168,7 +170,7 @@ def test_a_version_is_read_as_numbers(a_host):
 def test_a_model_with_a_flipped_bit_is_seen(a_host, tmp_path):
     import shutil
 
-    from cmcseg.desktop.facts import gather
+    from cmcseg.desktop.environment import gather
 
     shutil.copytree(MODELS / "abdomen-ct-mr", tmp_path / "models" / "one")
     shutil.copytree(MODELS / "abdomen-ct-mr", tmp_path / "models" / "two")
@@ -181,10 +183,12 @@ def test_a_model_with_a_flipped_bit_is_seen(a_host, tmp_path):
     shutil.move(tmp_path / "models" / "two", tmp_path / "imported" / "two")
     shutil.copytree(MODELS / "heart-bssfp-lge", tmp_path / "imported" / "three")
     own |= {name: str(tmp_path / "imported" / name) for name in ("two", "three")}
-    facts = gather(tmp_path / "requirements.txt", tmp_path / "models", own, tmp_path / "queue")
-    assert facts.models == {"one": True}
-    assert facts.own == {"two": False, "three": True}, "a flipped bit is seen"
-    assert facts.disk > 0
+    environment = gather(
+        tmp_path / "requirements.txt", tmp_path / "models", own, tmp_path / "queue"
+    )
+    assert environment.models == {"one": True}
+    assert environment.own == {"two": False, "three": True}, "a flipped bit is seen"
+    assert environment.disk > 0
 
 
 def test_models_of_ones_own_are_counted(read):
@@ -198,7 +202,7 @@ def test_where_paths_have_no_limit_it_says_so(read):
 
 def test_the_longest_files_are_as_long_as_is_said(a_host, tmp_path):
     """Ours, against the disk and the names that the store and the queue give."""
-    from cmcseg.desktop import facts
+    from cmcseg.desktop import environment
 
     module = MODELS.parents[1]
     files = [
@@ -210,12 +214,12 @@ def test_the_longest_files_are_as_long_as_is_said(a_host, tmp_path):
         for path in files
         if path.suffix == ".py"
     )
-    assert max(longest, compiled) <= facts.MODULE_FILE
+    assert max(longest, compiled) <= environment.MODULE_FILE
     name, draft, tail = "n" * 40, ".12345678", "/configs/metadata.json"
-    assert len(f".versions/{name}/.{'0' * 16}{draft}{tail}") == facts.MODEL_FILE
-    assert len(f"runs/{name}-12345678-1/.candidate{draft}{tail}") == facts.QUEUE_FILE
-    found = facts.longest_paths(Path("/m"), Path("/q"))
-    assert found["queue"] == len("/q/") + facts.QUEUE_FILE
+    assert len(f".versions/{name}/.{'0' * 16}{draft}{tail}") == environment.MODEL_FILE
+    assert len(f"runs/{name}-12345678-1/.candidate{draft}{tail}") == environment.QUEUE_FILE
+    found = environment.longest_paths(Path("/m"), Path("/q"))
+    assert found["queue"] == len("/q/") + environment.QUEUE_FILE
 
 
 def shown(ui):
@@ -226,10 +230,10 @@ def shown(ui):
 
 
 def test_the_page_is_folded_away_where_all_is_well(a_panel, a_worker, until, monkeypatch, good):
-    from cmcseg.desktop import checkup
+    from cmcseg.desktop import installation_page
     from cmcseg.session.inline_runner import InlineRunner
 
-    monkeypatch.setattr(checkup, "gather", lambda *_: good)
+    monkeypatch.setattr(installation_page, "gather", lambda *_: good)
     ui = a_panel(InlineRunner(a_worker)).ui
     until(lambda: shown(ui))
     assert list(shown(ui)) == NAMES
@@ -239,11 +243,11 @@ def test_the_page_is_folded_away_where_all_is_well(a_panel, a_worker, until, mon
 
 def test_a_line_with_a_fix_has_a_button_for_it(a_panel, a_worker, until, monkeypatch, good):
     import qt
-    from cmcseg.desktop import checkup
+    from cmcseg.desktop import installation_page
     from cmcseg.session.inline_runner import InlineRunner
 
     found = replace(good, torch="2.5.1+cpu", cuda="", models={})
-    monkeypatch.setattr(checkup, "gather", lambda *_: found)
+    monkeypatch.setattr(installation_page, "gather", lambda *_: found)
     panel = a_panel(InlineRunner(a_worker))
     ui = panel.ui
     until(lambda: shown(ui))
@@ -252,7 +256,7 @@ def test_a_line_with_a_fix_has_a_button_for_it(a_panel, a_worker, until, monkeyp
     assert [b.text for b in buttons if not b.isHidden()] == ["PyTorch...", "Import..."]
     buttons[1].click()
     assert ui.messageLabel.text.startswith("Slicer&#x27;s PyTorch extension is not installed;")
-    monkeypatch.setattr(checkup, "gather", lambda *_: good)
+    monkeypatch.setattr(installation_page, "gather", lambda *_: good)
     ui.lookButton.click()
     until(lambda: ui.installSection.collapsed)
     assert all(button.isHidden() for button in buttons)

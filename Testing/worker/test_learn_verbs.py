@@ -11,14 +11,14 @@ from cmcseg.bundle.store import Store, task_card
 from cmcseg.bundle.versions import adopt
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import ignore
-from cmcseg.core.wire import Message
 from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.learn import finetune as learning
-from cmcseg.queue.draft import Draft
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.submission import Submission
 from cmcseg.worker.learn_verbs import finetune, look_at_both
-from cmcseg.worker.warm import Warm
+from cmcseg.worker.model_cache import ModelCache
 from fine_tuned import NAME, a_run
 from queued import GRID, a_draft
 from tiny import tiny_bundle, tiny_pairs
@@ -68,10 +68,10 @@ def a_verdict(tmp_path):
     case = tiny_pairs(tmp_path, 1)[0]
     scans = {role: read_volume(tmp_path / case[role]) for role in ("ct", "mr")}
     drawn = {"ct": read_label_map(tmp_path / case["ct_labels"], CARD.table)}
-    pair = ledger.add(Draft(scans=scans, corrected=drawn, table=CARD.table)).pair
+    pair = ledger.add(Submission(scans=scans, corrected=drawn, table=CARD.table)).pair
     values = {"model": NAME, "queue": str(ledger.folder), "run": str(tmp_path / "run")}
     values |= {"case": pair, "device": "cpu"}
-    return Message(verb="look-at-both", values=values), Warm(store=store, folder=tmp_path)
+    return Message(verb="look-at-both", values=values), ModelCache(store=store, folder=tmp_path)
 
 
 def test_both_models_are_asked_about_the_same_scans(a_verdict):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from cmcseg.core.card import ModelCard
 from cmcseg.core.grid import Grid
+from cmcseg.core.messages import Message, prediction_from_message
 from cmcseg.core.volume import Volume
-from cmcseg.core.wire import Message, prediction_from_message
 from cmcseg.session.ports import Correction, Listener
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.worker_queue import WorkerQueue
@@ -84,15 +84,15 @@ def test_the_models_are_listed_by_their_cards(a_runner):
 
 def test_a_damaged_model_is_told_and_hides_none_of_the_others(tmp_path):
     from cmcseg.bundle.store import Store
+    from cmcseg.worker.model_cache import ModelCache
     from cmcseg.worker.verbs import models
-    from cmcseg.worker.warm import Warm
 
     for name in ("one", "two"):
         tiny_bundle(tmp_path / "user" / name)
     card = tmp_path / "user" / "two" / "card.json"
     card.write_text(card.read_text(encoding="utf-8") + " ", encoding="utf-8")
     store = Store(shipped=tmp_path / "shipped", user=tmp_path / "user")
-    values = models(Message(verb="models"), Warm(store=store, folder=tmp_path), print).values
+    values = models(Message(verb="models"), ModelCache(store=store, folder=tmp_path), print).values
     assert len(values["cards"]) == 1
     (told,) = values["damaged"]
     assert "card.json in " in told
@@ -166,8 +166,8 @@ def test_nothing_to_learn_from_is_told(a_runner, a_model, tmp_path):
 
 
 def test_a_report_is_one_page(a_runner, scans, tmp_path):
+    from cmcseg.core.messages import prediction_to_message
     from cmcseg.core.prediction import Prediction
-    from cmcseg.core.wire import prediction_to_message
 
     answer, _ = answered(a_runner, Message(verb="models"))
     card = next(

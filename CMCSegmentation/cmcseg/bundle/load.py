@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor, nn
 
-from cmcseg.bundle.few_bits import SCALE, restored, scale_keys
+from cmcseg.bundle.quantize import SCALE, dequantized, scale_keys
 from cmcseg.bundle.verify import WEIGHTS, read_folder, verify
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
@@ -72,7 +72,7 @@ def network_from(card: ModelCard, weights: bytes, where: str) -> nn.Module:
     network = _build_without_memory(card, where)
     _check_shapes(stored, network.state_dict(), where)
     try:
-        state = restored(stored)
+        state = dequantized(stored)
     except ValueError as error:
         raise BadInput(f"{WEIGHTS} in {where} cannot be read: {error}.") from error
     network.load_state_dict({k: _full_precision(v) for k, v in state.items()}, assign=True)

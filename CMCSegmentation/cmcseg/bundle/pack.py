@@ -11,8 +11,8 @@ from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
 from cmcseg import __version__
-from cmcseg.bundle.few_bits import rounded
 from cmcseg.bundle.load import network_from
+from cmcseg.bundle.quantize import quantized
 from cmcseg.bundle.store import place
 from cmcseg.bundle.verify import CARD, METADATA, SCHEMA, SUMS, WEIGHTS, sha256, sums, verify
 from cmcseg.core.card import InputSpec, ModelCard
@@ -52,7 +52,7 @@ def save_bundle(
     """
     state = {key: _half(key, value) for key, value in network_state.items()}
     if bits is not None:
-        state = {key: _half(key, value) for key, value in rounded(state, bits).items()}
+        state = {key: _half(key, value) for key, value in quantized(state, bits).items()}
     weights = bytes_from_tensors(dict(sorted(state.items())), metadata={"format": "pt"})
     card = replaced(card, sha256=sha256(weights))
     files = {

@@ -1,10 +1,11 @@
 """The verdict of a fine-tuning, as ``adopt`` takes it: read, and judged again by its own numbers.
 
-``learn/gate.py`` makes the verdict from scores, and keeps means and bounds of every organ with it.
-A seal, the SHA-256 of all the rest, covers every word of it and, through the weights' own
-SHA-256 in it, the model; and the word is held against the numbers. Who computes the seal anew over
-numbers that agree with each other is not noticed: that would need a secret, and who may write here
-may adopt anyway. It is a guard against slips and shortcuts, not against forgery.
+``learn/noninferiority.py`` makes the verdict from scores, and keeps means and bounds of every
+organ with it. A seal, the SHA-256 of all the rest, covers every word of it and, through the
+weights' own SHA-256 in it, the model; and the word is held against the numbers. Who computes the
+seal anew over numbers that agree with each other is not noticed: that would need a secret, and
+who may write here may adopt anyway. It is a guard against slips and shortcuts, not against
+forgery.
 """
 
 import hashlib

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from cmcseg.cli.screen import SCREEN
+from cmcseg.cli.console import SCREEN
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.table import Table
 from tyro.conf import Positional
 
+from cmcseg.cli.console import SCREEN
 from cmcseg.cli.sample import Sample
-from cmcseg.cli.screen import SCREEN
 from cmcseg.cli.segment import Segment
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmcseg import __version__
-from cmcseg.cli.screen import SCREEN
+from cmcseg.cli.console import SCREEN
 from cmcseg.core.errors import BadInput, CMCSegError
 
 LITTLE_GIB = 4.0  # of memory or disk, below which an abdominal pair may not fit

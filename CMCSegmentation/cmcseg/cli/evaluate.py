@@ -9,7 +9,7 @@ from statistics import mean
 
 from rich.table import Table
 
-from cmcseg.cli.screen import SCREEN, bar, checked, new_folder
+from cmcseg.cli.console import SCREEN, bar, checked, new_folder
 from cmcseg.core.errors import BadInput
 
 COLUMNS = ("case", "scans", "role", "organ", "dice", "hd95_mm")

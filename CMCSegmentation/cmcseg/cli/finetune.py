@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from cmcseg.cli.screen import ERRORS, SCREEN, bar, checked
+from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
 from cmcseg.core.errors import BadInput
 
 
@@ -42,9 +42,9 @@ class FineTune:
         from cmcseg.bundle.store import default_store
         from cmcseg.learn.finetune import FineTuneSettings, fine_tune
         from cmcseg.queue.cohort import gather, with_waiting
-        from cmcseg.queue.key import key_beside
         from cmcseg.queue.ledger import open_ledger
-        from cmcseg.queue.waiting import pairs_waiting
+        from cmcseg.queue.pending_pairs import pairs_waiting
+        from cmcseg.queue.pseudonyms import key_beside
 
         if isinf(self.minutes):
             raise BadInput(f"{self.minutes} minutes would never end; give a number.")

@@ -8,6 +8,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, subcommand
 
 from cmcseg import __version__
+from cmcseg.cli.console import fail
 from cmcseg.cli.demo import Demo
 from cmcseg.cli.doctor import Doctor
 from cmcseg.cli.evaluate import Evaluate
@@ -16,7 +17,6 @@ from cmcseg.cli.models import Models
 from cmcseg.cli.prepare import Prepare
 from cmcseg.cli.queue import Queue
 from cmcseg.cli.sample import Sample
-from cmcseg.cli.screen import fail
 from cmcseg.cli.segment import Segment
 from cmcseg.cli.study import Study
 from cmcseg.cli.train import Train

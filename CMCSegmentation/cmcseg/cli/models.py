@@ -8,9 +8,9 @@ from typing import Annotated
 from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.compact import Compact
+from cmcseg.cli.console import SCREEN
 from cmcseg.cli.convert import ConvertModel
 from cmcseg.cli.extend import Extend
-from cmcseg.cli.screen import SCREEN
 from cmcseg.cli.versions import Adopt, History, Prune, Rollback
 
 

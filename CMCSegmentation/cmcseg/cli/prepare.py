@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import SCREEN, bar
+from cmcseg.cli.console import SCREEN, bar
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 
@@ -25,8 +25,8 @@ class Prepare:
     def run(self) -> None:
         """Read, normalise, resample, write."""
         from cmcseg.data.cohort import read_cohort, read_datalist
+        from cmcseg.data.phantom_cases import with_phantoms
         from cmcseg.data.prepare import prepare
-        from cmcseg.data.rendered import with_phantoms
 
         path, out = self.cohort.expanduser(), self.out.expanduser()
         card = _card(read_datalist(path), path)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from rich.table import Column, Table
 from tyro.conf import Positional, subcommand
 
+from cmcseg.cli.console import ERRORS, SCREEN, checked
 from cmcseg.cli.queue_next import Next
-from cmcseg.cli.screen import ERRORS, SCREEN, checked
 from cmcseg.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ class Add:
         """Read, check, keep."""
         from cmcseg.bundle.store import default_store
         from cmcseg.imaging.files import read_label_map, read_volume
-        from cmcseg.queue.draft import Draft, check_scans
-        from cmcseg.queue.key import key_beside, pair_for
         from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.pseudonyms import key_beside, pair_for
         from cmcseg.queue.reference import check_reference
+        from cmcseg.queue.submission import Submission, check_scans
 
         card = default_store().card(self.model)
         images, labels = _files(self.files, card.roles)
@@ -60,7 +60,7 @@ class Add:
         ledger = Ledger(self.queue)
         key = self.key or key_beside(self.queue)
         draft = checked(
-            Draft,
+            Submission,
             scans=volumes,
             corrected=maps,
             table=card.table,
@@ -225,11 +225,11 @@ class Import:
         from cmcseg.bundle.store import default_store
         from cmcseg.data.cohort import read_cohort
         from cmcseg.imaging.files import read_label_map, read_volume
-        from cmcseg.queue.draft import Draft, check_scans
         from cmcseg.queue.exchange import pair_for_import
+        from cmcseg.queue.holdout import CHECK, LEARN
         from cmcseg.queue.ledger import Ledger
         from cmcseg.queue.nnunet import read_nnunet
-        from cmcseg.queue.part import CHECK, LEARN
+        from cmcseg.queue.submission import Submission, check_scans
 
         card = default_store().card(self.model)
         ledger = Ledger(self.queue)
@@ -245,7 +245,7 @@ class Import:
             check_scans(scans, card.table)
             part = check if pair in cohort.validation else learn
             draft = checked(
-                Draft,
+                Submission,
                 scans=scans,
                 corrected={
                     role: read_label_map(scan.annotation, card.table, cohort.unannotated)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Column, Table
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import ERRORS, SCREEN, bar, checked
+from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
 from cmcseg.core.errors import BadInput
 
 
@@ -40,8 +40,8 @@ class Next:
         from cmcseg.bundle.load import load_bundle
         from cmcseg.bundle.store import default_store
         from cmcseg.core.settings import SegmentSettings
-        from cmcseg.queue.key import key_beside
         from cmcseg.queue.ledger import Ledger
+        from cmcseg.queue.pseudonyms import key_beside
         from cmcseg.worker.next_pairs import next_pairs
 
         if self.count < 1:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import SCREEN, new_folder
+from cmcseg.cli.console import SCREEN, new_folder
 from cmcseg.core.errors import BadInput
 
 FARTHEST_MM = 200.0  # beyond it the scans share no view

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import SCREEN, bar, check_folder, checked, new_folder
+from cmcseg.cli.console import SCREEN, bar, check_folder, checked, new_folder
 from cmcseg.core.errors import BadInput
 
 
@@ -36,7 +36,7 @@ class Segment:
         from cmcseg.bundle.store import default_store
         from cmcseg.core.settings import SegmentSettings
         from cmcseg.imaging.files import read_volume
-        from cmcseg.imaging.plausible import name_warnings
+        from cmcseg.imaging.role_checks import name_warnings
         from cmcseg.predict.segment import segment
         from cmcseg.predict.write import REPORT, former_files, write_prediction
         from cmcseg.report.page import organ_rows, write_report

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import SCREEN, bar
+from cmcseg.cli.console import SCREEN, bar
 from cmcseg.cli.train import weights_of
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import SCREEN, bar, checked
+from cmcseg.cli.console import SCREEN, bar, checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,8 @@ class Train:
         from cmcseg.bundle.pack import save_bundle
         from cmcseg.core.settings import TrainSettings
         from cmcseg.data.cache import open_cache
+        from cmcseg.learn.distributed import gather
         from cmcseg.learn.loop import fit
-        from cmcseg.learn.team import gather
         from cmcseg.report.training_plot import draw_curves
 
         settings = checked(

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import SCREEN
+from cmcseg.cli.console import SCREEN
 from cmcseg.core.errors import BadInput
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from cmcseg.cli.screen import SCREEN
+from cmcseg.cli.console import SCREEN
 from cmcseg.core.errors import BadInput
 
 
@@ -33,7 +33,7 @@ class Web:
                 f"The browser app needs more packages ({error.name} is missing); install them "
                 "with: pip install 'cmcseg[web]'"
             ) from error
-        from cmcseg.web.guard import is_loopback, new_token
+        from cmcseg.web.access import is_loopback, new_token
 
         if not 0 <= self.port <= 65535:
             raise BadInput(f"{self.port} is no port; give 0 to 65535.")

@@ -48,19 +48,22 @@ class GridSpec:
         axes: 3 x 3, working axes as columns in RAS; unit vectors at right angles.
         follow_scan: turn the working axes to the scan's own nearest axes (thick slices keep
             their plane) instead of using ``axes`` as they are.
-        looks: how often the windows are run, 1 or 2; the second time the patches that the network
-            folds begin half a patch aside. Twice the time, for steadier borders.
+        tta_shifts: how often the windows are run, 1 or 2; the second time the patches that the
+            network folds begin half a patch aside (test-time augmentation by a shift). Twice the
+            time, for steadier borders.
     """
 
     spacing: tuple[float, float, float]
     window: tuple[int, int, int]
     axes: tuple[tuple[float, float, float], ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     follow_scan: bool = False
-    looks: int = 1
+    tta_shifts: int = 1
 
     def __post_init__(self) -> None:
-        if type(self.looks) is not int or self.looks not in (1, 2):
-            raise ValueError(f"A place is looked at once or twice, not {self.looks!r} times.")
+        if type(self.tta_shifts) is not int or self.tta_shifts not in (1, 2):
+            raise ValueError(
+                f"Windows are run once or twice, not {self.tta_shifts!r} times (tta_shifts)."
+            )
         if min(self.spacing) <= 0 or min(self.window) < 1:
             raise ValueError("Spacing and window of a working grid must be positive.")
 
@@ -168,10 +171,10 @@ class ModelCard:
                 f"The window {self.grid.window} of {self.name} is not a multiple of "
                 f"{self.network.multiple}, as its network needs."
             )
-        if self.grid.looks > 1 and max(self.network.patch) == 1:
+        if self.grid.tta_shifts > 1 and max(self.network.patch) == 1:
             raise ValueError(
-                f"Card {self.name} looks twice, but its network folds no patches: both looks "
-                "would be the same."
+                f"Card {self.name} runs its windows twice, but its network folds no patches: both "
+                "runs would be the same."
             )
 
     @property
@@ -209,7 +212,7 @@ class ModelCard:
                 **plain,
                 inputs=tuple(InputSpec(**_tuples(spec)) for spec in value["inputs"]),
                 table=table_from_dict(value["table"]),
-                grid=GridSpec(**_tuples(value["grid"])),
+                grid=_grid(value["grid"]),
                 network=NetworkSpec(**_tuples(value["network"])),
                 cleaning=CleaningRule(**_tuples(value["cleaning"])),
                 history=tuple(value.get("history", ())),
@@ -240,6 +243,14 @@ def table_from_dict(value: dict) -> LabelTable:
         labels.append(Label(value=item["value"], name=item["name"], color=item["color"], **codes))
     mirrored = tuple(tuple(pair) for pair in value.get("mirrored", ()))
     return LabelTable(labels=tuple(labels), mirrored=mirrored)
+
+
+def _grid(value: dict) -> GridSpec:
+    """A working grid; cards up to abdomen 0.5.0 say ``looks`` for ``tta_shifts``."""
+    plain = dict(value)
+    if "looks" in plain:
+        plain.setdefault("tta_shifts", plain.pop("looks"))
+    return GridSpec(**_tuples(plain))
 
 
 def _tuples(value: object) -> object:

@@ -14,15 +14,15 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap, LabelTable
 from cmcseg.core.volume import Volume
-from cmcseg.data.phantoms.looks import Look
 from cmcseg.data.phantoms.orbit import ORBIT
-from cmcseg.data.phantoms.scene import Faults, Scene, rotation
+from cmcseg.data.phantoms.phantom_kind import Faults, PhantomKind, rotation
 from cmcseg.data.phantoms.solids import Block, Rng, smooth_noise
+from cmcseg.data.phantoms.tissue_contrast import Look
 from cmcseg.data.phantoms.torso import ABDOMEN, HEART
 from cmcseg.imaging.resample import LPS, resample, to_array, to_image
 
 # A task's place in this table is part of its seeds: new ones go to the end.
-SCENES: dict[str, Scene] = {"abdomen": ABDOMEN, "heart": HEART, "orbit": ORBIT}
+SCENES: dict[str, PhantomKind] = {"abdomen": ABDOMEN, "heart": HEART, "orbit": ORBIT}
 _STREAMS = ("person", "clay", "scanner", "motion", "warp", "look", "noise")
 # Where fat meets these, opposed phases leave a black line in balanced steady state.
 _INKED = ("muscle", "liver", "spleen", "gut", "kidney", "myocardium", "artery", "vein", "cava")
@@ -75,13 +75,13 @@ def make_pair(
     person = scene.draw(rng["person"])
     middle = scene.middle(rng["scanner"])
     grids = scene.views(person, middle, rng["scanner"])
-    block = scene.sculpt(person, scene.space(person, middle, grids), middle, rng["clay"])
+    block = scene.place_tissues(person, scene.space(person, middle, grids), middle, rng["clay"])
     motion = true_motion(task, seed, shift_mm, angle_deg)
     texture = smooth_noise(rng["look"], block.grid, scale_mm=5.0)
     shares = {label.value: _organ_share(block, label.name, 4 * elastic_mm) for label in table}
     scans = {}
     for role in scene.roles:
-        seen = {0: _painted(block, role, scene.looks[role](rng["look"]), texture), **shares}
+        seen = {0: _painted(block, role, scene.contrasts[role](rng["look"]), texture), **shares}
         matrix = None
         if role == scene.roles[1]:
             matrix = np.linalg.inv(motion)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cmcseg.core.labelmap import UNANNOTATED
-from cmcseg.data.phantoms.scene import rotation
+from cmcseg.data.phantoms.phantom_kind import rotation
 
 Rng = np.random.Generator
 

@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.core.errors import BadInput, CMCSegError
-from cmcseg.desktop.facts import missing, version
+from cmcseg.desktop.environment import missing, version
 
 READABLE = re.compile(r"\d[\w.+!]*")  # enough of PEP 440
 LEAVE_ALONE = ("numpy", "SimpleITK", "torch")  # Slicer's own, and the PyTorch extension's

@@ -2,7 +2,7 @@
 
 import slicer
 
-from cmcseg.mrml.acquired import face
+from cmcseg.mrml.acquired_plane import face
 
 LAYOUT = 20240  # any number that no other layout uses
 VIEWS = ("CMCSegFirst", "CMCSegSecond")

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from slicer.i18n import tr as _
 
 from cmcseg.core.progress import Progress
-from cmcseg.desktop.both import put_away_both, show_both
 from cmcseg.desktop.controls import allow, fill, fill_table, key_of, trying
 from cmcseg.desktop.curve import Curve
+from cmcseg.desktop.model_comparison import put_away_comparison, show_comparison
 from cmcseg.desktop.run import progress_line
-from cmcseg.desktop.verdict import show_verdict
+from cmcseg.desktop.verdict_table import show_verdict
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage
@@ -33,7 +33,7 @@ class LearnSection:
         self._asked = ""  # the model whose history was asked for
         session.started.connect(lambda: ui.reasonEdit.setText(""))
         session.progressed.connect(self._onProgress)
-        session.compared.connect(show_both)
+        session.compared.connect(show_comparison)
         session.switched.connect(lambda name: segment.load_models(select=name))
 
     def refresh(self) -> None:
@@ -59,7 +59,7 @@ class LearnSection:
     def close(self) -> None:
         """Take the curve and what was compared out of the scene."""
         self._curve.close()
-        put_away_both()
+        put_away_comparison()
 
     def _show_cases(self, judged: bool) -> None:
         """The pairs kept back on which the new model differs most, with the change of Dice."""

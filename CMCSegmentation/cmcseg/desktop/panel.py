@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.core.settings import SegmentSettings
-from cmcseg.desktop.checkup import CheckupSection
+from cmcseg.desktop.installation_page import InstallationSection
 from cmcseg.desktop.interpreter import python
 from cmcseg.desktop.layout import SideBySide, release
 from cmcseg.desktop.learn import LearnSection
@@ -18,16 +18,16 @@ from cmcseg.desktop.model import ModelSection
 from cmcseg.desktop.parameters import Align, Choices, Device, OutOfMemory
 from cmcseg.desktop.result import ResultSection
 from cmcseg.desktop.review import ReviewSection
-from cmcseg.desktop.round import RoundSection
 from cmcseg.desktop.run import RunSection
 from cmcseg.desktop.scans import ScansSection
+from cmcseg.desktop.worklist import WorklistSection
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.learn import LearnSession
-from cmcseg.session.places import Place
 from cmcseg.session.ports import Runner
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
+from cmcseg.session.review_places import Place
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage, Stage
 from cmcseg.session.worker_queue import WorkerQueue
@@ -67,7 +67,7 @@ class Panel:
         self._result = ResultSection(ui, self.segment, self.tell)
         self._review = ReviewSection(ui, self.review, lambda: self._round.accept(), self.tell)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
-        self._checkup = CheckupSection(
+        self._checkup = InstallationSection(
             ui, resources, queue, self.load, self._model.import_, self.tell
         )
         ui.viewsCheck.toggled.connect(self._onViews)
@@ -75,7 +75,9 @@ class Panel:
             combo.currentIndexChanged.connect(lambda _index: self.refresh())
         self._connect()
         # After the panel's own ears: it opens the review of a result before the round hears of it.
-        self._round = RoundSection(ui, self.scene, self.segment, self.review, self.learn, self.tell)
+        self._round = WorklistSection(
+            ui, self.scene, self.segment, self.review, self.learn, self.tell
+        )
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self.pump)
         self._timer.start(IDLE_MS)

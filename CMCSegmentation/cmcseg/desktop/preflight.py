@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from slicer.i18n import tr as _
 
-from cmcseg.desktop.facts import Facts, numbers
+from cmcseg.desktop.environment import Environment, numbers
 
 LEAST_PYTHON = (3, 10)
 INSTALL_GB = 8.0  # of disk: torch for CUDA, unpacked, takes most of it
@@ -32,7 +32,7 @@ class Check:
     fix: str = ""
 
 
-def checks(facts: Facts) -> list[Check]:
+def checks(facts: Environment) -> list[Check]:
     """All lines, in the order of the page."""
     return [
         _python(facts),
@@ -46,14 +46,14 @@ def checks(facts: Facts) -> list[Check]:
     ]
 
 
-def _python(facts: Facts) -> Check:
+def _python(facts: Environment) -> Check:
     if numbers(facts.python) >= LEAST_PYTHON:
         return Check(name=_("Python"), found=facts.python)
     advice = _("{}; too old, use Slicer 5.10 or newer").format(facts.python)
     return Check(name=_("Python"), found=advice, well=False)
 
 
-def _torch(facts: Facts) -> Check:
+def _torch(facts: Environment) -> Check:
     name, gpu = _("PyTorch"), facts.gpu
     if not facts.torch:
         return Check(name=name, found=_("not installed"), well=False, fix="install")
@@ -72,19 +72,19 @@ def _torch(facts: Facts) -> Check:
     return Check(name=name, found=found)
 
 
-def _packages(facts: Facts) -> Check:
+def _packages(facts: Environment) -> Check:
     if not facts.missing:
         return Check(name=_("Packages"), found=_("all there"))
     found = _("missing or too old: {}").format(", ".join(facts.missing))
     return Check(name=_("Packages"), found=found, well=False, fix="install")
 
 
-def _disk(facts: Facts) -> Check:
+def _disk(facts: Environment) -> Check:
     needed = WORK_GB if facts.torch else INSTALL_GB
     return _room(_("Free disk"), f"{facts.disk:.0f} GB", facts.disk, needed, _("make room"))
 
 
-def _paths(facts: Facts) -> Check:
+def _paths(facts: Environment) -> Check:
     name, limit = _("Path lengths"), facts.path_limit
     if limit is None:
         return Check(name=name, found=_("no limit here"))
@@ -104,7 +104,7 @@ def _paths(facts: Facts) -> Check:
     return Check(name=name, found=found.format(length, limit, words[what]), well=False)
 
 
-def _memory(facts: Facts) -> Check:
+def _memory(facts: Environment) -> Check:
     if facts.memory is None:
         return Check(name=_("Memory"), found=_("not known before the packages are installed"))
     free, total = facts.memory
@@ -112,7 +112,7 @@ def _memory(facts: Facts) -> Check:
     return _room(_("Memory"), found, free, MEMORY_GB, _("close other programs"))
 
 
-def _gpu(facts: Facts) -> Check:
+def _gpu(facts: Environment) -> Check:
     if facts.gpu is None:
         found = _("no NVIDIA GPU; a pair takes longer")
         return Check(name=_("GPU memory"), found=found)
@@ -123,7 +123,7 @@ def _gpu(facts: Facts) -> Check:
     return _room(_("GPU memory"), found, facts.gpu.free, GPU_GB, advice)
 
 
-def _models(facts: Facts) -> Check:
+def _models(facts: Environment) -> Check:
     damaged = [
         name for each in (facts.models, facts.own) for name, whole in each.items() if not whole
     ]

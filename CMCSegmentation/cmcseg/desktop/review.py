@@ -8,8 +8,8 @@ from slicer.i18n import tr as _
 from cmcseg.desktop.controls import allow, fill, key_of, trying
 from cmcseg.desktop.keys import Keys, Peek, list_of_keys
 from cmcseg.mrml.scene import DISAGREEMENT
-from cmcseg.session.places import Place
 from cmcseg.session.review import ReviewSession
+from cmcseg.session.review_places import Place
 
 
 class ReviewSection:

@@ -20,13 +20,13 @@ from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, CachedScan, open_cache
+from cmcseg.data.phantom_cases import write_phantoms
 from cmcseg.data.prepare import prepare
-from cmcseg.data.rendered import write_phantoms
-from cmcseg.learn.answers import Answer, answer
 from cmcseg.learn.checkpoint import FILE
-from cmcseg.learn.gate import Score, Verdict, judge
+from cmcseg.learn.label_checks import implausible
 from cmcseg.learn.loop import fit
-from cmcseg.learn.plausible import implausible
+from cmcseg.learn.noninferiority import Score, Verdict, judge
+from cmcseg.learn.predictions import Answer, answer
 from cmcseg.learn.rehearsal import own_answers, stand_ins
 from cmcseg.learn.scores import dice
 from cmcseg.nets.device import pick_device

@@ -18,9 +18,9 @@ from cmcseg.core.settings import TrainSettings
 from cmcseg.data.batches import Batch, Batches, labelled_batches, unlabelled_batches
 from cmcseg.data.cache import Cache
 from cmcseg.learn.checkpoint import TrainState, load_checkpoint, save_checkpoint
+from cmcseg.learn.distributed import ProcessGroup
 from cmcseg.learn.muon import Muon
 from cmcseg.learn.recipes import RECIPES, TAUGHT, UNLABELLED, Step
-from cmcseg.learn.team import Team
 from cmcseg.learn.validate import validate
 from cmcseg.nets.build import build_network
 from cmcseg.nets.device import pick_device
@@ -41,7 +41,7 @@ def fit(
     validate_every: int = 500,
     report: Report = ignore,
     checked: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
-    team: Team | None = None,
+    team: ProcessGroup | None = None,
 ) -> TrainState:
     """Train, or go on training, until the steps are done or the time is used up.
 
@@ -64,7 +64,7 @@ def fit(
             cannot be shared by the processes.
         CMCSegError: when a loss is no longer finite; the last good checkpoint stays.
     """
-    team = team or Team(device=pick_device(settings.device))
+    team = team or ProcessGroup(device=pick_device(settings.device))
     folder.mkdir(parents=True, exist_ok=True)
     state = _start(cache, settings, team.device, initial)
     load_checkpoint(state, folder)
@@ -168,7 +168,7 @@ def _from_step(batches: _Steps, step: int, workers: int) -> DataLoader:
     return DataLoader(rest, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
 
 
-def _update(state: TrainState, step: Step, team: Team) -> dict[str, float]:
+def _update(state: TrainState, step: Step, team: ProcessGroup) -> dict[str, float]:
     settings = step.settings
     for group in state.optimizer.param_groups:
         group["lr"] = _rate(state, settings)

@@ -12,7 +12,7 @@ import numpy as np
 
 from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.data.cache import CachedScan
-from cmcseg.learn.answers import Answer
+from cmcseg.learn.predictions import Answer
 
 SURE = 0.8  # probability from which the model's own answer may teach it
 

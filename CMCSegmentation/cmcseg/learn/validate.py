@@ -10,7 +10,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.data.cache import Cache, CachedScan
 from cmcseg.data.transforms import known_placement, place
 from cmcseg.learn.scores import dice
-from cmcseg.nets.tiles import sliding_window
+from cmcseg.nets.sliding_window import sliding_window
 
 
 @dataclass(frozen=True, kw_only=True)

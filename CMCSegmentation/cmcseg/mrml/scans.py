@@ -6,9 +6,9 @@ import numpy as np
 import slicer
 from vtk.util import numpy_support
 
-from cmcseg.mrml.tree import modality_of, patient_of, series_of
+from cmcseg.mrml.subject_hierarchy import modality_of, patient_of, series_of
+from cmcseg.session.i18n import _
 from cmcseg.session.ports import ScanInfo
-from cmcseg.session.words import _
 
 OURS = "CMCSeg.kind"  # attribute of every node that we made
 SAMPLE = 40_000  # voxels whose 5th percentile tells CT from MR

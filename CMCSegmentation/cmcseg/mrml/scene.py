@@ -19,14 +19,14 @@ from cmcseg.core.signal import Signal
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.colours import dress
 from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
-from cmcseg.mrml.packed import packed, unpacked
+from cmcseg.mrml.labelmap_text import packed, unpacked
 from cmcseg.mrml.scans import OURS, is_scan, outside_value, refusal_of, scan_info
 from cmcseg.mrml.segments import get_labels, put_labels
-from cmcseg.mrml.tree import modality_of, put_beside, series_of
+from cmcseg.mrml.subject_hierarchy import modality_of, put_beside, series_of
 from cmcseg.mrml.voxels import numbers_of, percent_of, share_of, voxels
 from cmcseg.mrml.warp import image_of, warped, warped_labels
+from cmcseg.session.i18n import _
 from cmcseg.session.ports import Finding, ScanInfo
-from cmcseg.session.words import _
 
 DOUBT, DISAGREEMENT = "CMCSeg.doubt", "CMCSeg.disagreement"  # node references of a segmentation
 MADE = "CMCSeg.made"  # attribute: who made it, and how the scans lay, as JSON

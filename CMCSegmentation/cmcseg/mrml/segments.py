@@ -14,7 +14,7 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Code, Label, LabelTable
 from cmcseg.mrml.geometry import to_numpy, to_vtk
 from cmcseg.mrml.warp import image_of
-from cmcseg.session.words import _
+from cmcseg.session.i18n import _
 
 BINARY, SURFACE = "Binary labelmap", "Closed surface"  # Slicer's names of representations
 TYPES = "Segmentation category and type - DICOM master list"

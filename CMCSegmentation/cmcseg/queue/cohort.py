@@ -7,8 +7,8 @@ from pathlib import Path
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.queue.entry import QueueEntry
+from cmcseg.queue.holdout import CHECK, LEARN
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.part import CHECK, LEARN
 
 MOST_WAITING = 8  # pairs that nobody has labelled; the model is asked about each, which takes time
 

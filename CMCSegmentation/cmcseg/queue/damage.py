@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
+from cmcseg.queue.checksums import SUMS, read_sums, sha256_of
 from cmcseg.queue.entry import QueueEntry, check_id
-from cmcseg.queue.sums import SUMS, read_sums, sha256_of
 
 ENTRY = "entry.json"
 

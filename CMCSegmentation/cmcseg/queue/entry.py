@@ -7,7 +7,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from cmcseg.core.card import table_from_dict
 from cmcseg.core.labelmap import LabelTable
-from cmcseg.queue.part import part_of
+from cmcseg.queue.holdout import part_of
 
 FORMAT = 1
 _PAIR = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

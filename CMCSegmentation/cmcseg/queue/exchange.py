@@ -10,9 +10,9 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelTable
 from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.entry import QueueEntry
+from cmcseg.queue.holdout import CHECK, LEARN, is_fresh_id, new_pair, part_of
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.nnunet import write_nnunet
-from cmcseg.queue.part import CHECK, LEARN, is_fresh_id, new_pair, part_of
 
 FORMATS = ("datalist", "nnunet")
 

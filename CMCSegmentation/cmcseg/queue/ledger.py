@@ -20,10 +20,10 @@ from pathlib import Path
 from cmcseg.core.errors import BadInput
 from cmcseg.queue.damage import fault_of, read_entry
 from cmcseg.queue.disk import in_words, is_full
-from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
-from cmcseg.queue.part import new_pair, next_part
+from cmcseg.queue.holdout import new_pair, next_part
 from cmcseg.queue.publish import publish, write_entry, write_scans
+from cmcseg.queue.submission import Submission
 
 STALE_SECONDS = 3600.0  # a draft that has not grown for so long was abandoned
 
@@ -38,7 +38,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
-    def add(self, draft: Draft) -> QueueEntry:
+    def add(self, draft: Submission) -> QueueEntry:
         """Keep a correction; a pair that is known gets a new revision.
 
         Raises:
@@ -166,7 +166,7 @@ class Ledger:
                     aside[name] = fault
         return aside
 
-    def _add(self, draft: Draft) -> QueueEntry:
+    def _add(self, draft: Submission) -> QueueEntry:
         pair = check_pair(draft.pair) if draft.pair else self.fresh_pair()
         for place in ("entries", "tmp", "given"):
             self._place(place).mkdir(parents=True, exist_ok=True)
@@ -246,7 +246,7 @@ def open_ledger(folder: Path) -> Ledger:
     return Ledger(folder)
 
 
-def _numbered(entry_id: str, draft: Draft, scans: dict[str, EntryScan]) -> QueueEntry:
+def _numbered(entry_id: str, draft: Submission, scans: dict[str, EntryScan]) -> QueueEntry:
     pair, revision = pair_of(entry_id)
     return QueueEntry(
         pair=pair,

@@ -21,8 +21,8 @@ from cmcseg.core.labelmap import UNANNOTATED, LabelTable
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.files import read_label_map, write_volume
 from cmcseg.queue.entry import EntryScan, QueueEntry
+from cmcseg.queue.holdout import CHECK, LEARN
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.part import CHECK, LEARN
 
 FOLDERS = {LEARN: ("imagesTr", "labelsTr"), CHECK: ("imagesTs", "labelsTs")}
 _DATASET = re.compile(r"Dataset\d{3}_(.+)")

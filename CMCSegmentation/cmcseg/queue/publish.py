@@ -6,14 +6,14 @@ from pathlib import Path
 
 from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.imaging.files import write_label_map, write_volume
+from cmcseg.queue.checksums import SUMS, sha256_of, sums_of
 from cmcseg.queue.damage import ENTRY
-from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import EntryScan, QueueEntry
 from cmcseg.queue.reference import check_reference
-from cmcseg.queue.sums import SUMS, sha256_of, sums_of
+from cmcseg.queue.submission import Submission
 
 
-def write_scans(draft: Draft, folder: Path) -> dict[str, EntryScan]:
+def write_scans(draft: Submission, folder: Path) -> dict[str, EntryScan]:
     """Write a draft's voxels; headers of the files hold no word about the patient.
 
     Returns:

@@ -14,7 +14,7 @@ from cmcseg.core.card import RESEARCH_USE, ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
-from cmcseg.core.organs import DOUBTFUL, HIGH, SOME, organ_findings
+from cmcseg.core.organ_findings import DOUBTFUL, HIGH, SOME, organ_findings
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
 from cmcseg.report import pictures

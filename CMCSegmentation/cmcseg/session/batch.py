@@ -7,11 +7,11 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.signal import Signal
-from cmcseg.session.attempt import Attempt
-from cmcseg.session.guess import guess_roles
+from cmcseg.session.i18n import _
 from cmcseg.session.ports import Runner, ScanInfo, Scene
 from cmcseg.session.result import Result
-from cmcseg.session.words import _
+from cmcseg.session.role_guess import guess_roles
+from cmcseg.session.segment_job import SegmentJob
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +49,7 @@ class Batch:
         self.cancelled = Signal()
         self.items: list[BatchItem] = []
         self._scene, self._runner = scene, runner
-        self._attempt: Attempt | None = None
+        self._attempt: SegmentJob | None = None
         self._waiting: list[dict[str, str]] = []
         self._count = 0
 
@@ -92,7 +92,7 @@ class Batch:
             self.finished.emit(self.items)
             return
         scans = self._waiting.pop(0)
-        self._attempt = Attempt(
+        self._attempt = SegmentJob(
             self._scene,
             self._runner,
             card=self._card,

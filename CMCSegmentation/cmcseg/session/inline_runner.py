@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from cmcseg.core.errors import Cancelled
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
-from cmcseg.core.wire import Message
-from cmcseg.session.chores import Chores, Done, Failed, sentence_of
+from cmcseg.session.background import BackgroundTasks, Done, Failed, sentence_of
 from cmcseg.session.ports import Listener
 
 Handle = Callable[[Message, Report], Message]
@@ -22,7 +22,7 @@ class InlineRunner:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
         self._line: list[tuple[int, Message, Listener]] = []
-        self._chores = Chores()
+        self._chores = BackgroundTasks()
         self._last = 0
         self._running = 0
         self._stop = False

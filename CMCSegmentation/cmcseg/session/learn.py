@@ -4,12 +4,12 @@ idle -> fine-tuning -> verdict -> adopted | kept
 """
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress
 from cmcseg.core.signal import Signal
-from cmcseg.core.wire import Message
+from cmcseg.session.i18n import _
 from cmcseg.session.ports import Listener, Queue, QueueRow, Runner
 from cmcseg.session.stage import LearnStage
-from cmcseg.session.words import _
 
 
 class LearnSession:

@@ -12,11 +12,11 @@ import numpy as np
 
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.messages import Message
 from cmcseg.core.prediction import Alignment
 from cmcseg.core.progress import Progress
 from cmcseg.core.signal import Signal
 from cmcseg.core.volume import Volume
-from cmcseg.core.wire import Message
 
 
 @dataclass(frozen=True, kw_only=True)

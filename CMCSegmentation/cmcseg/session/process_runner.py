@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress
-from cmcseg.core.wire import Message
-from cmcseg.session.chores import Chores, Done, Failed
+from cmcseg.session.background import BackgroundTasks, Done, Failed
+from cmcseg.session.i18n import _
 from cmcseg.session.ports import Listener
-from cmcseg.session.words import _
 from cmcseg.session.worker_process import WorkerProcess
 
 IDLE_SECONDS = 600.0  # a worker nobody needs gives its memory, and the GPU's, back
@@ -47,7 +47,7 @@ class ProcessRunner:
         self._running: tuple[int, Listener] | None = None
         self._ending = False
         self._worker: WorkerProcess | None = None
-        self._chores = Chores()
+        self._chores = BackgroundTasks()
         self._last = 0
         self._idle_since = time.monotonic()
 

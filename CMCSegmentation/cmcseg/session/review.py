@@ -10,14 +10,14 @@ import numpy as np
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.messages import Message
 from cmcseg.core.signal import Signal
-from cmcseg.core.wire import Message
 from cmcseg.session.changes import carried, differences
-from cmcseg.session.places import Place
+from cmcseg.session.i18n import _
 from cmcseg.session.ports import Change, Correction, Listener, Queue, Runner, Scene
 from cmcseg.session.result import Result
+from cmcseg.session.review_places import Place
 from cmcseg.session.stage import Stage
-from cmcseg.session.words import _
 
 
 class ReviewSession:

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
+from cmcseg.core.messages import Message, prediction_to_message
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.signal import Signal
-from cmcseg.core.wire import Message, prediction_to_message
-from cmcseg.session.attempt import Attempt
-from cmcseg.session.guess import guess_roles, swap_hint
+from cmcseg.session.i18n import _
 from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
-from cmcseg.session.recall import recalling, result_of
+from cmcseg.session.restore import recalling, result_of
 from cmcseg.session.result import Result
+from cmcseg.session.role_guess import guess_roles, swap_hint
+from cmcseg.session.segment_job import SegmentJob
 from cmcseg.session.stage import Stage
-from cmcseg.session.words import _
 
 
 class SegmentSession:
@@ -69,7 +69,7 @@ class SegmentSession:
         self.placement = ""
         self.result: Result | None = None
         self.scene, self.runner = scene, runner
-        self._attempt: Attempt | None = None
+        self._attempt: SegmentJob | None = None
         self._models_trouble = ""
         self._own: tuple[str, ...] = ()
         self._apart = ""
@@ -273,7 +273,7 @@ class SegmentSession:
         self.settings = settings or self.settings
         if reason := self.why_not():
             raise BadInput(reason)
-        self._begin(Attempt.begin)
+        self._begin(SegmentJob.begin)
 
     def resume(self, prediction: Prediction) -> None:
         """Take up a segmentation of the chosen scans that was kept on disk; signals as above.
@@ -287,8 +287,8 @@ class SegmentSession:
             raise BadInput(_("What was kept belongs to another model or to other scans."))
         self._begin(lambda attempt: attempt.resume(prediction))
 
-    def _begin(self, start: Callable[[Attempt], None]) -> None:
-        self._attempt = Attempt(
+    def _begin(self, start: Callable[[SegmentJob], None]) -> None:
+        self._attempt = SegmentJob(
             self.scene,
             self.runner,
             card=self.card,

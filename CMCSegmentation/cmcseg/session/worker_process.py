@@ -17,9 +17,9 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from cmcseg.core.wire import Message, read_message, write_message
-from cmcseg.session.chores import sentence_of
-from cmcseg.session.words import _
+from cmcseg.core.messages import Message, read_message, write_message
+from cmcseg.session.background import sentence_of
+from cmcseg.session.i18n import _
 
 TAIL = 20  # lines of the error stream that are kept for the sentence
 QUIET = 5.0  # seconds that an ending process is waited for

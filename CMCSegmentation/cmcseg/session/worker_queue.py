@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from cmcseg.core.wire import Message
+from cmcseg.core.messages import Message
 from cmcseg.session.ports import Correction, Listener, Runner
 
 

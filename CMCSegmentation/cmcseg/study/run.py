@@ -18,7 +18,7 @@ from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, open_cache
 from cmcseg.learn.loop import averaged, fit
 from cmcseg.learn.validate import Displacement, validate
-from cmcseg.nets.parts import part_of
+from cmcseg.nets.submodel import submodel_of
 from cmcseg.study.plan import BOTH, CAC, CSC, MIA, Cell, Study
 
 ROWS, PLAN, RUNS = "study.csv", "plan.json", "runs"
@@ -96,7 +96,7 @@ def _measure(
     if cell.without == MIA:
         ours = replace(ours, card=_without_awareness(ours.card))
     if initial is not None and ours is not cache:
-        initial = part_of(initial, cache.card, ours.card)
+        initial = submodel_of(initial, cache.card, ours.card)
     settings = TrainSettings(
         recipe=cell.recipe,
         steps=study.steps,

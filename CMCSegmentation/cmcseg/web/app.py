@@ -17,23 +17,23 @@ from trame_slicer.core import SlicerApp
 
 from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.mrml.scene import MrmlScene
-from cmcseg.session.chores import sentence_of
+from cmcseg.session.background import sentence_of
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.worker_queue import WorkerQueue
+from cmcseg.web.access import Guard
 from cmcseg.web.cases_panel import CasesPanel
 from cmcseg.web.drafts import Drafts
 from cmcseg.web.editor import Editor
 from cmcseg.web.folder import Folder
-from cmcseg.web.guard import Guard
-from cmcseg.web.intake import receive, receive_archive
 from cmcseg.web.learn_panel import LearnPanel
 from cmcseg.web.models_panel import ModelsPanel
 from cmcseg.web.page import build_page
 from cmcseg.web.review_panel import ReviewPanel
 from cmcseg.web.segment_panel import SegmentPanel
+from cmcseg.web.uploads import receive, receive_archive
 from cmcseg.web.views import Views
 
 LOG = logging.getLogger(__name__)

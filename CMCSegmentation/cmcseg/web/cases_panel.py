@@ -9,7 +9,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from cmcseg.core.errors import BadInput
-from cmcseg.core.wire import Message
+from cmcseg.core.messages import Message
 from cmcseg.session.ports import Listener
 from cmcseg.web.folder import Case, filed
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
-from cmcseg.core.prediction import Prediction
-from cmcseg.core.wire import (
+from cmcseg.core.messages import (
     Message,
     prediction_from_message,
     prediction_to_message,
     read_message,
     write_message,
 )
+from cmcseg.core.prediction import Prediction
 from cmcseg.web.folder import Folder, filed
 
 FOUND, DRAWN = "found.npz", "drawn.npz"

@@ -30,7 +30,7 @@ from vtk.util import numpy_support
 
 from cmcseg.core.card import InputSpec
 from cmcseg.core.prediction import Alignment
-from cmcseg.mrml.acquired import acquired_plane, is_oblique, lay
+from cmcseg.mrml.acquired_plane import acquired_plane, is_oblique, lay
 from cmcseg.mrml.geometry import place_of
 from cmcseg.mrml.scans import OURS
 

@@ -8,15 +8,15 @@ import numpy as np
 from PIL import Image
 
 from cmcseg.core.grid import Grid
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Report
-from cmcseg.core.wire import Message
-from cmcseg.worker.warm import Warm
+from cmcseg.worker.model_cache import ModelCache
 
 SAMPLE_SEED, SAMPLE_SHIFT_MM, SAMPLE_ANGLE_DEG = 3, 12.0, 4.0
 PIXELS = 96  # edge of a thumbnail
 
 
-def sample(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def sample(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Render the misaligned abdominal pair into ``folder``, which appears when it is whole."""
     from cmcseg.bundle.store import task_card
     from cmcseg.data.synthesis import make_pair
@@ -38,7 +38,7 @@ def sample(request: Message, warm: Warm, report: Report) -> Message:  # noqa: AR
     return Message(verb="sample", values={"folder": str(folder)})
 
 
-def thumbnail(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def thumbnail(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """A picture of the middle axial plane of ``scan`` as a data address."""
     from cmcseg.imaging.files import read_volume
 

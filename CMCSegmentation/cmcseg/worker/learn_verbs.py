@@ -7,18 +7,18 @@ from pathlib import Path
 from cmcseg.bundle.verdict import read_verdict
 from cmcseg.bundle.versions import CANDIDATE, adopt, history, rollback
 from cmcseg.core.errors import BadInput
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
-from cmcseg.core.wire import Message
 from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.queue.cohort import gather, with_waiting
-from cmcseg.queue.key import key_beside
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.waiting import pairs_waiting
-from cmcseg.worker.warm import Warm
+from cmcseg.queue.pending_pairs import pairs_waiting
+from cmcseg.queue.pseudonyms import key_beside
+from cmcseg.worker.model_cache import ModelCache
 
 
-def finetune(request: Message, warm: Warm, report: Report) -> Message:
+def finetune(request: Message, warm: ModelCache, report: Report) -> Message:
     """Learn from the queue for some minutes; answers with the ``verdict`` and the ``run``.
 
     A ``folder``, when there is one, holds scans that nobody has labelled.
@@ -53,7 +53,7 @@ def finetune(request: Message, warm: Warm, report: Report) -> Message:
     return Message(verb="finetune", values={"run": str(run), "verdict": verdict})
 
 
-def look_at_both(request: Message, warm: Warm, report: Report) -> Message:
+def look_at_both(request: Message, warm: ModelCache, report: Report) -> Message:
     """What the model in use and the new one say about one ``case`` of the comparison.
 
     Answers with the scans by role, and with label maps "old ROLE", "new ROLE" and "drawn ROLE".
@@ -93,20 +93,20 @@ def look_at_both(request: Message, warm: Warm, report: Report) -> Message:
     )
 
 
-def adopt_run(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def adopt_run(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Use a fine-tuned model from now on."""
     values = request.values
     version = adopt(warm.store, values["model"], Path(values["run"]), overrule=values["overrule"])
     return Message(verb="adopt", values={"version": version.to_dict()})
 
 
-def roll_back(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def roll_back(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Use the version before from now on."""
     version = rollback(warm.store, request.values["model"])
     return Message(verb="rollback", values={"version": version.to_dict()})
 
 
-def versions(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def versions(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """All versions of a model, oldest first."""
     found = [version.to_dict() for version in history(warm.store, request.values["model"])]
     return Message(verb="history", values={"history": found})

@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
-from cmcseg.core.wire import Message
-from cmcseg.queue.draft import Draft
 from cmcseg.queue.entry import QueueEntry
-from cmcseg.queue.key import key_beside, pair_for
 from cmcseg.queue.ledger import Ledger
-from cmcseg.worker.warm import Warm
+from cmcseg.queue.pseudonyms import key_beside, pair_for
+from cmcseg.queue.submission import Submission
+from cmcseg.worker.model_cache import ModelCache
 
 
-def queue_add(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def queue_add(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Keep a corrected pair; answers with its ``id``."""
     report(Progress(stage="keeping the pair", done=0, total=1))
     values = request.values
     corrected = _named(request, "corrected")
     facts = ("pair", "model", "version", "sha256", "alignment", "seconds", "who", "notes")
     entry = Ledger(Path(values["queue"])).add(
-        Draft(
+        Submission(
             scans=request.volumes,
             corrected=corrected,
             table=next(iter(corrected.values())).table,
@@ -31,7 +31,7 @@ def queue_add(request: Message, warm: Warm, report: Report) -> Message:  # noqa:
     return Message(verb="queue-add", values={"id": entry.id})
 
 
-def queue_list(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def queue_list(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The newest revision of every pair, oldest first, and how many a model has not learned."""
     entries = Ledger(Path(request.values["queue"])).latest()
     learned: set[str] = set()
@@ -47,7 +47,7 @@ def queue_list(request: Message, warm: Warm, report: Report) -> Message:  # noqa
     )
 
 
-def queue_next(request: Message, warm: Warm, report: Report) -> Message:
+def queue_next(request: Message, warm: ModelCache, report: Report) -> Message:
     """The pairs of a ``folder`` to correct next, why others ``failed``, and the ``calibration``."""
     from cmcseg.worker.next_pairs import next_pairs
 
@@ -68,7 +68,7 @@ def queue_next(request: Message, warm: Warm, report: Report) -> Message:
     return Message(verb="queue-next", values=values)
 
 
-def queue_pair(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def queue_pair(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The study-local id of a ``subject``, as ``pair``; a new one when it comes first."""
     queue = Path(request.values["queue"])
     pair = pair_for(request.values["subject"], key_beside(queue), Ledger(queue).fresh_pair)

@@ -21,10 +21,10 @@ import traceback
 from pathlib import Path
 
 from cmcseg.core.errors import CMCSegError
+from cmcseg.core.messages import Message, read_message, write_message
 from cmcseg.core.progress import Progress
-from cmcseg.core.wire import Message, read_message, write_message
+from cmcseg.worker.model_cache import ModelCache
 from cmcseg.worker.verbs import VERBS
-from cmcseg.worker.warm import Warm
 
 EVERY = 0.1  # seconds between two reports; a window shows no more
 
@@ -38,7 +38,7 @@ def serve(folder: Path) -> None:
     channel = _take_stdout()
     lines: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=_read_lines, args=(lines, folder), daemon=True).start()
-    warm = Warm(folder=folder)
+    warm = ModelCache(folder=folder)
     while True:
         request = json.loads(lines.get())
         channel.say({"id": request["id"], **_answer(request, warm, channel)})
@@ -56,7 +56,7 @@ class Channel:
             self._file.write(json.dumps(event).encode("utf-8") + b"\n")
 
 
-def _answer(request: dict, warm: Warm, channel: Channel) -> dict:
+def _answer(request: dict, warm: ModelCache, channel: Channel) -> dict:
     """Do what a request asks for; the event that ends it."""
     last = [-EVERY]
 

@@ -7,23 +7,23 @@ import numpy as np
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
+from cmcseg.core.messages import Message, prediction_from_message, prediction_to_message
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
-from cmcseg.core.wire import Message, prediction_from_message, prediction_to_message
 from cmcseg.worker.case_verbs import sample, thumbnail
+from cmcseg.worker.eta import Eta
 from cmcseg.worker.learn_verbs import adopt_run, finetune, look_at_both, roll_back, versions
-from cmcseg.worker.pace import Pace
+from cmcseg.worker.model_cache import ModelCache
 from cmcseg.worker.queue_verbs import queue_add, queue_list, queue_next, queue_pair
-from cmcseg.worker.warm import Warm
 
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
 # ones may have been repositioned on the table, which only the registration can tell.
 FAR_MM = 100.0
 
-Verb = Callable[[Message, Warm, Report], Message]
+Verb = Callable[[Message, ModelCache, Report], Message]
 
 
-def models(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def models(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The cards of all models at hand; a damaged one is told and hides none of the others."""
     store, cards, damaged = warm.store, [], []
     for name in store.names():
@@ -36,19 +36,19 @@ def models(request: Message, warm: Warm, report: Report) -> Message:  # noqa: AR
     return Message(verb="models", values=values)
 
 
-def import_model(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def import_model(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Take over a model from ``source``, a folder or a zip archive."""
     folder = warm.store.import_(Path(request.values["source"]))
     return Message(verb="import-model", values={"name": folder.name})
 
 
-def remove_model(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def remove_model(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Delete a model that was imported."""
     warm.store.remove(request.values["model"])
     return Message(verb="remove-model", values={"name": request.values["model"]})
 
 
-def warm_up(request: Message, warm: Warm, report: Report) -> Message:
+def warm_up(request: Message, warm: ModelCache, report: Report) -> Message:
     """Load torch and a model, so that the next segmentation starts at once."""
     from cmcseg.nets.device import pick_device
 
@@ -59,7 +59,7 @@ def warm_up(request: Message, warm: Warm, report: Report) -> Message:
     return Message(verb="warm-up", values={"device": str(device)})
 
 
-def describe(request: Message, warm: Warm, report: Report) -> Message:  # noqa: ARG001
+def describe(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """How two scans lie to each other by their headers alone, and whether that rules them out."""
     from cmcseg.imaging.align import describe
 
@@ -77,7 +77,7 @@ def describe(request: Message, warm: Warm, report: Report) -> Message:  # noqa: 
     return Message(verb="describe", values=values)
 
 
-def segment(request: Message, warm: Warm, report: Report) -> Message:
+def segment(request: Message, warm: ModelCache, report: Report) -> Message:
     """Segment the scans that came along, by role."""
     from cmcseg.predict.segment import segment
 
@@ -88,13 +88,13 @@ def segment(request: Message, warm: Warm, report: Report) -> Message:
     name = request.values["model"]
     report(Progress(stage="loading the model", done=0, total=1))
     bundle = warm.bundle(name)
-    pace = Pace(report, warm.seconds.get(name, {}))
+    pace = Eta(report, warm.seconds.get(name, {}))
     prediction = segment(request.volumes, bundle, settings, pace)
     warm.seconds[name] = prediction.seconds
     return prediction_to_message(prediction, {})
 
 
-def report_page(request: Message, warm: Warm, report: Report) -> Message:
+def report_page(request: Message, warm: ModelCache, report: Report) -> Message:
     """Write the HTML report of a prediction that came along with its scans."""
     from cmcseg.report.page import write_report
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmcseg.core.grid import Grid
-from cmcseg.data.phantoms.looks import Look
-from cmcseg.data.phantoms.scene import Faults, Scene, grid_around
+from cmcseg.data.phantoms.phantom_kind import Faults, PhantomKind, grid_around
 from cmcseg.data.phantoms.solids import Block, Rng, ellipsoid, pipe, smooth_max, smooth_min
+from cmcseg.data.phantoms.tissue_contrast import Look
 
 _STEP = (0.9, 0.9, 1.2)  # mm; the optic nerve is 4 mm thick
 _MUSCLES = {"medial": (-1.0, 0.0), "lateral": (1.0, 0.0), "upper": (0.0, 1.0), "lower": (0.0, -1.0)}
@@ -249,9 +249,9 @@ def t2_fat_suppressed(rng: Rng) -> Look:
     }  # fmt: skip
 
 
-ORBIT = Scene(
+ORBIT = PhantomKind(
     organs=("eye muscles", "optic nerve", "globe", "orbital fat"),
-    looks={"t1": t1_weighted, "t2": t2_fat_suppressed},
+    contrasts={"t1": t1_weighted, "t2": t2_fat_suppressed},
     faults={
         "t1": Faults(bias=0.2, noise=(0.01, 0.03)),
         "t2": Faults(bias=0.2, noise=(0.015, 0.04)),
@@ -261,5 +261,5 @@ ORBIT = Scene(
     pivot=_pivot,
     views=_views,
     space=_space,
-    sculpt=sculpt_head,
+    place_tissues=sculpt_head,
 )

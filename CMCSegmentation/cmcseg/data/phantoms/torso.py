@@ -4,10 +4,10 @@ import numpy as np
 
 from cmcseg.core.grid import Grid
 from cmcseg.data.phantoms.build import SHORT_AXES, Build, draw_build
-from cmcseg.data.phantoms.looks import bssfp, lge, portal_venous_ct, t2_spir
-from cmcseg.data.phantoms.scene import Faults, Scene, grid_around, rotation
-from cmcseg.data.phantoms.sculpt import sculpt
+from cmcseg.data.phantoms.geometry import place_tissues
+from cmcseg.data.phantoms.phantom_kind import Faults, PhantomKind, grid_around, rotation
 from cmcseg.data.phantoms.solids import Rng
+from cmcseg.data.phantoms.tissue_contrast import bssfp, lge, portal_venous_ct, t2_spir
 
 _STEP = (2.0, 2.0, 2.5)  # mm; fine enough for thin walls
 
@@ -86,20 +86,20 @@ def _filled(low: np.ndarray, high: np.ndarray, axes: np.ndarray) -> Grid:
     return grid_around(axes @ (low + high) / 2, axes, _STEP, shape)
 
 
-ABDOMEN = Scene(
+ABDOMEN = PhantomKind(
     organs=("liver", "right kidney", "left kidney", "spleen"),
-    looks={"ct": portal_venous_ct, "mr": t2_spir},
+    contrasts={"ct": portal_venous_ct, "mr": t2_spir},
     faults={"mr": Faults(bias=0.25, noise=(0.010, 0.035))},
     draw=draw_build,
     middle=_abdomen_middle,
     pivot=_abdomen_pivot,
     views=_abdomen_views,
     space=_abdomen_space,
-    sculpt=sculpt,
+    place_tissues=place_tissues,
 )
-HEART = Scene(
+HEART = PhantomKind(
     organs=("right ventricle", "myocardium", "left ventricle"),
-    looks={"bssfp": bssfp, "lge": lge},
+    contrasts={"bssfp": bssfp, "lge": lge},
     faults={
         "bssfp": Faults(bias=0.2, noise=(0.02, 0.05), near_coil=True),
         "lge": Faults(bias=0.25, noise=(0.03, 0.09), near_coil=True),
@@ -109,5 +109,5 @@ HEART = Scene(
     pivot=_heart_pivot,
     views=_heart_views,
     space=_heart_space,
-    sculpt=sculpt,
+    place_tissues=place_tissues,
 )

@@ -1,0 +1,105 @@
+"""Which study-local id stands for which subject; lies apart from the queue.
+
+One small file per subject, named by a hash of the subject's id. A file appears by a hard link (or,
+where the disk has none, by exclusive creation), so two programs never give two ids.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from cmcseg.core.errors import BadInput
+from cmcseg.queue.disk import in_words
+from cmcseg.queue.entry import check_pair
+from cmcseg.queue.holdout import new_pair
+
+_WITHOUT_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> str:
+    """The study-local id of a subject; a new one when it comes for the first time.
+
+    The id stays the subject's even if nothing comes into the queue after all: another program may
+    have read it meanwhile.
+
+    Args:
+        subject: whatever the clinic calls the patient or study; never empty.
+        key: the key's folder; keep it where only the clinic can read it.
+        fresh: gives an id when there is none yet.
+
+    Raises:
+        BadInput: when the key cannot be read or written.
+    """
+    path = _path(subject, key)
+    try:
+        if not path.exists():
+            pair = fresh()  # where there is no queue, no key is made either
+            key.mkdir(parents=True, exist_ok=True)
+            _publish(path, {"subject": subject.strip(), "pair": pair})
+    except OSError as error:
+        raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
+    return _read(path)
+
+
+def known_pair(subject: str, key: Path) -> str | None:
+    """The id of a subject that has come before; None for any other.
+
+    Raises:
+        BadInput: when the key cannot be read.
+    """
+    path = _path(subject, key)
+    return _read(path) if path.exists() else None
+
+
+def key_beside(queue: Path) -> Path:
+    """Where the key of a queue lies when nobody says otherwise."""
+    return queue.with_name(f"{queue.name}-key")
+
+
+def _path(subject: str, key: Path) -> Path:
+    if not subject.strip():
+        raise BadInput("The subject's id is empty; give what your clinic calls the patient.")
+    digest = hashlib.sha256(subject.strip().encode("utf-8")).hexdigest()
+    return key / f"{digest}.json"
+
+
+def _read(path: Path) -> str:
+    try:
+        return check_pair(json.loads(path.read_text(encoding="utf-8"))["pair"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
+
+
+def _publish(path: Path, value: dict) -> None:
+    """Write a file that appears whole, unless somebody else was quicker."""
+    draft = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        _write(draft, value)
+        with contextlib.suppress(FileExistsError):
+            try:
+                os.link(draft, path)
+            except OSError as error:
+                if error.errno not in _WITHOUT_LINKS:
+                    raise
+                _write(path, value)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(path: Path, value: dict) -> None:
+    """A new file on the disk; nothing is left of it when that fails."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(value, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

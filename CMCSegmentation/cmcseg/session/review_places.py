@@ -1,0 +1,248 @@
+"""Where to look: connected regions of high doubt, worst first, each in a clinician's words.
+
+Doubt is averaged over blocks of some millimetres first. The rim of every organ is doubtful but
+thin, so it fades in the average, while a region that the model does not understand stays.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.organ_findings import DOUBTFUL
+from cmcseg.core.prediction import Prediction
+from cmcseg.session.i18n import _
+
+BLOCK_MM = 6.0  # edge of a block; about what a person sees as one spot
+STEP = 0.1  # by which the limit rises inside a region that is too large to be one stop
+LEAST_ML, LARGEST_ML = 0.5, 40.0  # of one stop; what is smaller is not worth one
+OUTSIDE = 0.25  # weight of doubt far from every organ, which seldom matters
+MOST = 20  # stops of one review
+SAME_MM = 15.0  # two stops nearer than this, one in each scan, are one
+NEAR_MM = 25.0  # background no further than this from an organ is told as that organ's
+OFF_CENTRE = 0.5  # of half the organ's length; nearer to the middle no direction is named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One stop of the review.
+
+    Attributes:
+        role: the scan in which it was found.
+        organ: the organ it belongs to, or empty.
+        position: "upper pole", "front", ..., or empty when no direction stands out.
+        reason: ``model unsure`` or ``scans disagree``.
+        points: RAS point in mm, by role: the same anatomy in either scan's own world.
+        ml: size of the region.
+        doubt: its mean doubt, 0 to 1.
+    """
+
+    role: str
+    organ: str
+    position: str
+    reason: str
+    points: dict[str, tuple[float, float, float]]
+    ml: float
+    doubt: float
+
+    def sentence(self) -> str:
+        """What the review line says ("left kidney, upper pole, scans disagree")."""
+        words = _words()
+        where = self.organ or _("outside the organs")
+        parts = (where, words.get(self.position), words.get(self.reason))
+        return ", ".join(part for part in parts if part)
+
+
+def find_places(prediction: Prediction) -> tuple[Place, ...]:
+    """The regions worth a look in every scan of a prediction, the largest sum of doubt first."""
+    found = [place for role in prediction.labels for place in _of_scan(prediction, role)]
+    found.sort(key=lambda place: -place.ml * place.doubt * (1 if place.organ else OUTSIDE))
+    kept: list[Place] = []
+    for place in found:
+        if not any(_is_same(place, other) for other in kept):
+            kept.append(place)
+    return tuple(kept[:MOST])
+
+
+def _words() -> dict[str, str]:
+    """Positions and reasons in the reader's language."""
+    return {
+        "left side": _("left side"),
+        "right side": _("right side"),
+        "back": _("back"),
+        "front": _("front"),
+        "lower pole": _("lower pole"),
+        "upper pole": _("upper pole"),
+        "lower part": _("lower part"),
+        "upper part": _("upper part"),
+        "middle": _("middle"),
+        "model unsure": _("model unsure"),
+        "scans disagree": _("scans disagree"),
+    }
+
+
+def _of_scan(prediction: Prediction, role: str) -> Iterator[Place]:
+    labels, doubt = prediction.labels[role], prediction.doubt[role]
+    gap = prediction.disagreement.get(role)
+    steps = tuple(max(1, round(BLOCK_MM / s)) for s in labels.grid.spacing)
+    blocks = pooled(doubt.array, steps)
+    gaps = pooled(gap.array, steps) if gap is not None else np.zeros_like(blocks)
+    shares = {
+        label.value: pooled(labels.array == label.value, steps)
+        for label in labels.table
+        if (labels.array == label.value).any()
+    }
+    block_ml = labels.grid.voxel_ml * float(np.prod(steps))
+    for region in stops(blocks, LARGEST_ML / block_ml):
+        cells = tuple(region.T)
+        ml = len(region) * block_ml
+        if ml < LEAST_ML:
+            continue
+        mean = float(blocks[cells].mean())
+        point = _worst_point(region, blocks, doubt.array, labels.grid, steps)
+        value = _organ_at(region, point, shares, labels.grid, steps)
+        disagree = float(gaps[cells].mean()) > mean / 2
+        yield Place(
+            role=role,
+            organ=labels.table.labels[value - 1].name if value else "",
+            position=_position(point, value, shares, labels, steps) if value else "",
+            reason="scans disagree" if disagree else "model unsure",
+            points=_in_every_world(point, role, prediction),
+            ml=ml,
+            doubt=mean,
+        )
+
+
+def pooled(array: np.ndarray, steps: tuple[int, int, int]) -> np.ndarray:
+    """Means over blocks of ``steps`` voxels, the last ones smaller; float32.
+
+    Worked plane by plane, so that no single call keeps Python's lock for long.
+    """
+    edges = [np.arange(0, n, step) for n, step in zip(array.shape, steps, strict=True)]
+    counts = [np.diff(np.append(edge, n)) for edge, n in zip(edges, array.shape, strict=True)]
+    out = np.zeros([len(edge) for edge in edges], dtype=np.float32)
+    for i in range(array.shape[0]):
+        plane = np.add.reduceat(array[i].astype(np.float32), edges[1], axis=0)
+        out[i // steps[0]] += np.add.reduceat(plane, edges[2], axis=1)
+    return out / (counts[0][:, None, None] * counts[1][None, :, None] * counts[2][None, None, :])
+
+
+def stops(blocks: np.ndarray, largest: float, limit: float = DOUBTFUL) -> list[np.ndarray]:
+    """Regions above a limit; one of more than ``largest`` blocks is cut down to its peaks.
+
+    Inside it the limit rises step by step until the parts are small enough, or all of it is equally
+    doubtful. Each is ``(n, 3)`` indices.
+    """
+    found = []
+    for region in regions(blocks > limit):
+        within = np.zeros_like(blocks)
+        within[tuple(region.T)] = blocks[tuple(region.T)]
+        peaks = stops(within, largest, limit + STEP) if len(region) > largest else []
+        found += peaks or [region]
+    return found
+
+
+def regions(mask: np.ndarray) -> list[np.ndarray]:
+    """Face-connected parts of a small bool array; each ``(n, 3)`` indices."""
+    open_ = set(map(tuple, np.argwhere(mask).tolist()))
+    parts = []
+    while open_:
+        start = open_.pop()
+        part, border = [start], deque([start])
+        while border:
+            i, j, k = border.popleft()
+            for near in (
+                (i - 1, j, k), (i + 1, j, k),
+                (i, j - 1, k), (i, j + 1, k),
+                (i, j, k - 1), (i, j, k + 1),
+            ):  # fmt: skip
+                if near in open_:
+                    open_.remove(near)
+                    part.append(near)
+                    border.append(near)
+        parts.append(np.array(part))
+    return parts
+
+
+def _worst_point(
+    region: np.ndarray,
+    blocks: np.ndarray,
+    doubt: np.ndarray,
+    grid: Grid,
+    steps: tuple[int, int, int],
+) -> np.ndarray:
+    """The most doubtful voxel of the region's most doubtful block, RAS in mm."""
+    block = region[np.argmax(blocks[tuple(region.T)])]
+    low = block * np.array(steps)
+    box = doubt[tuple(slice(a, a + step) for a, step in zip(low, steps, strict=True))]
+    return grid.world(low + np.array(np.unravel_index(np.argmax(box), box.shape)))
+
+
+def _organ_at(
+    region: np.ndarray,
+    point: np.ndarray,
+    shares: dict[int, np.ndarray],
+    grid: Grid,
+    steps: tuple[int, int, int],
+) -> int:
+    """The organ that fills most of a region, else the nearest within ``NEAR_MM``, else 0."""
+    cells = tuple(region.T)
+    filled = {value: float(share[cells].sum()) for value, share in shares.items()}
+    if filled and max(filled.values()) > 0:
+        return max(filled, key=filled.get)
+    far = {
+        value: float(np.linalg.norm(_centres(share, grid, steps) - point, axis=1).min())
+        for value, share in shares.items()
+    }
+    nearest = min(far, key=far.get, default=0)
+    return nearest if nearest and far[nearest] <= NEAR_MM else 0
+
+
+def _position(
+    point: np.ndarray,
+    value: int,
+    shares: dict[int, np.ndarray],
+    labels: LabelMap,
+    steps: tuple[int, int, int],
+) -> str:
+    """Towards which end of the organ's box the point lies, by the patient's axes."""
+    centres = _centres(shares[value], labels.grid, steps)
+    low, high = centres.min(axis=0) - BLOCK_MM / 2, centres.max(axis=0) + BLOCK_MM / 2
+    offset = (point - (low + high) / 2) / ((high - low) / 2)
+    axis = int(np.argmax(np.abs(offset)))
+    if abs(offset[axis]) < OFF_CENTRE:
+        return "middle"
+    poled = any(word in labels.table.labels[value - 1].name for word in ("kidney", "spleen"))
+    end = "pole" if poled else "part"
+    names = (("left side", "right side"), ("back", "front"), (f"lower {end}", f"upper {end}"))
+    return names[axis][int(offset[axis] > 0)]
+
+
+def _centres(share: np.ndarray, grid: Grid, steps: tuple[int, int, int]) -> np.ndarray:
+    """RAS centres in mm of the blocks that an organ fills by half, or touches if none is."""
+    touched = share > 0.5 if (share > 0.5).any() else share > 0
+    return grid.world((np.argwhere(touched) + 0.5) * np.array(steps) - 0.5)
+
+
+def _in_every_world(
+    point: np.ndarray, role: str, prediction: Prediction
+) -> dict[str, tuple[float, float, float]]:
+    """The point in its own scan's world, and where the alignment puts it in the other's."""
+    points = {role: tuple(point.tolist())}
+    alignment = prediction.alignment
+    if alignment is None:
+        return points
+    matrix = alignment.matrix if role == alignment.moving else np.linalg.inv(alignment.matrix)
+    other = alignment.fixed if role == alignment.moving else alignment.moving
+    points[other] = tuple((matrix[:3, :3] @ point + matrix[:3, 3]).tolist())
+    return points
+
+
+def _is_same(place: Place, other: Place) -> bool:
+    if place.role == other.role or place.organ != other.organ or place.role not in other.points:
+        return False
+    apart = np.subtract(place.points[place.role], other.points[place.role])
+    return float(np.linalg.norm(apart)) < SAME_MM

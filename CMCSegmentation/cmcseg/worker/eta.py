@@ -1,0 +1,61 @@
+"""From the progress of single stages to that of the whole segmentation, and the time it leaves."""
+
+import time
+from collections.abc import Callable
+
+from cmcseg.core.progress import Progress, Report
+
+# Shares of the whole until this worker has measured its own.
+FIRST_GUESS = {"align": 0.25, "resample": 0.05, "network": 0.6, "write back": 0.1}
+TELLING = 0.1  # share done from which the pace says something about the rest
+
+
+class Eta:
+    """Report the whole's progress from its stages'.
+
+    Args:
+        report: told of the whole.
+        seconds: what the stages took the last time; a first guess when empty.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        seconds: dict[str, float],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        known = {name: max(seconds.get(name, 0.0), 1e-3) for name in FIRST_GUESS}
+        shares = known if seconds else FIRST_GUESS
+        total = sum(shares.values())
+        self._shares = {name: share / total for name, share in shares.items()}
+        self._report, self._clock = report, clock
+        self._began = clock()
+        self._done = dict.fromkeys(FIRST_GUESS, 0.0)  # a bar never goes back
+
+    def __call__(self, progress: Progress) -> None:
+        """Take a stage's progress."""
+        stage = _stage(progress.stage)
+        if stage != "align":
+            self._done["align"] = self._done["resample"] = 1.0
+        self._done[stage] = max(self._done[stage], progress.fraction)
+        fraction = min(1.0, sum(self._shares[name] * done for name, done in self._done.items()))
+        left = None
+        if fraction >= TELLING:
+            left = (self._clock() - self._began) * (1 / fraction - 1)
+        self._report(
+            Progress(
+                stage=progress.stage,
+                done=fraction,
+                total=1.0,
+                seconds_left=left,
+                measures=progress.measures,
+            )
+        )
+
+
+def _stage(words: str) -> str:
+    """Which stage a sentence of ``predict.segment`` belongs to."""
+    if words.startswith("align"):
+        return "align"
+    return "write back" if words.startswith("finishing") else "network"

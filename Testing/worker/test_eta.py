@@ -1,0 +1,72 @@
+import pytest
+from cmcseg.core.progress import Progress
+from cmcseg.worker.eta import FIRST_GUESS, Eta
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def told(stages, seconds=None):
+    out, clock = [], Clock()
+    pace = Eta(out.append, seconds or {}, clock)
+    for stage, done, total, at in stages:
+        clock.now = 100.0 + at
+        pace(Progress(stage=stage, done=done, total=total))
+    return out
+
+
+RUN = [
+    ("aligning the MR to the CT", 0, 1, 0),
+    ("aligned", 1, 1, 2.5),
+    ("segmenting", 1, 4, 5),
+    ("segmenting", 4, 4, 9),
+    ("finishing the CT", 0, 2, 9),
+    ("finishing the MR", 1, 2, 9.5),
+]
+
+
+def test_the_whole_grows_while_every_stage_starts_at_nothing():
+    fractions = [p.fraction for p in told(RUN)]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert fractions[1] == pytest.approx(0.25)
+    assert fractions[3] == pytest.approx(0.9)
+    assert fractions[-1] == pytest.approx(0.95)
+
+
+def test_the_time_left_is_right_when_the_shares_are():
+    left = [p.seconds_left for p in told(RUN)]
+    assert left[0] is None  # there is no pace yet
+    assert left[1] == pytest.approx(7.5)
+    assert left[3] == pytest.approx(1.0)
+
+
+def test_measured_shares_replace_the_guess():
+    measured = {"align": 6.0, "resample": 1.0, "network": 2.0, "write back": 1.0}
+    assert told(RUN, measured)[1].fraction == pytest.approx(0.6)
+
+
+def test_a_stage_that_starts_again_does_not_take_the_bar_back():
+    again = [*RUN[:4], ("segmenting again: memory was short, now on the CPU", 0, 4, 10)]
+    fractions = [p.fraction for p in told(again)]
+    assert fractions[-1] == fractions[-2]
+
+
+def test_scans_looked_at_one_after_the_other_are_counted_together():
+    run = [
+        ("segmenting the CT", 1, 2, 3),
+        ("finishing the CT", 0, 2, 3),
+        ("segmenting the MR", 2, 2, 6),
+        ("finishing the MR", 1, 2, 6),
+    ]
+    assert [p.fraction for p in told(run)] == pytest.approx([0.6, 0.6, 0.9, 0.95])
+
+
+def test_the_guess_is_of_a_whole():
+    assert sum(FIRST_GUESS.values()) == pytest.approx(1)
