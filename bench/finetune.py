@@ -34,11 +34,11 @@ from cmcseg.core.settings import TrainSettings
 from cmcseg.data.batches import labelled_batches
 from cmcseg.data.cache import INDEX, open_cache
 from cmcseg.data.cohort import read_cohort
-from cmcseg.data.prepare import prepare
 from cmcseg.data.phantom_cases import write_phantoms
+from cmcseg.data.prepare import prepare
 from cmcseg.learn import finetune
-from cmcseg.learn.predictions import answer
 from cmcseg.learn.finetune import CANDIDATE, FineTuneSettings, fine_tune
+from cmcseg.learn.predictions import answer
 from cmcseg.learn.scores import dice
 
 ROWS, CACHE = "finetune.csv", "cache"

@@ -16,8 +16,8 @@ from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.store import default_store
 from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.data.cache import open_cache
-from cmcseg.learn.predictions import answer
 from cmcseg.learn.label_checks import implausible
+from cmcseg.learn.predictions import answer
 
 
 def shifted(labels, mm, scan, rng):

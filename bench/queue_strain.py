@@ -17,8 +17,8 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.core.volume import Volume
-from cmcseg.queue.submission import Submission
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.submission import Submission
 
 TABLE = LabelTable(labels=(Label(value=1, name="liver", color="#aabbcc"),))
 ENOUGH = 1000  # entries until a disk is not small
