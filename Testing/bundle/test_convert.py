@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -212,3 +213,63 @@ def test_the_command_says_what_is_wrong(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr.strip() == "no.pth is not a file."
+
+
+def test_a_folder_full_of_traps_adds_nothing_to_the_reader(a_sam_checkpoint, tmp_path, monkeypatch):
+    for name in ("json", "torch", "numpy", "safetensors", "runpy", "cmcseg"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'it ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    convert(Path(a_sam_checkpoint.name), Path("sam.safetensors"), "sam_med3d")
+    assert not (tmp_path / "it ran").exists()
+    assert (tmp_path / "sam.safetensors").exists()
+
+
+def test_the_reader_has_no_network_and_starts_no_program(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "isolated", lambda python, _: [*python, "-c", GO_OUT])
+    (tmp_path / "any.pth").write_bytes(b"-")
+    said = refusal(tmp_path / "any.pth", tmp_path / "out.safetensors", "sam_med3d")
+    assert said.endswith("cannot be converted: PermissionError PermissionError.")
+
+
+GO_OUT = """
+import socket, subprocess, sys
+from cmcseg.core.confinement import confine
+confine(int(sys.argv[3]), int(sys.argv[4]))
+said = []
+for call in (socket.socket, lambda: subprocess.run(["true"])):
+    try:
+        call()
+    except Exception as error:
+        said.append(type(error).__name__)
+sys.exit(" ".join(said))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is the kernel's")
+def test_a_checkpoint_that_unfolds_to_far_more_than_it_is_ends_its_reader_only(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "MEMORY_BESIDE", 320 << 20)
+    whole, bomb = tmp_path / "whole.pth", tmp_path / "bomb.pth"
+    torch.save({"model_state_dict": {"a": torch.zeros(256 << 18)}}, whole)  # 256 MiB of zeros
+    with (
+        zipfile.ZipFile(whole) as old,
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    assert bomb.stat().st_size < 5 << 20
+    assert refusal(bomb, tmp_path / "out.safetensors", "sam_med3d") == (
+        f"{bomb} cannot be converted: {legacy.TOO_LARGE}."
+    )
+
+
+def test_a_reader_that_does_not_end_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SECONDS", 1)
+    monkeypatch.setattr(
+        module, "isolated", lambda python, _: [*python, "-c", "import time; time.sleep(60)"]
+    )
+    (tmp_path / "any.pth").write_bytes(b"-")
+    assert refusal(tmp_path / "any.pth", tmp_path / "out.safetensors", "sam_med3d") == (
+        f"{tmp_path / 'any.pth'} cannot be converted: it was not read within 1 seconds."
+    )

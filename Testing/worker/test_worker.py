@@ -196,3 +196,17 @@ def test_a_report_is_one_page(a_runner, scans, tmp_path):
     answer, _ = answered(a_runner, request)
     assert answer.values == {"path": str(path)}
     assert "CT venous" in path.read_text(encoding="utf-8")
+
+
+def test_a_worker_takes_nothing_from_the_folder_that_its_window_was_started_in(
+    tmp_path, monkeypatch
+):
+    for name in ("json", "numpy", "queue", "runpy", "cmcseg"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'it ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "")
+    runner = ProcessRunner(sys.executable, logs=tmp_path / "logs")
+    answer, _ = answered(runner, Message(verb="queue-list", values={"queue": "relative"}))
+    runner.close()
+    assert answer.values == {"entries": [], "new": 0}
+    assert not (tmp_path / "it ran").exists()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cmcseg.core.card import NetworkSpec
 from cmcseg.core.errors import BadInput
+from cmcseg.core.isolation import isolated, isolated_environment
 from cmcseg.nets.collaborative_net import ENCODERS, CollaborativeNet
 from cmcseg.nets.official import official_weights
 
@@ -25,10 +26,16 @@ OFFICIAL = {
 }
 
 
+# What reading a checkpoint may take: weights are read, copied and written, beside torch itself.
+MEMORY_BESIDE, MEMORY_FOLD = 1 << 30, 4
+SECONDS = 600
+
+
 def convert(source: Path, out: Path, encoder: str) -> int:
     """Write the encoder's weights, under their official names, as safetensors.
 
-    The checkpoint is read by a separate process that takes numbers only.
+    The checkpoint is read by a separate process that takes numbers only, knows no network, and has
+    memory for what such a file can honestly hold.
 
     Args:
         source: ``sam_med3d_turbo.pth``, say.
@@ -90,15 +97,29 @@ def start_weights(network: CollaborativeNet, path: Path) -> dict[str, Tensor]:
 def _read_elsewhere(source: Path, draft: Path) -> None:
     if not source.is_file():
         raise BadInput(f"{source} is not a file.")
-    package = Path(__file__).parents[2]
-    paths = os.pathsep.join(p for p in (str(package), os.environ.get("PYTHONPATH")) if p)
-    done = subprocess.run(
-        [sys.executable, "-m", "cmcseg.bundle.legacy", str(source), str(draft)],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    memory = MEMORY_BESIDE + MEMORY_FOLD * source.stat().st_size
+    reader = isolated([sys.executable], "cmcseg.bundle.legacy")
+    try:
+        done = subprocess.run(
+            [*reader, str(source.resolve()), str(draft), str(memory), str(SECONDS)],
+            env=isolated_environment(dict(os.environ)),
+            cwd=draft.parent,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BadInput(
+            f"{source} cannot be converted: it was not read within {SECONDS} seconds."
+        ) from error
+    if done.returncode < 0:
+        raise BadInput(
+            f"{source} cannot be converted: its reader was ended by the system (signal "
+            f"{-done.returncode}), as it took more time or memory than a file of its size needs."
+        )
     if done.returncode:
         words = done.stderr.strip().rpartition("\n")[2] or f"the reader ended ({done.returncode})"
         raise BadInput(f"{source} cannot be converted: {words}.")

@@ -1,9 +1,10 @@
 """Read a legacy ``.pth`` checkpoint and write its numbers as safetensors: a program of its own.
 
-``python -m cmcseg.bundle.legacy SOURCE OUT``. A ``.pth`` file is a pickle, and a pickle is a
-program; this one is started for one file and ends, so whatever a file does to it stays here. Torch
+``legacy SOURCE OUT MEMORY SECONDS``. A ``.pth`` file is a pickle, and a pickle is a program. Torch
 reads tensors and plain containers only; the few other classes that training scripts leave in
-checkpoints become empty stand-ins. Anything else is refused by name.
+checkpoints become empty stand-ins. Anything else is refused by name. This program is started for
+one file and ends, without network, other programs, or more than MEMORY bytes and SECONDS, so that
+whatever a file does to it stays here.
 """
 
 import pickle
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+
+from cmcseg.core.confinement import confine
 
 # Under these names official checkpoints keep their weights; else the file is the weights.
 PLACES = ("model_state_dict", "state_dict", "net", "model")
@@ -24,6 +27,7 @@ STAND_INS = (
     "numpy.dtype",
 )
 SAFE_TORCH = (2, 6)  # before it, weights_only could be tricked (CVE-2025-32434)
+TOO_LARGE = "it unfolds to far more than a checkpoint of its size holds"
 
 
 class _StandIn:
@@ -50,7 +54,11 @@ def main(source: Path, out: Path) -> None:
         if stranger:
             sys.exit(f"it holds a program ({stranger[1]}) besides numbers, which was not run")
         sys.exit("it is not a checkpoint of PyTorch")
+    except MemoryError:
+        sys.exit(TOO_LARGE)
     except (EOFError, OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
+        if "allocate memory" in str(error):  # torch's own words for it
+            sys.exit(TOO_LARGE)
         sys.exit(f"it is damaged or not a checkpoint of PyTorch ({type(error).__name__})")
     save_file(_tensors(content), out)
 
@@ -70,4 +78,5 @@ def _tensors(content: object) -> dict[str, torch.Tensor]:
 
 
 if __name__ == "__main__":
+    confine(int(sys.argv[3]), int(sys.argv[4]))
     main(Path(sys.argv[1]), Path(sys.argv[2]))

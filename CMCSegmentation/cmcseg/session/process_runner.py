@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cmcseg.core.isolation import isolated, isolated_environment
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress
 from cmcseg.session.background import BackgroundTasks, Done, Failed
@@ -20,7 +21,7 @@ LAUNCHER = "exit abnormally"  # PythonSlicer hides the signal that ended the Pyt
 
 
 class ProcessRunner:
-    """Run requests in ``python -m cmcseg work``, one after the other.
+    """Run requests in ``cmcseg work``, one after the other.
 
     Args:
         python: the Python to start, with options if it needs any; inside Slicer this is
@@ -39,8 +40,8 @@ class ProcessRunner:
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         program = [python] if isinstance(python, str) else list(python)
-        self._command = [*program, "-m", "cmcseg", "work"]
-        self._environment = with_ourselves(environment or dict(os.environ))
+        self._command = [*isolated(program, "cmcseg"), "work"]
+        self._environment = isolated_environment(environment or dict(os.environ))
         self._logs = logs or Path(tempfile.gettempdir()) / "cmcseg-logs"
         self._idle_seconds = idle_seconds
         self._line: list[tuple[int, Message, Listener]] = []
@@ -202,13 +203,6 @@ class ProcessRunner:
         )
         handle.close()
         return Path(handle.name)
-
-
-def with_ourselves(environment: dict[str, str]) -> dict[str, str]:
-    """An environment in which Python finds this package wherever it lies."""
-    home = str(Path(__file__).resolve().parents[2])
-    before = environment.get("PYTHONPATH")
-    return {**environment, "PYTHONPATH": os.pathsep.join([home, before] if before else [home])}
 
 
 def _cause(code: int, words: str) -> str:

@@ -165,7 +165,8 @@ class SegmentSession:
 
     def import_model(self, source: Path) -> None:
         """Take over a model from a folder or a zip archive, and choose it; ``changed`` follows."""
-        self._change_models(Message(verb="import-model", values={"source": str(source)}))
+        values = {"source": str(Path(source).absolute())}  # the worker lives elsewhere
+        self._change_models(Message(verb="import-model", values=values))
 
     def remove_model(self, name: str) -> None:
         """Delete a model that was imported; ``changed`` follows."""
@@ -340,7 +341,9 @@ class SegmentSession:
         result = self.result
         infos = {scan.key: scan.name for scan in self.scene.scans()}
         names = {role: infos.get(key, role) for role, key in result.scans.items()}
-        message = prediction_to_message(result.prediction, {"scans": names, "path": str(path)})
+        message = prediction_to_message(
+            result.prediction, {"scans": names, "path": str(path.absolute())}
+        )
         scans = {f"scan {role}": volume for role, volume in result.volumes.items()}
         request = replace(message, verb="report", volumes={**message.volumes, **scans})
         self.runner.start(

@@ -56,6 +56,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                cwd=self.folder,  # wherever the window was started, nothing there is meant for it
                 env={**environment, "PYTHONIOENCODING": "utf-8:replace"},
                 **OWN_GROUP,
             )
@@ -166,8 +167,10 @@ if sys.platform == "win32":
 
     def kill_tree(process: subprocess.Popen) -> None:
         """End a process and everything it started."""
+        # By its whole name: Windows looks for programs in the current folder first.
+        program = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
         subprocess.run(
-            ["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False
+            [str(program), "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False
         )
 else:
     OWN_GROUP = {"start_new_session": True}

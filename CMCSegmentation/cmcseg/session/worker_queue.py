@@ -16,7 +16,7 @@ class WorkerQueue:
     """
 
     def __init__(self, runner: Runner, folder: Path) -> None:
-        self._runner, self.folder = runner, Path(folder)
+        self._runner, self.folder = runner, Path(folder).absolute()  # a worker lives elsewhere
 
     @property
     def place(self) -> dict[str, str]:

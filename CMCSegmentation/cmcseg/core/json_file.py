@@ -1,0 +1,51 @@
+"""JSON from a file that somebody else may have written."""
+
+import json
+from pathlib import Path
+
+MOST_BYTES = 16 << 20
+DEEPEST = 64  # levels; nothing of ours has ten
+LARGEST = 1 << 63  # whole numbers beyond this travel nowhere
+
+
+def read_json(path: Path) -> object:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: when it cannot be opened.
+        ValueError: when it is larger than ``MOST_BYTES``, or as ``parse_json`` says.
+    """
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"it is larger than {MOST_BYTES >> 20} MiB")
+    return parse_json(path.read_bytes())
+
+
+def parse_json(content: bytes | str) -> object:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: when it is no JSON, is nested too deeply, or holds a text or a whole number that
+            cannot be passed on.
+    """
+    try:
+        value = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return value
+    raise ValueError("it is nested too deeply")
+
+
+def _inside(item: object) -> list:
+    if isinstance(item, dict):
+        return [*item, *item.values()]
+    if isinstance(item, list):
+        return item
+    if isinstance(item, str):
+        item.encode("utf-8")  # half a character is an error, and a ValueError
+    elif isinstance(item, int) and abs(item) >= LARGEST:
+        raise ValueError("it holds a whole number of more than 63 bits")
+    return []
