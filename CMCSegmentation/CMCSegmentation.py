@@ -24,7 +24,9 @@ class CMCSegmentation(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("CMC Segmentation")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.dependencies = ["Segmentations"]  # it is unloaded after us
+        # Both are unloaded after us. In this order: of two readers for a file Slicer prefers that
+        # of the module it loaded first, and images are to be opened as volumes.
+        parent.dependencies = ["Volumes", "Segmentations"]
         parent.contributors = ["The CMCSeg developers"]
         parent.helpText = _(
             "Segments a misaligned pair of scans of one patient, lets you correct the result, and "

@@ -47,7 +47,7 @@ def test_a_corrected_pair_is_added_listed_and_verified(capsys, tmp_path, a_pair)
     assert [row["id"] for row in rows] == [entry]
     assert set(rows[0]["scans"]) == {"ct", "mr"}
     checked = json.loads(queue(capsys, tmp_path, "verify", "--json"))
-    assert checked == {"entries": 1, "set_aside": {}}
+    assert checked == {"entries": 1, "set_aside": {}, "twins": []}
     assert queue(capsys, tmp_path, "verify").strip() == "1 entry is whole, 0 set aside."
 
 
@@ -98,6 +98,22 @@ def test_a_dicom_series_is_copied_but_never_referred_to(capsys, tmp_path):
     assert (tmp_path / "q" / "entries" / entry / "ct.nii.gz").is_file()
 
 
+def test_scans_that_the_queue_has_are_a_revision_whatever_the_patient_is_called(
+    capsys, tmp_path, a_pair
+):
+    first = add(capsys, tmp_path, a_pair)
+    main(
+        ["queue", "add", "--queue", str(tmp_path / "q"), *a_pair, "--id", "J. D.", "--model", MODEL]
+    )
+    told = capsys.readouterr()
+    pair = first.split(".")[0]
+    assert told.out.strip() == f"{pair}.r2"
+    assert told.err.strip() == (
+        f"The queue has these scans already, as {pair}; this is its revision 2."
+    )
+    assert json.loads(queue(capsys, tmp_path, "verify", "--json"))["twins"] == []
+
+
 def test_an_entry_is_removed_and_restored(capsys, tmp_path, a_pair):
     entry = add(capsys, tmp_path, a_pair)
     queue(capsys, tmp_path, "remove", entry)
@@ -108,7 +124,8 @@ def test_an_entry_is_removed_and_restored(capsys, tmp_path, a_pair):
 
 @pytest.mark.parametrize(("form", "file"), [("datalist", "datalist.json"), ("nnunet", "")])
 def test_an_exported_queue_is_imported_again_pair_by_pair(capsys, tmp_path, a_pair, form, file):
-    for subject in "abcd":
+    for seed, subject in enumerate("abcd"):
+        write_volume(a_draft(seed).scans["ct"], tmp_path / "ct.nii.gz")
         add(capsys, tmp_path, a_pair[:2], subject)
     before = json.loads(queue(capsys, tmp_path, "list", "--json"))
     queue(capsys, tmp_path, "export", tmp_path / "out", "--format", form)
@@ -162,7 +179,7 @@ def test_a_slip_in_the_queue_s_name_is_not_an_empty_queue(capsys, tmp_path, word
 
 
 @pytest.mark.parametrize(
-    ("verb", "printed"), [("list", []), ("verify", {"entries": 0, "set_aside": {}})]
+    ("verb", "printed"), [("list", []), ("verify", {"entries": 0, "set_aside": {}, "twins": []})]
 )
 def test_a_queue_that_nobody_has_begun_is_empty_and_said_to_be_missing(
     capsys, tmp_path, verb, printed

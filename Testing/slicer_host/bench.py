@@ -11,7 +11,9 @@ import tempfile
 import types
 import unittest
 import urllib.request
+import weakref
 from pathlib import Path
+from typing import ClassVar
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import slicer
@@ -74,7 +76,12 @@ class MrmlWidget(QtWidgets.QWidget):
         self.scene = scene
 
 
+CRASHES: list[str] = []  # what would have ended Slicer
+
+
 class SegmentEditor(QtWidgets.QWidget):
+    living: ClassVar[weakref.WeakSet] = weakref.WeakSet()
+
     def __init__(self, parent=None):
         super().__init__(parent)
         self.node = self.source = self.editor = self.scene = None
@@ -83,6 +90,15 @@ class SegmentEditor(QtWidgets.QWidget):
         self.observed = False
         self.saved = self.undone = 0
         self.states = []
+        SegmentEditor.living.add(self)
+
+    @classmethod
+    def views_are_set_up(cls, *_from_vtk):
+        """Slicer does so when a scene was closed: the brush follows, and needs a segmentation."""
+        for editor in cls.living:
+            gone = editor.node is not None and editor.node.GetScene() is None
+            if editor.effect in ("Paint", "Erase") and editor.observed and gone:
+                CRASHES.append(f"{editor.effect} was in hand when the scene was closed.")
 
     def setMRMLScene(self, scene):
         self.scene = scene
@@ -148,12 +164,40 @@ class SliceWidget:
         self.fitted += 1
 
 
+class Console(QtWidgets.QTextEdit):
+    """Slicer's Python console: unlike a line edit it takes no key before a shortcut hears of it."""
+
+    def event(self, event):
+        if event.type() == QtCore.QEvent.Type.ShortcutOverride:
+            event.ignore()
+            return False
+        return super().event(event)
+
+
+class Window(QtWidgets.QMainWindow):
+    """The main window: a module's panel, the views, the Python console."""
+
+    def __init__(self):
+        super().__init__()
+        self.views, self.console, self.dock = QtWidgets.QWidget(), Console(), QtWidgets.QWidget()
+        self.views.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        QtWidgets.QVBoxLayout(self.dock)
+        everything = QtWidgets.QSplitter()
+        for part in (self.dock, self.views, self.console):
+            everything.addWidget(part)
+        self.setCentralWidget(everything)
+
+
 class LayoutManager:
     """Makes the slice views of a layout, as many as it names; the nodes are real."""
 
-    def __init__(self):
+    def __init__(self, views):
+        self._views = views
         self._logic = slicer.vtkMRMLLayoutLogic()
         self._logic.SetMRMLScene(slicer.mrmlScene)
+
+    def viewport(self):
+        return self._views
 
     def layoutLogic(self):
         return self._logic
@@ -242,6 +286,27 @@ class Parameters:
         assert connection == 1
 
 
+# Modules of Slicer that matter for who reads an image: what they depend on, and what they read.
+SLICERS = {"CropVolume": ["Volumes"], "SegmentEditor": ["Segmentations"]}
+READERS = {"Volumes": "VolumeFile", "Segmentations": "SegmentationFile"}
+
+
+def default_reader(dependencies, name="CMCSegmentation"):
+    """Who reads an image file: modules load by name, dependencies first, the first reader wins."""
+    modules = {**SLICERS, **{each: [] for each in READERS}, name: dependencies}
+    loaded = []
+
+    def load(module):
+        if module not in loaded:
+            for other in modules[module]:
+                load(other)
+            loaded.append(module)
+
+    for module in sorted(modules):
+        load(module)
+    return next(READERS[module] for module in loaded if module in READERS)
+
+
 class WithinRange:
     """Which values a parameter may take."""
 
@@ -304,14 +369,15 @@ def scripted_module():
 def sample_data():
     """The Sample Data module: the same rules for what is registered, fetched and compared."""
     module = types.ModuleType("SampleData")
-    fields = ("sampleName", "uris", "fileNames", "nodeNames", "checksums", "thumbnailFileName")
+    fields = ("sampleName", "uris", "fileNames", "nodeNames", "checksums", "loadFileTypes")
+    fields = (*fields, "thumbnailFileName")
 
     class SampleDataLogic:
         @staticmethod
         def registerCustomSampleDataSource(*, category, **values):
             if set(values) != set(fields) or not isinstance(values["uris"], (list, tuple)):
                 raise TypeError(f"this stand-in takes lists, and just {fields}")
-            if len({len(values[name]) for name in fields[1:5]}) > 1:
+            if len({len(values[name]) for name in fields[1:6]}) > 1:
                 raise ValueError("All fields of sample data source must have the same length")
             sources = slicer.modules.sampleDataSources.setdefault(category, [])
             if values not in [vars(source) for source in sources]:
@@ -320,9 +386,10 @@ def sample_data():
     def downloadSamples(sampleName):
         known = [s for sources in slicer.modules.sampleDataSources.values() for s in sources]
         source = next(s for s in known if s.sampleName == sampleName)
-        rows = zip(source.uris, source.fileNames, source.nodeNames, source.checksums, strict=True)
+        lists = (source.uris, source.fileNames, source.nodeNames, source.checksums)
+        assert source.loadFileTypes == ["VolumeFile"] * len(source.uris), "else any reader may"
         nodes = []
-        for uri, name, title, checksum in rows:
+        for uri, name, title, checksum in zip(*lists, strict=True):
             path = slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory() + "/" + name
             urllib.request.urlretrieve(uri, path)
             algorithm, digest = slicer.util.extractAlgoAndDigest(checksum)
@@ -399,7 +466,11 @@ def start():
     cache = slicer.vtkCacheManager()
     cache.SetRemoteCacheDirectory(tempfile.mkdtemp(prefix="slicer-cache-"))
     host.scene.SetCacheManager(cache)
-    manager = LayoutManager()
+    window = Window()
+    window.show()
+    manager = LayoutManager(window.views)
+    host.window = window
+    host.scene.AddObserver(slicer.vtkMRMLScene.EndCloseEvent, SegmentEditor.views_are_set_up)
     slicer.app = types.SimpleNamespace(
         layoutManager=lambda: manager,
         slicerHome="/nowhere",
@@ -425,6 +496,6 @@ def start():
     slicer.util.loadVolume = load_volume
     slicer.util.loadLabelVolume = lambda path: load_volume(path, kind="vtkMRMLLabelMapVolumeNode")
     slicer.util.confirmOkCancelDisplay = lambda text, *more: True
-    slicer.util.mainWindow = lambda: None
+    slicer.util.mainWindow = lambda: window
     slicer.util.showStatusMessage = lambda text, duration=0: STATUS.append(text)
     return host, application

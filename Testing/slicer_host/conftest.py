@@ -40,6 +40,7 @@ def a_panel(a_host, tmp_path):
 
     def make(runner=None, load=True):
         root = slicer.util.loadUI(RESOURCES / "UI" / "CMCSegmentation.ui")
+        a_host.window.dock.layout().addWidget(root)
         ui = slicer.util.childWidgetVariables(root)
         panel = Panel(ui, RESOURCES, tmp_path / "queue", runner)
         made.append((panel, root))
@@ -51,13 +52,24 @@ def a_panel(a_host, tmp_path):
         return panel
 
     yield make
-    for panel, _ in made:
+    for panel, root in made:
         panel.close()
+        root.setParent(None)
     a_host.scene.Clear(0)
     end = time.monotonic() + WAIT
     while left := [t.name for t in threading.enumerate() if t.name.startswith("cmcseg")]:
         assert time.monotonic() < end, f"left behind: {left}"
         time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def no_crash(a_host):
+    """Nothing may be done that would end Slicer."""
+    import bench
+
+    bench.CRASHES.clear()
+    yield
+    assert bench.CRASHES == []
 
 
 @pytest.fixture

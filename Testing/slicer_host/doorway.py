@@ -92,6 +92,22 @@ def test_a_new_scene_is_left_alone_until_the_module_is_shown(a_host, a_module, u
     assert a_module().choices is not None
 
 
+def test_images_are_opened_as_volumes_wherever_they_are_opened(a_host):
+    import types
+
+    import slicer
+
+    import bench
+    import CMCSegmentation
+
+    starting = bench.Starting()
+    slicer.app.startupCompleted = starting.startupCompleted
+    module = CMCSegmentation.CMCSegmentation(types.SimpleNamespace())
+    assert bench.default_reader([]) == "VolumeFile"
+    assert bench.default_reader(["Segmentations"]) == "SegmentationFile", "the host knows the trap"
+    assert bench.default_reader(module.parent.dependencies) == "VolumeFile"
+
+
 def test_the_layout_is_known_from_the_start(a_host, a_module):
     import slicer
     from cmcseg.desktop.layout import LAYOUT, XML

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 
+def typed(widget, key):
+    """Press keys with the focus where it is; a real shortcut map decides who hears of them."""
+    from PySide6 import QtGui, QtTest
+
+    QtTest.QTest.keySequence(widget.window(), QtGui.QKeySequence(key))
+
+
 @pytest.fixture
-def a_review(a_desk):
+def a_review(a_host, a_desk):
     """A result under review, the module being shown; ``press(key)`` presses a key."""
     import qt
 
@@ -16,14 +23,17 @@ def a_review(a_desk):
     a_desk.segmented()
     a_desk.panel.enter()
     a_desk.editor = a_desk.ui.editorHost.findChild(bench.SegmentEditor)
+    a_desk.window = a_host.window
     a_desk.keys = {
         shortcut.key.toString(): shortcut
-        for shortcut in a_desk.ui.reviewSection.findChildren(qt.QShortcut)
+        for shortcut in a_host.window.views.findChildren(qt.QShortcut)
     }
 
-    def press(key):
-        assert a_desk.keys[key].isEnabled(), f"{key} is not listened to"
-        a_desk.keys[key].activated.emit()
+    def press(key, times=1):
+        """As a user does who looks at the views."""
+        a_host.window.views.setFocus()
+        for _ in range(times):
+            typed(a_host.window.views, key)
         a_desk.quiet()
 
     a_desk.press = press
@@ -37,7 +47,7 @@ def a_review(a_desk):
 def test_every_key_of_the_list_is_there(a_review):
     from cmcseg.desktop.keys import list_of_keys
 
-    wanted = {"N", "P", "A", "B", "E", "Z", "Shift+Z", "Space", "?", *"123456789"}
+    wanted = {"N", "P", "Ctrl+Return", "B", "E", "Z", "Shift+Z", "Space", "?", *"123456789"}
     assert set(a_review.keys) == wanted
     a_review.press("?")
     assert a_review.ui.messageLabel.text == list_of_keys()
@@ -92,9 +102,9 @@ def test_brush_eraser_undo_and_redo(a_review):
 
 
 def test_accept_hands_the_pair_to_the_queue(a_review):
-    a_review.press("A")
+    a_review.press("Ctrl+Return")
     assert [m.verb for m in a_review.worker.asked].count("queue-add") == 1
-    a_review.press("A")
+    a_review.press("Ctrl+Return")
     assert a_review.ui.messageLabel.text == (
         "The pair is in the queue already; correct something to accept it again."
     )
@@ -103,6 +113,48 @@ def test_accept_hands_the_pair_to_the_queue(a_review):
     a_review.ui.restoreButton.click()
     a_review.quiet()
     assert a_review.ui.acceptButton.isEnabled(), "a correction may be accepted again"
+
+
+def test_what_is_typed_elsewhere_is_typed_and_nothing_more(a_review):
+    from PySide6.QtTest import QTest
+
+    console, field = a_review.window.console, a_review.ui.folderEdit
+    for widget in (console, field):
+        widget.setFocus()
+        QTest.keyClicks(widget, "nx=1 a=1")
+        a_review.quiet()
+    assert console.toPlainText() == field.text == "nx=1 a=1"
+    assert a_review.panel.review.index == -1
+    assert a_review.editor.effect == ""
+    assert not [m for m in a_review.worker.asked if m.verb == "queue-add"]
+
+
+def test_no_bare_letter_accepts(a_review):
+    for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
+        a_review.press(letter)
+    assert not [m for m in a_review.worker.asked if m.verb == "queue-add"]
+
+
+def test_space_presses_the_button_that_has_the_focus(a_review):
+    from PySide6.QtTest import QTest
+
+    a_review.ui.nextButton.setFocus()
+    QTest.keyClicks(a_review.ui.nextButton, " ")
+    assert a_review.panel.review.index == 0
+    assert all(node.GetDisplayVisibility() for node in a_review.organs.values())
+
+
+@pytest.mark.parametrize("tool", ["B", "E"])
+def test_the_scene_may_be_closed_with_a_tool_in_hand(a_review, tool):
+    a_review.press(tool)
+    assert a_review.editor.effect
+    assert a_review.editor.observed
+    a_review.scene.Clear(0)
+    assert a_review.editor.node is None
+    a_review.nodes = {"ct": a_review.add("CT", "CT"), "mr": a_review.add("MR", "MR")}
+    a_review.until(lambda: len(a_review.panel.segment.chosen) == 2)
+    a_review.segmented()
+    assert a_review.editor.observed, "the next result is edited as the first was"
 
 
 def test_organs_are_hidden_while_space_is_held(a_review):
@@ -143,7 +195,7 @@ def test_the_editor_listens_to_the_views_while_the_module_is_shown_alone(a_revie
 
 
 def test_an_organ_that_is_removed_is_a_correction(a_review):
-    a_review.press("A")
+    a_review.press("Ctrl+Return")
     assert not a_review.ui.acceptButton.isEnabled()
     organs = a_review.editor.node.GetSegmentation()
     organs.RemoveSegment(organs.GetSegmentIdBySegmentName("liver"))
@@ -154,7 +206,7 @@ def test_keys_are_silent_before_there_is_a_result(a_desk):
     import qt
 
     a_desk.panel.enter()
-    keys = a_desk.ui.reviewSection.findChildren(qt.QShortcut)
+    keys = a_desk.ui.page.findChildren(qt.QShortcut)
     assert keys
     assert not any(key.isEnabled() for key in keys)
 

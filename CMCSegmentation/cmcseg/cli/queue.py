@@ -74,6 +74,13 @@ class Add:
         # Last, so that what is refused leaves no key behind.
         pair = pair_for(self.id, key, ledger.fresh_pair)
         entry = ledger.add(replace(draft, pair=pair))
+        if entry.pair != pair:
+            ERRORS.print(
+                f"The queue has these scans already, as {entry.pair}; this is its revision "
+                f"{entry.revision}.",
+                soft_wrap=True,
+                markup=False,
+            )
         print(json.dumps(entry.to_dict(), indent=1) if self.json else entry.id)
 
 
@@ -173,11 +180,19 @@ class Verify:
         """Check, and say what was set aside."""
         ledger = _perhaps_new(self.queue)
         aside = ledger.verify()
+        twins = ledger.twins()
         if self.json:
-            print(json.dumps({"entries": len(ledger.entries()), "set_aside": aside}, indent=1))
+            count = len(ledger.entries())
+            print(json.dumps({"entries": count, "set_aside": aside, "twins": twins}, indent=1))
             return
         for name, why in aside.items():
             SCREEN.print(f"{name}: {why}", soft_wrap=True, markup=False)
+        for group in twins:
+            told = (
+                f"{' and '.join(group)} hold the same scan. Only one of them is used; where one is "
+                "to learn from and one to compare models, that is the one to learn from."
+            )
+            SCREEN.print(told, soft_wrap=True, markup=False)
         count = len(ledger.entries())
         whole = "1 entry is" if count == 1 else f"{count} entries are"
         SCREEN.print(f"{whole} whole, {len(aside)} set aside.")

@@ -1,29 +1,39 @@
-"""The keys of the review, alive only while the module is shown."""
+"""The keys of the review: on the panel and on the views, and nowhere else."""
 
 from collections.abc import Callable
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 FIRST_MS, NEXT_MS = 700, 150  # longest pauses before and between the repeats of a held key
+ACCEPT = "Ctrl+Return"  # never a bare letter: what is accepted is learned from
+PEEK = "Space"  # of the views alone; on the panel it presses the button that has the focus
 
 
 class Keys:
-    """Shortcuts of the main window.
+    """Shortcuts that live while the focus is within the panel or the views.
+
+    Elsewhere, in the Python console say, they do not exist. A line edit or a spin box within the
+    panel takes what is typed before a shortcut hears of it.
 
     Args:
-        parent: used where there is no main window.
+        panel, views: where they live; there are no views without a main window.
         calls: what each key does.
     """
 
-    def __init__(self, parent: qt.QWidget, calls: dict[str, Callable]) -> None:
+    def __init__(
+        self, panel: qt.QWidget, views: qt.QWidget | None, calls: dict[str, Callable]
+    ) -> None:
         self._shortcuts = []
         for key, call in calls.items():
-            shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow() or parent)
-            shortcut.activated.connect(call)
-            shortcut.setEnabled(False)
-            self._shortcuts.append(shortcut)
+            for place in (panel, views):
+                if place is None or (place is panel and key == PEEK):
+                    continue
+                shortcut = qt.QShortcut(qt.QKeySequence(key), place)
+                shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
+                shortcut.activated.connect(call)
+                shortcut.setEnabled(False)
+                self._shortcuts.append(shortcut)
 
     def enable(self, enabled: bool) -> None:
         """Listen, or leave the keys to others."""
@@ -67,8 +77,13 @@ class Peek:
 
 
 def list_of_keys() -> str:
-    """What a user reads after pressing ``?``."""
+    """What a user reads after pressing ``?``.
+
+    Of Slicer's own keys one is taken, in its slice views while this module is shown: ``B``, one
+    slice back. It is the brush in every host of ours, and the arrow keys go back as well.
+    """
     return _(
-        "N, P: next, previous doubt. A: accept. 1 to 9: organ. B: brush. E: erase. Z, Shift+Z: "
-        "undo, redo. Space, held: hide the organs."
+        "N, P: next, previous doubt. 1 to 9: organ. B: brush (the arrow keys still go a slice "
+        "back). E: erase. Z, Shift+Z: undo, redo. Space, held, over the views: hide the organs. "
+        "Ctrl+Return: accept."
     )

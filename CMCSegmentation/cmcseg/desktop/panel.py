@@ -174,6 +174,7 @@ class Panel:
         self._signals = [self.segment.changed, self.review.changed, self.learn.changed]
         for signal in self._signals:
             signal.connect(self.refresh)
+        self.scene.closing.connect(self._review.layDown)
         for session in (self.segment, self.review, self.learn):
             session.failed.connect(self.tell)
         self.segment.started.connect(lambda: self.tell(""))

@@ -6,7 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.desktop.controls import allow, fill, key_of, trying
-from cmcseg.desktop.keys import Keys, Peek, list_of_keys
+from cmcseg.desktop.keys import ACCEPT, PEEK, Keys, Peek, list_of_keys
 from cmcseg.mrml.scene import DISAGREEMENT
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.review_places import Place
@@ -44,17 +44,18 @@ class ReviewSection:
         calls = {
             "N": session.next,
             "P": session.previous,
-            "A": accept,
+            ACCEPT: accept,
             "B": lambda: self._editor.setActiveEffectByName("Paint"),
             "E": lambda: self._editor.setActiveEffectByName("Erase"),
             "Z": self._editor.undo,
             "Shift+Z": self._editor.redo,
-            "Space": self._peek.press,
+            PEEK: self._peek.press,
             "?": lambda: tell(list_of_keys(), ""),
             **{str(n): lambda n=n: self._organ(n) for n in range(1, 10)},
         }
         keys = {key: trying(call, tell) for key, call in calls.items()}
-        self._keys = Keys(ui.reviewSection, keys)
+        manager = slicer.app.layoutManager()
+        self._keys = Keys(ui.page, manager.viewport() if manager else None, keys)
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -94,7 +95,7 @@ class ReviewSection:
     def enter(self) -> None:
         """The module is shown: the editor listens to the views again."""
         self._entered = True
-        if self._editorNode is not None:
+        if self._editorNode is not None and self._editorNode.GetScene() is not None:
             self._editor.setupViewObservations()
         self._keys.enable(self._session.result is not None)
 
@@ -106,23 +107,28 @@ class ReviewSection:
         self._keys.enable(False)
         self._peek.close()
 
-    def close(self) -> None:
-        """Let go of the scene and of the main window's keys.
+    def layDown(self) -> None:
+        """Let go of what is edited, before a scene is closed or the editor itself is.
 
-        The editor lives on for a while, hidden: with views to observe and no node, it would end
-        Slicer at the next change of the layout.
+        Closing a scene sets its views up anew and tells the active tool; without a segmentation it
+        would end Slicer, and so would the editor with views to observe and no node.
         """
-        self._keys.close()
-        self._peek.close()
         self._ignore()
         self._editor.setActiveEffectByName("")
         self._editor.removeViewObservations()
         self._editor.setSegmentationNode(None)
+        self._histories.clear()
+        self._shown = ("", "")
+
+    def close(self) -> None:
+        """Let go of the scene and of the keys; the editor lives on for a while, hidden."""
+        self._keys.close()
+        self._peek.close()
+        self.layDown()
         self._editor.setMRMLSegmentEditorNode(None)
         if self._editorNode is not None and self._editorNode.GetScene() is not None:
             slicer.mrmlScene.RemoveNode(self._editorNode)
         self._editorNode = None
-        self._histories.clear()
 
     def _edit(self) -> None:
         result, role = self._session.result, key_of(self._ui.roleCombo)
@@ -142,8 +148,8 @@ class ReviewSection:
             self._editorNode.HideFromEditorsOn()
             self._editor.setMRMLSegmentEditorNode(self._editorNode)  # before the scene: its wish
             self._editor.setMRMLScene(slicer.mrmlScene)
-            if self._entered:
-                self._editor.setupViewObservations()
+        if self._entered:
+            self._editor.setupViewObservations()
         self._editor.setSegmentationNode(node)
         self._editor.setSourceVolumeNode(scan)
         self._hand_over(node)

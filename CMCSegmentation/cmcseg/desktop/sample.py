@@ -30,6 +30,7 @@ def register(folder: Path, picture: Path) -> None:
             checksums=[f"SHA256:{sums[file]}" for file in files],
             fileNames=files,
             nodeNames=list(titles.values()),
+            loadFileTypes=["VolumeFile"] * len(files),
             thumbnailFileName=str(picture),
         )
 

@@ -51,6 +51,7 @@ class MrmlScene:
     ) -> None:
         self.changed = Signal()
         self.removed = Signal()
+        self.closing = Signal()
         self.closed = Signal()
         self._scene = scene
         self._checkpoint = checkpoint or self._remember
@@ -60,6 +61,7 @@ class MrmlScene:
             slicer.vtkMRMLScene.NodeAddedEvent: MrmlScene._on_added,
             slicer.vtkMRMLScene.NodeRemovedEvent: MrmlScene._on_removed,
             slicer.vtkMRMLScene.EndBatchProcessEvent: MrmlScene._on_quiet,
+            slicer.vtkMRMLScene.StartCloseEvent: MrmlScene._on_closing,
             slicer.vtkMRMLScene.EndCloseEvent: MrmlScene._on_closed,
         }
         self._observers = [
@@ -429,6 +431,9 @@ class MrmlScene:
         """Tell once after a batch of changes, not at every one of them."""
         if not self._scene.IsBatchProcessing():
             self.changed.emit()
+
+    def _on_closing(self, _: object) -> None:
+        self.closing.emit()
 
     def _on_closed(self, _: object) -> None:
         self._infos.clear()

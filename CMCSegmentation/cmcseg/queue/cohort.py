@@ -9,6 +9,7 @@ from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.holdout import CHECK, LEARN
 from cmcseg.queue.ledger import Ledger
+from cmcseg.queue.scan_index import one_of_twins
 
 MOST_WAITING = 8  # pairs that nobody has labelled; the model is asked about each, which takes time
 
@@ -47,14 +48,15 @@ def gather(ledger: Ledger, card: ModelCard) -> Lessons:
 def as_cohort(ledger: Ledger, card: ModelCard) -> Cohort:
     """The newest revision of every pair whose roles and organs are the model's.
 
-    ``train`` holds what may be learned from, ``validation`` what is kept to compare models.
+    ``train`` holds what may be learned from, ``validation`` what is kept to compare models. Of
+    pairs that hold the same scan one is taken.
 
     Args:
         ledger: the queue.
         card: of the model that is to learn.
     """
     parts: dict[str, list[Pair]] = {LEARN: [], CHECK: []}
-    for entry in ledger.latest():
+    for entry in one_of_twins(ledger.latest(), ledger.twins()):
         if not why_unfit(entry, card):
             parts[entry.part].append(_pair(ledger, entry, card))
     return Cohort(

@@ -13,6 +13,7 @@ from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.holdout import CHECK, LEARN, is_fresh_id, new_pair, part_of
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.nnunet import write_nnunet
+from cmcseg.queue.scan_index import one_of_twins
 
 FORMATS = ("datalist", "nnunet")
 
@@ -39,7 +40,7 @@ def export(ledger: Ledger, folder: Path, form: str = "datalist") -> Path:
         raise BadInput(f"The format {form!r} is not one of {', '.join(FORMATS)}.")
     if folder.exists():
         raise BadInput(f"The folder {folder} exists; give a new one.")
-    entries = ledger.latest()
+    entries = one_of_twins(ledger.latest(), ledger.twins())
     if not entries:
         raise BadInput(f"The queue {ledger.folder} is empty; there is nothing to export.")
     entries = _of_one_table(entries)

@@ -5,6 +5,7 @@
           damaged/           what ``verify`` set aside, each with a .txt that says why
           tmp/               drafts; a draft becomes an entry by one rename, as in Maildir
           given/             an empty file for every id that was ever given
+          scans/             which pair a scan belongs to, see ``scan_index``
 
 An id is taken by making its file under ``given``, which fails for all but one, so several programs
 may add at once, on a local disk or a shared folder, without locks, and no id is given twice.
@@ -18,11 +19,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.volume import Volume
+from cmcseg.imaging.files import read_volume
 from cmcseg.queue.damage import fault_of, read_entry
 from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
 from cmcseg.queue.holdout import new_pair, next_part
 from cmcseg.queue.publish import publish, write_entry, write_scans
+from cmcseg.queue.scan_index import SCANS, ScanIndex, scan_checksum, twins
 from cmcseg.queue.submission import Submission
 
 STALE_SECONDS = 3600.0  # a draft that has not grown for so long was abandoned
@@ -37,9 +41,13 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self.scans = ScanIndex(self.folder / "scans")
 
     def add(self, draft: Submission) -> QueueEntry:
         """Keep a correction; a pair that is known gets a new revision.
+
+        A pair is known by its scans, whatever id the draft has; by its id, where none of its scans
+        has come before.
 
         Raises:
             BadInput: when it cannot be written; then nothing of it is left.
@@ -76,6 +84,10 @@ class Ledger:
         for entry in sorted(self.entries(), key=lambda e: e.revision):
             newest[entry.pair] = entry
         return sorted(newest.values(), key=lambda entry: (entry.at, entry.pair))
+
+    def twins(self) -> list[tuple[str, ...]]:
+        """Pairs that hold the same scan, in groups: accepted twice before scans were compared."""
+        return twins(self._learn_scans())
 
     def entry(self, entry_id: str) -> QueueEntry:
         """One entry.
@@ -167,16 +179,18 @@ class Ledger:
         return aside
 
     def _add(self, draft: Submission) -> QueueEntry:
-        pair = check_pair(draft.pair) if draft.pair else self.fresh_pair()
+        named = check_pair(draft.pair) if draft.pair else ""
         for place in ("entries", "tmp", "given"):
             self._place(place).mkdir(parents=True, exist_ok=True)
-        tmp = self._place("tmp") / f"{pair}-{secrets.token_hex(8)}"
+        sums = {role: scan_checksum(scan) for role, scan in draft.scans.items()}
+        tmp = self._place("tmp") / f"draft-{secrets.token_hex(8)}"
         tmp.mkdir()
         claims: list[Path] = []
         try:
             scans = write_scans(draft, tmp)
+            pair, claims = self._pair_of(sums, named)
             claims.append(self._claim(pair))
-            entry = _numbered(claims[0].name, draft, scans)
+            entry = _numbered(claims[-1].name, draft, scans, sums)
             write_entry(entry, tmp)
             publish(tmp, self._place("entries") / entry.id)
         except BaseException:
@@ -185,6 +199,28 @@ class Ledger:
                 claim.unlink(missing_ok=True)
             raise
         return entry
+
+    def _pair_of(self, sums: dict[str, str], named: str) -> tuple[str, list[Path]]:
+        """The pair of some scans (the named or a fresh one where they are new), and its claims."""
+        self._learn_scans()
+        named = self.scans.meant_by(named) if named else ""
+        pair, claims = self.scans.claim([*sums.values()], lambda: named or self.fresh_pair())
+        if named and named != pair:
+            self.scans.call(named, pair)
+        return pair, claims
+
+    def _learn_scans(self) -> dict[str, set[str]]:
+        """Checksums of all scans by pair, those of entries from before they were kept, too."""
+        found: dict[str, set[str]] = {}
+        for entry in self.entries():
+            with contextlib.suppress(BadInput, OSError, ValueError):  # ``verify`` tells of it
+                sums = self.scans.sums_of(entry, lambda role, e=entry: self._scan(e, role))
+                found.setdefault(entry.pair, set()).update(sums.values())
+                self.scans.claim([*sums.values()], lambda e=entry: e.pair)
+        return found
+
+    def _scan(self, entry: QueueEntry, role: str) -> Volume:
+        return read_volume(self.path(entry, entry.scans[role].image))
 
     def _claim(self, pair: str) -> Path:
         """Take the next id of a pair; its file under ``given``."""
@@ -246,7 +282,9 @@ def open_ledger(folder: Path) -> Ledger:
     return Ledger(folder)
 
 
-def _numbered(entry_id: str, draft: Submission, scans: dict[str, EntryScan]) -> QueueEntry:
+def _numbered(
+    entry_id: str, draft: Submission, scans: dict[str, EntryScan], sums: dict[str, str]
+) -> QueueEntry:
     pair, revision = pair_of(entry_id)
     return QueueEntry(
         pair=pair,
@@ -262,6 +300,7 @@ def _numbered(entry_id: str, draft: Submission, scans: dict[str, EntryScan]) -> 
         seconds=draft.seconds,
         who=draft.who,
         notes=draft.notes,
+        facts={SCANS: sums},
     )
 
 

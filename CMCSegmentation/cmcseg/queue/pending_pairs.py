@@ -41,7 +41,12 @@ def pairs_waiting(
             f"{folder} holds no scan called NAME_{roles[0]}.nii.gz or NAME/{roles[0]}.nii.gz."
         )
     corrected = {entry.pair for entry in ledger.entries()}
-    return {name: scans for name, scans in found.items() if known_pair(name, key) not in corrected}
+
+    def waits(name: str) -> bool:
+        pair = known_pair(name, key)
+        return pair is None or ledger.scans.meant_by(pair) not in corrected
+
+    return {name: scans for name, scans in found.items() if waits(name)}
 
 
 def known_doubt(ledger: Ledger, sha256: str, scans: dict[str, Path]) -> float | None:

@@ -1,15 +1,11 @@
 """Which study-local id stands for which subject; lies apart from the queue.
 
-One small file per subject, named by a hash of the subject's id. A file appears by a hard link (or,
-where the disk has none, by exclusive creation), so two programs never give two ids.
+One small file per subject, named by a hash of the subject's id. It appears once, so two programs
+never give two ids.
 """
 
-import contextlib
-import errno
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +13,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.queue.disk import in_words
 from cmcseg.queue.entry import check_pair
 from cmcseg.queue.holdout import new_pair
-
-_WITHOUT_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+from cmcseg.queue.publish import publish_once
 
 
 def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> str:
@@ -40,7 +35,7 @@ def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> st
         if not path.exists():
             pair = fresh()  # where there is no queue, no key is made either
             key.mkdir(parents=True, exist_ok=True)
-            _publish(path, {"subject": subject.strip(), "pair": pair})
+            publish_once(path, {"subject": subject.strip(), "pair": pair})
     except OSError as error:
         raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
     return _read(path)
@@ -73,33 +68,3 @@ def _read(path: Path) -> str:
         return check_pair(json.loads(path.read_text(encoding="utf-8"))["pair"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
-
-
-def _publish(path: Path, value: dict) -> None:
-    """Write a file that appears whole, unless somebody else was quicker."""
-    draft = path.with_name(f".{secrets.token_hex(8)}")
-    try:
-        _write(draft, value)
-        with contextlib.suppress(FileExistsError):
-            try:
-                os.link(draft, path)
-            except OSError as error:
-                if error.errno not in _WITHOUT_LINKS:
-                    raise
-                _write(path, value)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _write(path: Path, value: dict) -> None:
-    """A new file on the disk; nothing is left of it when that fails."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            json.dump(value, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except FileExistsError:
-        raise
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise

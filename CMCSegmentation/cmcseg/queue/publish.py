@@ -1,7 +1,10 @@
 """Writing an entry: its files, its sums, and the one step by which it appears."""
 
+import contextlib
+import errno
 import json
 import os
+import secrets
 from pathlib import Path
 
 from cmcseg.core.labelmap import UNANNOTATED
@@ -11,6 +14,8 @@ from cmcseg.queue.damage import ENTRY
 from cmcseg.queue.entry import EntryScan, QueueEntry
 from cmcseg.queue.reference import check_reference
 from cmcseg.queue.submission import Submission
+
+_WITHOUT_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def write_scans(draft: Submission, folder: Path) -> dict[str, EntryScan]:
@@ -74,3 +79,39 @@ def _sync(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def publish_once(path: Path, value: dict) -> None:
+    """Write a small JSON file that appears whole, unless somebody else was quicker.
+
+    It appears by a hard link or, where the disk has none, by exclusive creation.
+
+    Raises:
+        OSError: when the disk refuses.
+    """
+    draft = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        _write_new(draft, value)
+        with contextlib.suppress(FileExistsError):
+            try:
+                os.link(draft, path)
+            except OSError as error:
+                if error.errno not in _WITHOUT_LINKS:
+                    raise
+                _write_new(path, value)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_new(path: Path, value: dict) -> None:
+    """A new file on the disk; nothing is left of it when that fails."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(value, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
