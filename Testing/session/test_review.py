@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 import slicer
@@ -285,3 +287,45 @@ def test_a_result_of_another_model_is_not_taken_up(a_review):
     assert told == [
         "The result in this scene was made by the model tiny; choose that model to go on with it."
     ]
+
+
+def test_what_a_correction_took_from_a_neighbour_comes_back_with_it(a_review):
+    found = drawn(a_review, "ct")
+    key = a_review.result.scans["ct"]
+    last(a_review.scene.writing_organs(key, {"liver": (found == 1) | (found == 2)}))
+    assert not (drawn(a_review, "ct") == 2).any(), "the liver has swallowed the kidney"
+    a_review.restore("ct", "liver")
+    a_review.runner.finish()
+    assert (drawn(a_review, "ct") == found).all()
+
+
+def test_the_table_follows_what_is_drawn_a_moment_after_the_last_stroke(a_review, monkeypatch):
+    from cmcseg.session import review as module
+
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.0)
+    found = drawn(a_review, "ct")
+    (before,) = [row.found["ct"].ml for row in a_review.rows if row.organ == "liver"]
+    half = (found == 1) & (np.arange(found.shape[2]) % 2 == 0)
+    last(a_review.scene.writing_organs(a_review.result.scans["ct"], {"liver": half}))
+    a_review.edited()
+    assert not a_review.busy, "the user goes on drawing meanwhile"
+    end = time.monotonic() + 20
+    while a_review.rows is a_review.result.rows and time.monotonic() < end:
+        a_review.runner.pump()
+    (now,) = [row.found["ct"].ml for row in a_review.rows if row.organ == "liver"]
+    assert now == pytest.approx(half.sum() * a_review.result.volumes["ct"].grid.voxel_ml)
+    assert now == pytest.approx(before / 2, rel=0.1)
+
+
+def test_another_choice_of_scans_puts_the_result_away_and_the_same_brings_it_back(a_review):
+    session, gone = a_review.session, []
+    session.left.connect(lambda: gone.append(True))
+    before, key = session.result, session.chosen["mr"]
+    session.set_scan("mr", "")
+    a_review.runner.finish()
+    assert gone == [True]
+    assert set(session.result.scans) == {"ct"}, "the CT has organs of its own in the scene"
+    session.set_scan("mr", key)
+    a_review.runner.finish()
+    assert session.result.scans == before.scans
+    assert [row.organ for row in session.result.rows] == [row.organ for row in before.rows]

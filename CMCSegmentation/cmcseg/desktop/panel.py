@@ -64,7 +64,7 @@ class Panel:
         self._scans = ScansSection(ui, self.segment, self.tell)
         self._model = ModelSection(ui, self.segment, self.tell)
         self._run = RunSection(ui, self.segment, self.learn, self.settings, self.tell)
-        self._result = ResultSection(ui, self.segment, self.tell)
+        self._result = ResultSection(ui, self.segment, self.review, self.tell)
         self._review = ReviewSection(ui, self.review, lambda: self._round.accept(), self.tell)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
         self._checkup = InstallationSection(
@@ -177,6 +177,7 @@ class Panel:
         self.scene.closing.connect(self._review.layDown)
         for session in (self.segment, self.review, self.learn):
             session.failed.connect(self.tell)
+        self.segment.left.connect(self.review.clear)
         self.segment.started.connect(lambda: self.tell(""))
         self.segment.finished.connect(self._onFinished)
         self.review.jumped.connect(self._onJumped)

@@ -10,14 +10,17 @@ from slicer.i18n import tr as _
 
 from cmcseg.desktop.controls import allow, fill_table, trying
 from cmcseg.session.result import notes, volume_words
+from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 
 
 class ResultSection:
     """Volumes and doubt per organ and scan, warnings, show, 3D, report."""
 
-    def __init__(self, ui: object, session: SegmentSession, tell: Callable) -> None:
-        self._ui, self._session = ui, session
+    def __init__(
+        self, ui: object, session: SegmentSession, review: ReviewSession, tell: Callable
+    ) -> None:
+        self._ui, self._session, self._review = ui, session, review
         ui.showCheck.toggled.connect(self._onShow)
         ui.show3DCheck.toggled.connect(self._onShow3D)
         ui.reportButton.clicked.connect(trying(self._report, tell))
@@ -33,6 +36,7 @@ class ResultSection:
         for control in (self._ui.showCheck, self._ui.show3DCheck, self._ui.reportButton):
             allow(control, why)
         if result is None:
+            self._ui.reportLabel.setVisible(False)
             fill_table(self._ui.resultTable, [], [])
             self._warn(())
             return
@@ -42,17 +46,18 @@ class ResultSection:
         titles += [_("{} mL").format(names[role]) for role in roles]
         titles += [_("doubt in {}").format(names[role]) for role in roles]
         levels = _levels()
+        drawn = self._review.rows if self._review.result is result else result.rows
         rows = [
             [
                 row.organ,
                 *(volume_words(row.found[role].ml, row.found[role].is_cut) for role in roles),
                 *(levels[row.found[role].doubt] for role in roles),
             ]
-            for row in result.rows
+            for row in drawn
         ]
-        colors = [row.color for row in result.rows]
+        colors = [row.color for row in drawn]
         fill_table(self._ui.resultTable, titles, rows, colors)
-        found = [row.found[role] for row in result.rows for role in roles]
+        found = [row.found[role] for row in drawn for role in roles]
         self._warn(notes(result, any(finding.is_cut for finding in found)))
 
     def _warn(self, sentences: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from cmcseg.desktop.controls import allow, fill, key_of, trying
 from cmcseg.desktop.keys import ACCEPT, PEEK, Keys, Peek, list_of_keys
 from cmcseg.mrml.scene import DISAGREEMENT
+from cmcseg.mrml.segments import segment_id
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.review_places import Place
 
@@ -179,8 +180,7 @@ class ReviewSection:
         """Let the editor work on the chosen organ."""
         node = self._editor.segmentationNode()
         if node is not None:
-            name = key_of(self._ui.organCombo)
-            organ = node.GetSegmentation().GetSegmentIdBySegmentName(name)
+            organ = segment_id(node.GetSegmentation(), key_of(self._ui.organCombo))
             self._editor.setCurrentSegmentID(organ)
 
     def _organ(self, number: int) -> None:

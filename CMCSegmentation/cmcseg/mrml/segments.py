@@ -54,7 +54,7 @@ def put_labels(
     segmentation = node.GetSegmentation()
     segmentation.SetSourceRepresentationName(BINARY)
     had_surface = segmentation.ContainsRepresentation(SURFACE)
-    ours = {label.value: _segment_id(segmentation, label) for label in table}
+    ours = {label.value: segment_id(segmentation, label.name) for label in table}
     _leave_shared_layers(segmentation, {key for key in ours.values() if key})
     for label in table:
         key = ours[label.value]
@@ -88,7 +88,7 @@ def get_labels(node: slicer.vtkMRMLSegmentationNode, grid: Grid, table: LabelTab
     out = np.zeros(grid.shape, dtype=np.uint8, order="F")
     layers: dict[str, tuple[vtk.vtkImageData, np.ndarray]] = {}
     for label in table:
-        segment = segmentation.GetSegment(_segment_id(segmentation, label))
+        segment = segmentation.GetSegment(segment_id(segmentation, label.name))
         image = segment.GetRepresentation(BINARY) if segment else None
         if image is None or image.GetPointData().GetScalars() is None or _is_empty(image):
             continue
@@ -100,11 +100,11 @@ def get_labels(node: slicer.vtkMRMLSegmentationNode, grid: Grid, table: LabelTab
     return out
 
 
-def _segment_id(segmentation: slicer.vtkSegmentation, label: Label) -> str:
-    """Id of the organ's segment, also when the user renamed it; empty when there is none."""
-    if segmentation.GetSegment(label.name) is not None:
-        return label.name
-    return segmentation.GetSegmentIdBySegmentName(label.name)
+def segment_id(segmentation: slicer.vtkSegmentation, organ: str) -> str:
+    """Id of an organ's segment, also when the user renamed it; empty when there is none."""
+    if segmentation.GetSegment(organ) is not None:
+        return organ
+    return segmentation.GetSegmentIdBySegmentName(organ)
 
 
 def _leave_shared_layers(segmentation: slicer.vtkSegmentation, ours: set[str]) -> None:

@@ -12,6 +12,7 @@ from cmcseg.queue.entry import check_pair
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pending_pairs import DOUBTS
 from cmcseg.queue.pseudonyms import forget_pair, known_pair
+from cmcseg.queue.scan_index import SCANS
 
 RUNS, PLAN = "runs", "plan.json"
 _PLACES = ("entries", "removed", "damaged", "tmp")
@@ -24,8 +25,8 @@ class Traces:
     Attributes:
         pair: its study-local id.
         folders: what is deleted: entries in every place, drafts, fine-tunings that read them.
-        files: single files that are deleted: notes beside damaged entries, and all kept doubts,
-            whose names do not say of whom they are.
+        files: single files that are deleted: notes beside damaged entries, what says which scans
+            are the pair's, and all kept doubts, whose names do not say of whom they are.
         elsewhere: scans that entries only refer to; they stay.
     """
 
@@ -56,6 +57,7 @@ def traces(ledger: Ledger, subject: str, key: Path) -> Traces:
         files=(
             *(path for path in mine if not path.is_dir()),
             *_listed(ledger.folder / DOUBTS),
+            *(path for path in _listed(ledger.folder / SCANS) if _is_of(path, pair)),
         ),
         elsewhere=tuple(sorted({image for path in mine for image in _referred(path)})),
     )
@@ -99,6 +101,14 @@ def _belongs(name: str, pair: str) -> bool:
     """Whether a name in the queue is that of an entry (``PAIR.r1``) or a draft (``PAIR-0f...``)."""
     head, _, tail = name.rpartition("-")
     return name.split(".")[0] == pair or (head == pair and tail.isalnum())
+
+
+def _is_of(file: Path, pair: str) -> bool:
+    """Whether a file of the index of scans is about the pair; one that cannot be read may be."""
+    try:
+        return _belongs(file.name, pair) or read_json(file).get("pair") == pair
+    except (OSError, ValueError):
+        return True
 
 
 def _mentions(plan: Path, pair: str) -> bool:

@@ -41,7 +41,7 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self.scans = ScanIndex(self.folder / "scans")
+        self.scans = ScanIndex(self.folder / SCANS)
 
     def add(self, draft: Submission) -> QueueEntry:
         """Keep a correction; a pair that is known gets a new revision.
@@ -183,12 +183,11 @@ class Ledger:
         for place in ("entries", "tmp", "given"):
             self._place(place).mkdir(parents=True, exist_ok=True)
         sums = {role: scan_checksum(scan) for role, scan in draft.scans.items()}
-        tmp = self._place("tmp") / f"draft-{secrets.token_hex(8)}"
-        tmp.mkdir()
-        claims: list[Path] = []
+        pair, claims = self._pair_of(sums, named)
+        tmp = self._place("tmp") / f"{pair}-{secrets.token_hex(8)}"
         try:
+            tmp.mkdir()
             scans = write_scans(draft, tmp)
-            pair, claims = self._pair_of(sums, named)
             claims.append(self._claim(pair))
             entry = _numbered(claims[-1].name, draft, scans, sums)
             write_entry(entry, tmp)

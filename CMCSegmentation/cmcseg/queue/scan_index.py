@@ -18,7 +18,7 @@ from cmcseg.queue.entry import QueueEntry, check_pair
 from cmcseg.queue.holdout import LEARN
 from cmcseg.queue.publish import publish_once
 
-SCANS = "scans"  # of an entry's facts: checksums by role
+SCANS = "scans"  # the folder of the index, and of an entry's facts: checksums by role
 # Odd 64-bit constants with no pattern in their bits (the golden ratio's, and splitmix64's two).
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 

@@ -25,6 +25,7 @@ class BackgroundTasks:
         self._generators: list[tuple[Iterator, Done, Failed]] = []
         self._wanted: queue.SimpleQueue = queue.SimpleQueue()
         self._news: queue.SimpleQueue = queue.SimpleQueue()
+        self._later: list[tuple[float, Callable[[], None]]] = []
         self._pending = 0
         self._thread: threading.Thread | None = None
 
@@ -45,8 +46,16 @@ class BackgroundTasks:
         self._pending += 1
         self._wanted.put((work, done, failed))
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call a function after a pause; nobody is kept busy by it."""
+        self._later.append((time.monotonic() + seconds, call))
+
     def pump(self) -> None:
         """Tell what is done, and go on with the first generator for a moment."""
+        due = [item for item in self._later if item[0] <= time.monotonic()]
+        for item in due:
+            self._later.remove(item)
+            item[1]()
         while not self._news.empty():
             self._pending -= 1
             tell, values = self._news.get()
@@ -57,6 +66,7 @@ class BackgroundTasks:
     def close(self) -> None:
         """Forget everything; the thread ends after the function it runs."""
         self._generators.clear()
+        self._later.clear()
         self._wanted.put(None)
         self._thread = None
 

@@ -60,6 +60,29 @@ def carried(mask: np.ndarray, grid: Grid, target: Grid, matrix: np.ndarray) -> n
     return out
 
 
+def restored(found: LabelMap, drawn: LabelMap, organ: str) -> dict[str, np.ndarray]:
+    """Masks by organ that put one back as it was found, and what it had taken from others.
+
+    Args:
+        found: what the model found.
+        drawn: as it is now, on the same grid.
+        organ: the one to put back; all of them when empty.
+    """
+    if not organ:
+        return {label.name: found.array == label.value for label in found.table}
+    value = found.table.named(organ).value
+    whole = found.array == value
+    taken = (drawn.array == value) & ~whole
+    masks = {organ: whole}
+    for label in found.table:
+        if label.value == value:
+            continue
+        back = taken & (found.array == label.value)
+        if back.any():
+            masks[label.name] = back | ((drawn.array == label.value) & ~whole)
+    return masks
+
+
 def _tally(counts: np.ndarray, values: np.ndarray, slices: np.ndarray) -> None:
     known = (values > 0) & (values != UNANNOTATED)
     np.add.at(counts, (values[known].astype(np.intp), slices[known]), 1)

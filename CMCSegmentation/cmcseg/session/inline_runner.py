@@ -46,6 +46,10 @@ class InlineRunner:
         """Run a function in a thread."""
         self._chores.aside(work, done, failed)
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call a function after a pause."""
+        self._chores.later(seconds, call)
+
     def cancel(self, job: int) -> None:
         """Stop a request: a waiting one at once, the running one at its next report."""
         if job == self._running:

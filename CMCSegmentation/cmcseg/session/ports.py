@@ -151,6 +151,9 @@ class Runner(Protocol):
     ) -> None:
         """Run pure numpy or file work off the main thread; it must not touch the scene."""
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call a function after a pause, at a ``pump``; for what waits until a user pauses."""
+
     def cancel(self, job: int) -> None:
         """Stop a request, running or waiting; ``cancelled`` follows within a second."""
 

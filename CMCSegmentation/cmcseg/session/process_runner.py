@@ -81,6 +81,10 @@ class ProcessRunner:
         """Run a function in a thread."""
         self._chores.aside(work, done, failed)
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call a function after a pause."""
+        self._chores.later(seconds, call)
+
     def cancel(self, job: int) -> None:
         """Stop a request; the one that runs takes its whole process tree with it.
 

@@ -5,6 +5,7 @@ result -> correcting -> accepted
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.messages import Message
 from cmcseg.core.signal import Signal
-from cmcseg.session.changes import carried, differences
+from cmcseg.session.changes import carried, differences, restored
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Change, Correction, Listener, Queue, Runner, Scene
-from cmcseg.session.result import Result
+from cmcseg.session.result import OrganRow, Result, organ_rows
 from cmcseg.session.review_places import Place
 from cmcseg.session.stage import Stage
+
+PAUSE_SECONDS = 0.8  # after the last stroke, until the organs are measured anew
 
 
 class ReviewSession:
@@ -36,6 +39,7 @@ class ReviewSession:
         result: what is looked at, or None.
         places: where to look, the most doubtful first.
         index: which of them is shown, or -1.
+        rows: the result table of the organs as they are drawn, a moment after the last stroke.
         changes: what the user changed, as of the last ``compare``.
         stage: ``result``, ``correcting`` or ``accepted``.
     """
@@ -48,11 +52,13 @@ class ReviewSession:
         self.result: Result | None = None
         self.places: tuple[Place, ...] = ()
         self.index = -1
+        self.rows: tuple[OrganRow, ...] = ()
         self.changes: tuple[Change, ...] = ()
         self.stage = Stage.RESULT
         self.busy = False
         self.scene, self.runner, self.queue = scene, runner, queue
         self._since = 0.0
+        self._strokes = 0
         scene.removed.connect(self._on_removed)
         scene.closed.connect(self.clear)
 
@@ -64,7 +70,7 @@ class ReviewSession:
     def open(self, result: Result) -> None:
         """Begin the review of a result, or go on with one that a scene was saved with."""
         self.result, self.places, self.index = result, result.places, -1
-        self.changes, self.busy = (), False
+        self.rows, self.changes, self.busy = result.rows, (), False
         self.stage = Stage.CORRECTING if result.corrected else Stage.RESULT
         self._since = time.monotonic()
         self.changed.emit()
@@ -73,7 +79,8 @@ class ReviewSession:
 
     def clear(self) -> None:
         """There is nothing to review any more."""
-        self.result, self.places, self.index, self.changes = None, (), -1, ()
+        self.result, self.places, self.index = None, (), -1
+        self.rows, self.changes = (), ()
         self.stage, self.busy = Stage.RESULT, False
         self.changed.emit()
 
@@ -118,8 +125,13 @@ class ReviewSession:
     # Correcting
 
     def edited(self) -> None:
-        """The host saw the user change something."""
-        if self.result and self.stage is not Stage.CORRECTING:
+        """The host saw the user change something; ``rows`` follow when he pauses."""
+        if self.result is None:
+            return
+        self._strokes += 1
+        strokes = self._strokes
+        self.runner.later(PAUSE_SECONDS, lambda: self._measure(strokes))
+        if self.stage is not Stage.CORRECTING:
             self.stage = Stage.CORRECTING
             self.changed.emit()
 
@@ -167,13 +179,15 @@ class ReviewSession:
         result = self._ready()
         if role not in result.prediction.labels:
             raise BadInput(_("There is no result for {role!r}.").format(role=role))
+        if organ:
+            _value(result, organ)
         found = result.prediction.labels[role]
-        names = [organ] if organ else [label.name for label in found.table]
-        values = {name: _value(result, name) for name in names}
-        self._begin()
-        self._aside(
-            lambda: {name: found.array == value for name, value in values.items()},
-            lambda masks: self._write({role: masks}),
+        self._read(
+            [role],
+            lambda drawn: self._aside(
+                lambda: restored(found, drawn[role], organ),
+                lambda masks: self._write({role: masks}),
+            ),
         )
 
     def redraw(self, drawn: dict[str, LabelMap]) -> None:
@@ -261,37 +275,50 @@ class ReviewSession:
     def _compare(self, then: Callable[[dict[str, LabelMap]], None]) -> None:
         result = self.result
 
-        def sums(found: dict[str, LabelMap]) -> tuple[Change, ...]:
+        def sums(found: dict[str, LabelMap]) -> tuple[tuple[Change, ...], tuple[OrganRow, ...]]:
             before = result.prediction.labels
             parts = [differences(role, before[role], now) for role, now in found.items()]
-            return tuple(change for part in parts for change in part)
+            return tuple(change for part in parts for change in part), _rows(result, found)
 
-        def compared(found: dict[str, LabelMap], changes: tuple[Change, ...]) -> None:
-            self.changes = changes
+        def compared(found: dict[str, LabelMap], summed: tuple) -> None:
+            self.changes, self.rows = summed
             then(found)
 
         self._read(
             list(result.scans),
-            lambda found: self._aside(
-                lambda: sums(found), lambda changes: compared(found, changes)
-            ),
+            lambda found: self._aside(lambda: sums(found), lambda summed: compared(found, summed)),
         )
 
-    def _read(self, roles: list[str], then: Callable[[dict[str, LabelMap]], None]) -> None:
+    def _measure(self, strokes: int) -> None:
+        """Work out ``rows`` while the user may go on drawing; a later stroke begins anew."""
         result = self.result
+        if result is None or self.busy or strokes != self._strokes:
+            return  # what is busy ends with a comparison, which measures too
 
-        def read() -> Iterator[dict[str, LabelMap] | None]:
-            found = {}
-            for role in roles:
-                for labels in self.scene.reading_labels(result.scans[role]):
-                    if labels is None:
-                        yield None
-                    else:
-                        found[role] = labels
-            yield found
+        def shown(rows: tuple[OrganRow, ...]) -> None:
+            if strokes == self._strokes:
+                self.rows = rows
+                self.changed.emit()
 
+        def read(found: dict[str, LabelMap]) -> None:
+            self._aside(lambda: _rows(result, found), shown)
+
+        self.runner.steps(self._reading(list(result.scans)), self._while(read), self._on_failed)
+
+    def _read(self, roles: list[str], then: Callable[[dict[str, LabelMap]], None]) -> None:
         self._begin()
-        self.runner.steps(read(), self._while(then), self._on_failed)
+        self.runner.steps(self._reading(roles), self._while(then), self._on_failed)
+
+    def _reading(self, roles: list[str]) -> Iterator[dict[str, LabelMap] | None]:
+        """The organs by role as they are drawn now."""
+        keys, found = self.result.scans, {}
+        for role in roles:
+            for labels in self.scene.reading_labels(keys[role]):
+                if labels is None:
+                    yield None
+                else:
+                    found[role] = labels
+        yield found
 
     def _aside(self, work: Callable[[], object], then: Callable) -> None:
         self.runner.aside(work, self._while(then), self._on_failed)
@@ -338,6 +365,10 @@ class ReviewSession:
         result = self.result
         if result and key in (*result.scans.values(), *result.segmentations.values()):
             self.clear()
+
+
+def _rows(result: Result, found: dict[str, LabelMap]) -> tuple[OrganRow, ...]:
+    return organ_rows(replace(result.prediction, labels=found), result.card)
 
 
 def _value(result: Result, organ: str) -> int:

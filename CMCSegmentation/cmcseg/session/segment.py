@@ -40,6 +40,7 @@ class SegmentSession:
         finished: ``(Result)``; the segmentations are in the scene.
         failed: ``(sentence, log path or "")``; scans, choices and earlier results are untouched.
         cancelled: ``()``; as it was before.
+        left: ``()``; other scans were chosen than those of the result, which stays in the scene.
         reported: ``(path)`` of a report that was asked for.
         cards: the models at hand, empty until ``load_models`` was answered.
         folders: where each model lies, by name, in the version that is in use.
@@ -59,6 +60,7 @@ class SegmentSession:
         self.finished = Signal()
         self.failed = Signal()
         self.cancelled = Signal()
+        self.left = Signal()
         self.reported = Signal()
         self.cards: tuple[ModelCard, ...] = ()
         self.folders: dict[str, str] = {}
@@ -77,6 +79,7 @@ class SegmentSession:
         self._asking = False
         self._by_hand = False
         self._stale = False
+        self._settled: tuple = ()
         scene.changed.connect(self._on_scene_changed)
         scene.removed.connect(self._on_removed)
         scene.closed.connect(self._on_closed)
@@ -146,7 +149,7 @@ class SegmentSession:
         self.chosen = {role: key for role, key in self.chosen.items() if role in card.roles}
         if not self._by_hand or not self.chosen:
             self.chosen = guess_roles(self.scene.scans(), card)
-        self._describe()
+        self._settle()
         self.changed.emit()
 
     def warm_up(self) -> None:
@@ -208,7 +211,7 @@ class SegmentSession:
         self._by_hand = True
         chosen = {**self.chosen, role: key}
         self.chosen = {r: chosen[r] for r in self.card.roles if chosen.get(r)}
-        self._describe()
+        self._settle()
         self.changed.emit()
 
     def guess(self) -> None:
@@ -216,7 +219,7 @@ class SegmentSession:
         if self.card:
             self._by_hand = False
             self.chosen = guess_roles(self.scene.scans(), self.card)
-            self._describe()
+            self._settle()
             self.changed.emit()
 
     def swap(self) -> None:
@@ -226,7 +229,7 @@ class SegmentSession:
             first, second = self.card.roles
             chosen = {first: self.chosen.get(second, ""), second: self.chosen.get(first, "")}
             self.chosen = {role: key for role, key in chosen.items() if key}
-            self._describe()
+            self._settle()
             self.changed.emit()
 
     def hint(self) -> str:
@@ -309,26 +312,31 @@ class SegmentSession:
         if self._attempt:
             self._attempt.cancel()
 
-    def reopen(self) -> None:
+    def reopen(self, *, quiet: bool = False) -> None:
         """Take up the result that the scene holds for the chosen scans, after it was loaded, say.
 
         ``finished`` follows when there is one for each of them and the model is at hand; nothing
         happens when not.
+
+        Args:
+            quiet: whether a result that cannot be taken up is passed over without a word.
         """
         scans = dict(self.chosen)
         keys = {role: self.scene.segmentation(key) for role, key in scans.items()}
         card = self.card
+        failed = (lambda *_why: None) if quiet else self.failed.emit
         if self._attempt or card is None or not scans or not all(keys.values()):
             return
 
         def read(found: dict) -> None:
-            self.runner.aside(lambda: result_of(found, card, scans, keys), shown, self.failed.emit)
+            self.runner.aside(lambda: result_of(found, card, scans, keys), shown, failed)
 
         def shown(result: Result) -> None:
-            if not self._attempt and self.chosen == scans:
+            known = self.result is not None and self.result.scans == scans
+            if not self._attempt and self.chosen == scans and not known:
                 self._on_finished(result)
 
-        self.runner.steps(recalling(self.scene, scans), read, self.failed.emit)
+        self.runner.steps(recalling(self.scene, scans), read, failed)
 
     def write_report(self, path: Path) -> None:
         """Write the result's HTML report; ``reported`` or ``failed`` follows.
@@ -385,7 +393,7 @@ class SegmentSession:
         self._stale = False
         if self.card and not self._by_hand and not self._attempt:
             self.chosen = guess_roles(self.scene.scans(), self.card)
-        self._describe()
+        self._settle()
         self.changed.emit()
 
     def _on_removed(self, key: str) -> None:
@@ -407,6 +415,18 @@ class SegmentSession:
         self.chosen, self.result, self._by_hand = {}, None, False
         self._describe()
         self.changed.emit()
+
+    def _settle(self) -> None:
+        """Show what belongs to the chosen scans, and nothing else."""
+        choice = (self.card.name if self.card else "", dict(self.chosen))
+        if self.result and choice != (self.result.card.name, self.result.scans):
+            self.result = None
+            self.left.emit()
+        if choice != self._settled:
+            self._settled = choice
+            if self.result is None:
+                self.reopen(quiet=True)
+        self._describe()
 
     def _describe(self) -> None:
         """Ask how the two scans lie to each other; the answer of an older choice is dropped."""

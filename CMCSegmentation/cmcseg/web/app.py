@@ -172,6 +172,7 @@ class App:
             session.changed.connect(self.touch)
             session.failed.connect(self.tell)
         self.learn.switched.connect(lambda name: self.segment.load_models(select=name))
+        self.segment.left.connect(self.review.clear)
         self.segment.finished.connect(self._on_result)
         self.segment.progressed.connect(self.touch)
         self.learn.progressed.connect(self.touch)
