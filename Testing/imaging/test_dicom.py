@@ -7,8 +7,9 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from cmcseg.core.errors import BadInput
+from cmcseg.core.file_kinds import is_dicom
 from cmcseg.core.grid import Grid
-from cmcseg.imaging.dicom import is_dicom, read_series, series_files
+from cmcseg.imaging.dicom import read_series, series_files
 from cmcseg.imaging.files import read_volume
 from cmcseg.imaging.resample import grid_of
 from dicom_phantom import write_series
@@ -248,8 +249,8 @@ def test_the_largest_series_is_read_and_the_others_are_told(tmp_path, stored):
     assert volume.array.shape == SHAPE
     assert volume.facts["series"] == "thin"
     assert volume.facts["note"] == (
-        "The folder holds 3 stacks of slices; the one read is 'thin' (CT, 8 slices), 2 others "
-        "were left out."
+        "The folder holds 3 stacks of slices; the one read is #1 'thin' (CT, 8 slices). Left out: "
+        "#2 'thick' (CT, 5 slices), #3 'MR' (MR, 4 slices)."
     )
 
 
@@ -294,7 +295,7 @@ def test_a_localiser_in_three_planes_does_not_mix_with_the_scan(tmp_path, stored
     write_series(tmp_path, stored[:, :, :3], placed(turned(2)), number=4, change=same)
     volume = read_series(tmp_path)
     assert np.array_equal(volume.array, stored)
-    assert "2 others were left out" in volume.facts["note"]
+    assert "The folder holds 3 stacks of slices" in volume.facts["note"]
 
 
 def test_of_two_echoes_in_one_series_the_first_is_read(tmp_path, stored):
@@ -311,9 +312,13 @@ def test_of_two_echoes_in_one_series_the_first_is_read(tmp_path, stored):
     first = write_series(tmp_path, stored + 1, AXIAL, modality="MR", number=4, change=echo(2.3))
     volume = read_series(tmp_path)
     assert np.array_equal(volume.array, stored + 1)
-    assert "2 stacks of slices" in volume.facts["note"]
+    assert volume.facts["note"] == (
+        "The folder holds 2 stacks of slices; the one read is #1 'Abdomen venous' (MR, 8 slices, "
+        "echo time 2.3 ms). Left out: #2 'Abdomen venous' (MR, 8 slices, echo time 4.6 ms)."
+    )
     assert series_files(tmp_path) == first
-    assert len(late) == SHAPE[2]
+    assert np.array_equal(read_series(tmp_path, 2).array, stored)
+    assert series_files(tmp_path, 2) == late
 
 
 def test_images_of_one_place_that_nothing_tells_apart_are_refused(tmp_path, stored):
@@ -323,11 +328,24 @@ def test_images_of_one_place_that_nothing_tells_apart_are_refused(tmp_path, stor
         one.SeriesInstanceUID = uid
 
     write_series(tmp_path, stored, AXIAL, number=3, change=same)
-    write_series(tmp_path, stored, AXIAL, number=4, change=same)
+    write_series(tmp_path, stored + 1, AXIAL, number=4, change=same)
     assert refusal(tmp_path) == (
         f"The DICOM series in {tmp_path} shows the same place more than once, and nothing tells "
         "the images apart; give a folder with one image per place."
     )
+
+
+def test_slices_that_were_sent_twice_under_new_ids_count_once(tmp_path, stored):
+    uid = generate_uid()
+
+    def same(_k, one):
+        one.SeriesInstanceUID = uid
+
+    write_series(tmp_path, stored, AXIAL, number=3, change=same)
+    write_series(tmp_path, stored, AXIAL, number=4, change=same)
+    volume = read_series(tmp_path)
+    assert np.array_equal(volume.array, stored)
+    assert volume.facts["note"] == "8 slices were there more than once."
 
 
 def test_a_file_that_was_copied_twice_counts_once(tmp_path, stored):

@@ -11,8 +11,11 @@ class Work:
     folder: Path
     """A private folder for scans on their way; it is removed at the end."""
 
+    reading: bool = False
+    """Read scans and nothing else, with limits on memory and time."""
+
     def run(self) -> None:
         """Serve until stdin ends."""
         from cmcseg.worker.serve import serve
 
-        serve(self.folder)
+        serve(self.folder, reading=self.reading)

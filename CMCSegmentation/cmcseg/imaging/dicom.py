@@ -9,83 +9,90 @@ no further package.
 Coordinates in this file are DICOM's: LPS in mm.
 """
 
-import tempfile
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pydicom
-import SimpleITK as sitk
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.file_kinds import IMAGES
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.header import SUFFIXES, ImageHeader, usable_grid
+from cmcseg.imaging.dicom_pixels import read_pixels, same_pixels
+from cmcseg.imaging.dicom_slices import (
+    DAMAGED,
+    MODALITIES,
+    MULTI_FRAME,
+    PassedOver,
+    Slice,
+    read_header,
+    read_headers,
+)
+from cmcseg.imaging.dicom_stacks import SAME_MM, STRAY_MM, Stack, stacks_of
+from cmcseg.imaging.header import ImageHeader, usable_grid
 from cmcseg.imaging.resample import LPS
+from cmcseg.imaging.silence import silent
+from cmcseg.imaging.straighten import evened, upright
 
-MODALITIES = ("CT", "MR", "PT")
 # A step this many times the usual one means that slices are missing.
 GAP = 1.5
-# Images closer than this (in mm) show the same place.
-SAME_MM = 1e-3
-# Slices that stray this far (in mm) from an even, upright stack are moved onto one.
-STRAY_MM = 0.1
-# What may tell images at one place apart, most telling first.
-REPEATS = (
-    "ImageType",
-    "EchoTime",
-    "EchoNumbers",
-    "DiffusionBValue",
-    "TemporalPositionIdentifier",
-    "AcquisitionNumber",
-    "TriggerTime",
-    "AcquisitionTime",
-)
-_TAGS = [
-    *("SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality"),
-    *("PatientID", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PixelSpacing"),
-    *("ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber", *REPEATS),
-]
+STEEPEST = 60.0  # degrees that slices may be tilted by; gantries reach 30
+MOST_TOLD = 4  # stacks and files named in a note
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Slice:
-    """One image of a series.
+class Series:
+    """What a folder holds, and which stack of it is to be read.
 
     Attributes:
-        path: its file.
-        header: what is needed of it, without pixels.
-        position: of the first pixel's centre, LPS in mm.
-        axes: 3 x 2, unit vectors along a row (i) and down a column (j).
+        path: as it was given.
+        stacks: all that make a scan, the usual choice first.
+        number: of the one to read, from 1.
+        notes: what the user should know of the choice.
     """
 
     path: Path
-    header: Dataset
-    position: np.ndarray
-    axes: np.ndarray
+    stacks: tuple[Stack, ...]
+    number: int
+    notes: tuple[str, ...]
 
     @property
-    def height(self) -> float:
-        """Position along the stack's normal in mm."""
-        return float(self.position @ np.cross(self.axes[:, 0], self.axes[:, 1]))
+    def stack(self) -> Stack:
+        """The one to read."""
+        return self.stacks[self.number - 1]
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Of all stacks, for a list to choose from."""
+        return tuple(stack.title for stack in self.stacks)
+
+    @property
+    def files(self) -> list[Path]:
+        """Of the stack to read, in the order of the volume's slices."""
+        return [one.path for one in self.stack.slices]
+
+    def read(self) -> Volume:
+        """The volume; see ``read_series``."""
+        with silent():
+            return self._read()
+
+    def _read(self) -> Volume:
+        slices, name = self.stack.slices, self.path.name
+        grid = usable_grid(_stack_header(slices, name))
+        away = _offsets(slices)
+        _check_tilt(away, name)
+        array = read_pixels(slices, self.path)
+        array, grid, changes = _straightened(array, grid, away)
+        facts = {"source": "dicom", "modality": slices[0].modality}
+        if description := slices[0].description:
+            facts["series"] = description
+        if notes := (*self.notes, *self.stack.notes, *changes):
+            facts["note"] = " ".join(notes)
+        return Volume(array=array, grid=grid, facts=facts)
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, by the mark that the standard puts behind 128 bytes."""
-    if not path.is_file():  # opening a pipe would wait for ever
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
-def read_series(path: Path) -> Volume:
+def read_series(path: Path, number: int = 1) -> Volume:
     """Read one series as a volume of modality units (Hounsfield for CT).
 
     The series with the most slices of ``MODALITIES`` is taken; of a file, the one it belongs to.
@@ -94,6 +101,7 @@ def read_series(path: Path) -> Volume:
 
     Args:
         path: a folder with the slices directly in it, or one of the slices.
+        number: which of its stacks, from 1.
 
     Returns:
         A volume with the facts "source" (``dicom``), "modality", "series" (its description) and a
@@ -102,201 +110,176 @@ def read_series(path: Path) -> Volume:
     Raises:
         BadInput: when there is no usable series, slices are missing, or a slice is damaged.
     """
-    path = Path(path)
-    stack, notes = _chosen(path)
-    header = stack[0].header
-    grid = usable_grid(_stack_header(stack, path.name))
-    array = _voxels(stack, path)
-    array, grid, changes = _straightened(array, grid, stack)
-    facts = {"source": "dicom", "modality": str(header.Modality)}
-    if description := str(header.get("SeriesDescription", "") or "").strip():
-        facts["series"] = description
-    if notes + changes:
-        facts["note"] = " ".join(notes + changes)
-    return Volume(array=array, grid=grid, facts=facts)
+    return open_series(path, number).read()
 
 
-def series_files(path: Path) -> list[Path]:
+def series_files(path: Path, number: int = 1) -> list[Path]:
     """The files of the series that ``read_series`` reads, in the order of the volume's slices.
 
     Raises:
         BadInput: when there is no usable series.
     """
-    return [one.path for one in _chosen(Path(path))[0]]
+    return open_series(path, number).files
 
 
-def _chosen(path: Path) -> tuple[list[_Slice], list[str]]:
-    """The slices to read, in order along their normal, and what the user should know."""
+def open_series(path: Path, number: int = 1, within: Path | None = None) -> Series:
+    """Look at the headers of a folder and choose.
+
+    Args:
+        path: a folder with the slices directly in it, or one of the slices.
+        number: which of its stacks, from 1.
+        within: a folder that no link may lead out of; None allows every link.
+
+    Raises:
+        BadInput: when there is no usable series, or no stack of that number.
+    """
+    path = Path(path)
     folder = path if path.is_dir() else path.parent
-    slices = _slices(folder)
+    with silent():
+        slices, passed = read_headers(folder, within)
     if path != folder:
         wanted = _series_of(path)
-        slices = [one for one in slices if one.header.SeriesInstanceUID == wanted]
-    groups = _grouped(slices)
-    if not groups:
-        raise BadInput(_no_slices(folder))
-    if len({one.header.get("PatientID") for one in slices if one.header.get("PatientID")}) > 1:
+        slices = [one for one in slices if one.series == wanted]
+        passed = [one for one in passed if one.series == wanted]
+    if not slices:
+        raise BadInput(_no_slices(folder, passed))
+    if len({one.patient for one in slices if one.patient}) > 1:
         raise BadInput(
             f"The folder {folder} holds scans of more than one patient; give each its own folder."
         )
-    group = max(groups, key=_preference)
-    if _places(group) < 2:
+    stacks = tuple(stack for stack in stacks_of(slices) if stack.places > 1)
+    if not stacks:
         raise BadInput(
             f"The largest DICOM series in {folder} has a single slice; a scan needs at least 2."
         )
-    parts = _without_repeats(group, folder)
-    stack = parts[0]
+    if not 1 <= number <= len(stacks):
+        raise BadInput(
+            f"The folder {folder} has no stack {number}; it holds {len(stacks)}: "
+            f"{_numbered(stacks)}."
+        )
+    notes = _choice(stacks, number)
+    stack = stacks[number - 1]
+    if stack.is_mixed:
+        stack, note = _without_copies(stack, folder)
+        stacks = (*stacks[: number - 1], stack, *stacks[number:])
+        notes = (*notes, note)
+    _check_damage(stack, passed)
     _check_gaps(stack, folder)
-    others = len(groups) + len(parts) - 2
-    if not others:
-        return stack, []
-    name = str(stack[0].header.get("SeriesDescription", "") or "without a description")
-    return stack, [
-        f"The folder holds {others + 1} stacks of slices; the one read is {name!r} "
-        f"({stack[0].header.Modality}, {len(stack)} slices), {others} "
-        f"{'other was' if others == 1 else 'others were'} left out."
-    ]
+    return Series(path=path, stacks=stacks, number=number, notes=(*notes, *_told(passed)))
 
 
-def _series_of(path: Path) -> str:
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-        return str(header.SeriesInstanceUID)
-    except (InvalidDicomError, AttributeError, OSError, ValueError) as error:
-        raise BadInput(f"{path} is not a usable DICOM file; export it again.") from error
+def _series_of(path: Path) -> tuple[str, ...]:
+    one = read_header(path)
+    if isinstance(one, Slice):
+        return one.series
+    if isinstance(one, PassedOver) and one.reason != DAMAGED:
+        raise BadInput(_no_slices(path.parent, [one]))
+    raise BadInput(f"{path} is not a usable DICOM file; export it again.")
 
 
-def _no_slices(folder: Path) -> str:
-    """What to give instead of a folder without slices: a file of it, where it holds volumes."""
+def _no_slices(folder: Path, passed: list[PassedOver]) -> str:
+    """Why a folder holds no scan, and what to give instead."""
+    found = f"The folder {folder} holds no DICOM slices of {', '.join(MODALITIES)}"
+    if passed:
+        (reason, count), *_others = Counter(one.reason for one in passed).most_common()
+        first = next(one.path.name for one in passed if one.reason == reason)
+        if reason == MULTI_FRAME:
+            return (
+                f"{first} is a multi-frame (enhanced) DICOM file, which this program does not "
+                "read; convert the series to NIfTI, for example with dcm2niix, or export it as "
+                "single slices."
+            )
+        if reason == DAMAGED and len(passed) == 1:
+            return f"{first} is a damaged DICOM file; copy the series again, or take it out."
+        noun = "file, which" if count == 1 else "files, of which the first,"
+        return (
+            f"{found} that can be used, but {count} DICOM {noun} {first}, "
+            f"{reason if ' ' in reason and reason[:2] != 'a ' else 'is ' + reason}; convert the "
+            "series to NIfTI, for example with dcm2niix, or export it again."
+        )
     files = sorted(
         path.name
         for path in folder.iterdir()
-        if path.is_file() and path.name.lower().endswith(SUFFIXES) and path.name[0] != "."
+        if path.is_file() and path.name.lower().endswith(IMAGES) and path.name[0] != "."
     )
-    found = f"The folder {folder} holds no DICOM slices of {', '.join(MODALITIES)}"
     if files:
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         return f"{found}, but {files[0]}{more}; give the file instead of its folder."
     return f"{found}; give the folder in which the slices of one series lie."
 
 
-def _slices(folder: Path) -> list[_Slice]:
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise BadInput(f"The folder {folder} cannot be read ({error.strerror}).") from error
-    found = {}
-    for path in paths:
-        if (one := _slice(path)) is not None:
-            # A file that was copied twice counts once.
-            found.setdefault(str(one.header.get("SOPInstanceUID", path)), one)
-    return list(found.values())
-
-
-def _slice(path: Path) -> _Slice | None:
-    """The header of one file, or None when it is no slice of a scan."""
-    if not is_dicom(path):
-        return None
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-        if header.get("Modality") not in MODALITIES or "Rows" not in header:
-            return None
-        if int(header.get("NumberOfFrames") or 1) > 1:
-            raise BadInput(
-                f"{path.name} is a multi-frame (enhanced) DICOM file, which this program does not "
-                "read; convert the series to NIfTI, for example with dcm2niix, or export it as "
-                "single slices."
-            )
-        if "LOCALIZER" in (header.get("ImageType") or ()):
-            return None
-        if int(header.get("SamplesPerPixel") or 1) > 1:
-            return None
-        places = [header.get(tag) for tag in ("ImagePositionPatient", "ImageOrientationPatient")]
-        if not all(places) or not header.get("SeriesInstanceUID"):
-            return None
-        position, axes = (np.array(place, dtype=np.float64) for place in places)
-        if position.shape != (3,) or axes.shape != (6,) or len(header.get("PixelSpacing", "")) != 2:
-            return None
-    except (InvalidDicomError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"{path.name} is a damaged DICOM file; copy the series again, or take it out."
-        ) from error
-    return _Slice(path=path, header=header, position=position, axes=axes.reshape(2, 3).T)
-
-
-def _grouped(slices: Iterable[_Slice]) -> list[list[_Slice]]:
-    """Slices that can form one stack: same series, size, pixel spacing and orientation."""
-    groups: list[list[_Slice]] = []
-    for one in slices:
-        for group in groups:
-            if _fits(one, group[0]):
-                group.append(one)
-                break
-        else:
-            groups.append([one])
-    return [sorted(group, key=lambda one: one.height) for group in groups]
-
-
-def _fits(one: _Slice, other: _Slice) -> bool:
-    keys = ("SeriesInstanceUID", "Rows", "Columns")
+def _choice(stacks: tuple[Stack, ...], number: int) -> tuple[str, ...]:
+    """A sentence when others could have been read."""
+    if len(stacks) < 2:
+        return ()
+    others = [n for n in range(1, len(stacks) + 1) if n != number]
     return (
-        all(one.header.get(key) == other.header.get(key) for key in keys)
-        and np.allclose(one.axes, other.axes, atol=1e-3)
-        and np.allclose(one.header.PixelSpacing, other.header.PixelSpacing, rtol=1e-3)
+        f"The folder holds {len(stacks)} stacks of slices; the one read is #{number} "
+        f"{stacks[number - 1].title}. Left out: {_numbered(stacks, others)}.",
     )
 
 
-def _places(stack: list[_Slice]) -> int:
-    """How many different heights there are; ``stack`` is sorted."""
-    return 1 + int((np.diff([one.height for one in stack]) >= SAME_MM).sum())
+def _numbered(stacks: tuple[Stack, ...], numbers: list[int] | None = None) -> str:
+    numbers = numbers or list(range(1, len(stacks) + 1))
+    named = [f"#{number} {stacks[number - 1].title}" for number in numbers[:MOST_TOLD]]
+    more = len(numbers) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _without_repeats(group: list[_Slice], folder: Path) -> list[list[_Slice]]:
-    """Split a stack that shows every place several times (echoes, phases, time points)."""
-    places = _places(group)
-    if places == len(group):
-        return [group]
-    for key in REPEATS:
-        parts: dict[str, list[_Slice]] = {}
-        for one in group:
-            parts.setdefault(str(one.header.get(key)), []).append(one)
-        if all(len(part) == _places(part) == places for part in parts.values()):
-            return sorted(parts.values(), key=lambda part: _number(part[0], "InstanceNumber"))
-    raise BadInput(
-        f"The DICOM series in {folder} shows the same place more than once, and nothing tells the "
-        "images apart; give a folder with one image per place."
-    )
+def _without_copies(stack: Stack, folder: Path) -> tuple[Stack, str]:
+    """One image per place of a stack whose headers tell none apart, if the pixels do neither."""
+    places: dict[int, list[Slice]] = {}
+    starts = np.cumsum(np.diff(stack.heights, prepend=-np.inf) >= SAME_MM)
+    for start, one in zip(starts.tolist(), stack.slices, strict=True):
+        places.setdefault(start, []).append(one)
+    if not all(same_pixels(place) for place in places.values()):
+        raise BadInput(
+            f"The DICOM series in {folder} shows the same place more than once, and nothing tells "
+            "the images apart; give a folder with one image per place."
+        )
+    kept = stack.part([place[0] for place in places.values()], "each once")
+    count = len(stack.slices) - len(kept.slices)
+    return kept, f"{count} {'slice was' if count == 1 else 'slices were'} there more than once."
 
 
-def _preference(group: list[_Slice]) -> tuple[int, int]:
-    """More slices first, then the lower series number."""
-    return _places(group), -_number(group[0], "SeriesNumber")
+def _check_damage(stack: Stack, passed: list[PassedOver]) -> None:
+    """A slice that belongs here and cannot be used must not be left out without a word."""
+    for one in passed:
+        if one.series == stack.slices[0].series and one.reason != MULTI_FRAME:
+            raise BadInput(
+                f"{one.path.name} belongs to the series and cannot be used ({one.reason}); copy "
+                "the series again, or take the file out."
+            )
 
 
-def _number(one: _Slice, key: str) -> int:
-    return int(one.header.get(key) or 0)
+def _told(passed: list[PassedOver]) -> tuple[str, ...]:
+    """A sentence of the files that one might look for in the scan."""
+    if not passed:
+        return ()
+    named = [f"{one.path.name} ({one.reason})" for one in passed[:MOST_TOLD]]
+    more = len(passed) - len(named)
+    count = "1 file was" if len(passed) == 1 else f"{len(passed)} files were"
+    return (f"{count} passed over: {', '.join(named)}{f' and {more} more' if more else ''}.",)
 
 
-def _check_gaps(stack: list[_Slice], folder: Path) -> None:
-    heights = np.array([one.height for one in stack])
-    steps = np.diff(heights)
+def _check_gaps(stack: Stack, folder: Path) -> None:
+    steps = np.diff(stack.heights)
     usual = float(np.median(steps))
     widest = int(steps.argmax())
     if steps[widest] > GAP * usual:
         missing = max(round(float(steps[widest]) / usual) - 1, 1)
         raise BadInput(
             f"The DICOM series in {folder} has a gap of {steps[widest]:.1f} mm after slice "
-            f"{widest + 1} of {len(stack)}, where {usual:.1f} mm are usual: {missing} "
+            f"{widest + 1} of {len(stack.slices)}, where {usual:.1f} mm are usual: {missing} "
             f"{'slice is' if missing == 1 else 'slices are'} missing; export the whole series."
         )
 
 
-def _stack_header(stack: list[_Slice], name: str) -> ImageHeader:
+def _stack_header(slices: tuple[Slice, ...], name: str) -> ImageHeader:
     """The stack as if its slices lay evenly and upright; ``_straightened`` makes it true."""
-    first, last = stack[0], stack[-1]
-    rows, columns = int(first.header.Rows), int(first.header.Columns)
-    step = (last.height - first.height) / (len(stack) - 1)
-    down, along = (float(value) for value in first.header.PixelSpacing)
+    first, last = slices[0], slices[-1]
+    step = (last.height - first.height) / (len(slices) - 1)
+    down, along = first.spacing
     spacing = (along, down, step)
     normal = np.cross(first.axes[:, 0], first.axes[:, 1])
     affine = np.eye(4)
@@ -304,7 +287,7 @@ def _stack_header(stack: list[_Slice], name: str) -> ImageHeader:
     affine[:3, 3] = first.position
     return ImageHeader(
         name=f"The DICOM series in {name}",
-        shape=(columns, rows, len(stack)),
+        shape=(first.columns, first.rows, len(slices)),
         components=1,
         itemsize=4,
         spacing=spacing,
@@ -314,131 +297,40 @@ def _stack_header(stack: list[_Slice], name: str) -> ImageHeader:
     )
 
 
-def _voxels(stack: list[_Slice], path: Path) -> np.ndarray:
-    """``(I, J, K)`` int16 where that holds the modality's units, else float32."""
-    planes = []
-    for one in stack:
-        try:
-            planes.append(_plane(pydicom.dcmread(one.path)))
-        except (OSError, ValueError, RuntimeError, AttributeError, LookupError) as error:
-            raise BadInput(
-                f"The pixels of {one.path.name} cannot be read: the file is damaged or packed in "
-                "an unknown way; export the series again."
-            ) from error
-    if len({plane.shape for plane in planes}) > 1:
-        raise BadInput(f"The slices of {path} differ in size; export the series again.")
-    whole = all(plane.dtype == np.int16 for plane in planes)
-    array = np.empty((*planes[0].T.shape, len(planes)), np.int16 if whole else np.float32)
-    for k, plane in enumerate(planes):
-        array[:, :, k] = plane.T
-    return array
+def _offsets(slices: tuple[Slice, ...]) -> np.ndarray:
+    """``(K, 3)`` mm along i, j and the normal, from the first slice to each."""
+    axes = slices[0].axes
+    frame = np.column_stack([axes, np.cross(*axes.T)])
+    return np.array([one.position - slices[0].position for one in slices]) @ frame
 
 
-def _plane(dataset: Dataset) -> np.ndarray:
-    """``(rows, columns)`` of one slice: stored value x slope + intercept, each slice its own."""
-    stored = _stored(dataset)
-    slope = float(dataset.get("RescaleSlope", 1) or 1)
-    intercept = float(dataset.get("RescaleIntercept", 0) or 0)
-    if slope.is_integer() and intercept.is_integer():
-        values = stored.astype(np.int64) * int(slope) + int(intercept)
-        limits = np.iinfo(np.int16)
-        if values.min() >= limits.min and values.max() <= limits.max:
-            return values.astype(np.int16)
-    return (stored * slope + intercept).astype(np.float32)
+def _tilt(away: np.ndarray) -> float:
+    """Degrees that the line through the first pixels leans."""
+    return float(np.degrees(np.arctan2(np.linalg.norm(away[-1, :2] - away[0, :2]), away[-1, 2])))
 
 
-def _stored(dataset: Dataset) -> np.ndarray:
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if not syntax.is_compressed or syntax.is_deflated or syntax == RLELossless:
-        return dataset.pixel_array
-    # Without slope and patient, so that GDCM scales nothing and no name reaches the disk.
-    bare = Dataset()
-    for tag in (
-        *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-        *("SamplesPerPixel", "PhotometricInterpretation", "PixelData"),
-    ):
-        bare[tag] = dataset[tag]
-    bare.SOPClassUID, bare.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
-    bare.file_meta = FileMetaDataset()
-    bare.file_meta.TransferSyntaxUID = syntax
-    bare.file_meta.MediaStorageSOPClassUID = bare.SOPClassUID
-    bare.file_meta.MediaStorageSOPInstanceUID = bare.SOPInstanceUID
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "slice.dcm"
-        bare.save_as(file, enforce_file_format=True)
-        image = sitk.ReadImage(str(file))
-    return sitk.GetArrayFromImage(image).reshape(int(bare.Rows), int(bare.Columns))
+def _check_tilt(away: np.ndarray, name: str) -> None:
+    if _tilt(away) > STEEPEST or np.abs(away[:, :2]).max() > 2 * max(away[-1, 2], 100.0):
+        raise BadInput(
+            f"The slices of the DICOM series in {name} do not lie one above the other; give one "
+            "stack of slices."
+        )
 
 
 def _straightened(
-    array: np.ndarray, grid: Grid, stack: list[_Slice]
+    array: np.ndarray, grid: Grid, away: np.ndarray
 ) -> tuple[np.ndarray, Grid, list[str]]:
     """Move slices that stand askew or unevenly onto an upright, even stack."""
     notes = []
-    frame = np.column_stack([stack[0].axes, np.cross(*stack[0].axes.T)])
-    away = np.array([one.position - stack[0].position for one in stack]) @ frame  # (K, 3) mm
     if np.abs(away[:, :2]).max() > STRAY_MM:
-        across = np.linalg.norm(away[-1, :2] - away[0, :2])
-        angle = np.degrees(np.arctan2(across, away[-1, 2] - away[0, 2]))
-        notes.append(f"The slices are tilted by {angle:.1f} degrees; they were straightened.")
-        array, grid = _upright(array, grid, away[:, :2])
-    even = np.linspace(away[0, 2], away[-1, 2], len(stack))
+        notes.append(f"The slices are tilted by {_tilt(away):.1f} degrees; they were straightened.")
+        array, grid = upright(array, grid, away[:, :2])
+    even = np.linspace(away[0, 2], away[-1, 2], len(away))
     if np.abs(away[:, 2] - even).max() > STRAY_MM:
         steps = np.diff(away[:, 2])
         notes.append(
             f"The slices lie {steps.min():.1f} to {steps.max():.1f} mm apart; they were "
             "interpolated to even steps."
         )
-        array = _evened(array, away[:, 2], even)
+        array = evened(array, away[:, 2], even)
     return array, grid, notes
-
-
-def _upright(array: np.ndarray, grid: Grid, away: np.ndarray) -> tuple[np.ndarray, Grid]:
-    """Shift every slice within its plane by ``away`` ``(K, 2)`` mm; the field of view grows."""
-    shifts = away / np.array(grid.spacing[:2])
-    # A hair's breadth must not cost a row of voxels.
-    low = np.floor(shifts.min(axis=0) + 1e-3).astype(int)
-    high = np.ceil(shifts.max(axis=0) - 1e-3).astype(int)
-    grown = tuple((np.array(array.shape[:2]) + high - low).tolist())
-    result = np.full((*grown, array.shape[2]), array.min(), dtype=array.dtype)
-    for k, shift in enumerate(shifts):
-        result[:, :, k] = _shifted(array[:, :, k], shift - low, grown, array.min())
-    affine = grid.affine.copy()
-    affine[:3, 3] = grid.world(np.array([*low, 0]))
-    return result, Grid(shape=result.shape, affine=affine)
-
-
-def _shifted(
-    plane: np.ndarray, shift: np.ndarray, shape: tuple[int, int], fill: float
-) -> np.ndarray:
-    """Linear interpolation of ``(I, J)`` moved by a shift in voxels, in a frame of ``shape``."""
-    result = plane.astype(np.float32)
-    for axis in (0, 1):
-        source = np.arange(shape[axis]) - shift[axis]
-        before = np.floor(source).astype(int)
-        weight = (source - before).astype(np.float32)
-        padded = np.moveaxis(result, axis, 0)
-        last = len(padded) - 1
-
-        def rows(index: np.ndarray, stack: np.ndarray = padded, last: int = last) -> np.ndarray:
-            inside = (index >= 0) & (index <= last)
-            return np.where(inside[:, None], stack[index.clip(0, last)], np.float32(fill))
-
-        mixed = rows(before) * (1 - weight)[:, None] + rows(before + 1) * weight[:, None]
-        result = np.moveaxis(mixed, 0, axis)
-    return _like(result, plane.dtype)
-
-
-def _evened(array: np.ndarray, heights: np.ndarray, even: np.ndarray) -> np.ndarray:
-    """Linear interpolation between neighbouring slices."""
-    above = np.searchsorted(heights, even).clip(1, len(heights) - 1)
-    weight = (even - heights[above - 1]) / (heights[above] - heights[above - 1])
-    result = np.empty_like(array)
-    for k, (upper, share) in enumerate(zip(above, weight.clip(0, 1), strict=True)):
-        mixed = array[:, :, upper - 1] * (1 - share) + array[:, :, upper] * share
-        result[:, :, k] = _like(mixed, array.dtype)
-    return result
-
-
-def _like(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    return (np.round(values) if dtype.kind in "iu" else values).astype(dtype)

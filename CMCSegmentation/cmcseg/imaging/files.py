@@ -7,28 +7,45 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.file_kinds import IMAGES, is_dicom
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, LabelMap, LabelTable
 from cmcseg.core.volume import Volume
-from cmcseg.imaging import nifti
-from cmcseg.imaging.dicom import is_dicom, read_series
-from cmcseg.imaging.header import SUFFIXES, ImageHeader, usable_grid
-from cmcseg.imaging.resample import LPS, to_array, to_image
+from cmcseg.imaging import itk_files, nifti
+from cmcseg.imaging.dicom import open_series
+from cmcseg.imaging.header import KINDS
+from cmcseg.imaging.resample import to_image
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
-_KINDS = "NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a DICOM folder"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReadScan:
+    """A scan as it was read, and what could have been read instead.
+
+    Attributes:
+        volume: as of ``read_volume``.
+        stacks: titles of all stacks of a DICOM folder; empty for other files.
+        stack: which of them was read, from 1.
+    """
+
+    volume: Volume
+    stacks: tuple[str, ...] = ()
+    stack: int = 1
 
 
 def read_volume(path: Path) -> Volume:
     """Read one scan: an image file, a folder that holds a DICOM series, or one of its files.
 
-    Numbers keep their type where 32 bits hold it; wider ones become int32 or float32.
+    Numbers keep their type where 32 bits hold it; wider ones become int32 or float32. Where a
+    folder holds several stacks, ``FOLDER#2`` is the second of them.
 
     Returns:
         A volume with the facts "source" (``file`` or ``dicom``), "modality" and "series" where
@@ -37,14 +54,42 @@ def read_volume(path: Path) -> Volume:
     Raises:
         BadInput: when there is no single usable 3-D scan.
     """
-    path = Path(path)
-    if path.is_dir() or is_dicom(path):
-        volume = read_series(path)
+    return read_scan(path).volume
+
+
+def read_scan(path: Path, within: Path | None = None) -> ReadScan:
+    """As ``read_volume``, with the stacks that a DICOM folder holds.
+
+    Args:
+        path: what to read.
+        within: a folder that no link between DICOM slices may lead out of; None allows every link.
+
+    Raises:
+        BadInput: when there is no single usable 3-D scan.
+    """
+    path, number = split_number(Path(path))
+    if is_series(path):
+        series = open_series(path, number, within)
+        scan = ReadScan(volume=series.read(), stacks=series.titles, stack=number)
     else:
         array, grid, facts = _read(path)
-        volume = Volume(array=_narrowed(array), grid=grid, facts={"source": "file", **facts})
-    _check_numbers(volume.array, path.name)
-    return volume
+        facts = {"source": "file", **facts}
+        scan = ReadScan(volume=Volume(array=_narrowed(array), grid=grid, facts=facts))
+    _check_numbers(scan.volume.array, path.name)
+    return scan
+
+
+def is_series(path: Path) -> bool:
+    """Whether a path is read as DICOM: a folder, or one file of a series."""
+    return path.is_dir() or is_dicom(path)
+
+
+def split_number(path: Path) -> tuple[Path, int]:
+    """``FOLDER#2`` as the folder and 2; 1 where no number is given."""
+    numbered = re.fullmatch(r"(.+)#(\d{1,4})", path.name)
+    if numbered is None or path.exists():
+        return path, 1
+    return path.with_name(numbered[1]), int(numbered[2])
 
 
 def read_label_map(path: Path, table: LabelTable, unannotated: int = UNANNOTATED) -> LabelMap:
@@ -132,7 +177,7 @@ def _read(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:
     """Voxels ``(I, J, K)`` as stored, their grid, and facts."""
     _check_file(path)
     try:
-        return nifti.read(path) if nifti.is_nifti(path) else _read_itk(path)
+        return nifti.read(path) if nifti.is_nifti(path) else itk_files.read(path)
     except PermissionError as error:
         raise BadInput(f"{path} may not be read; ask for permission to read it.") from error
     except OSError as error:
@@ -149,92 +194,13 @@ def _check_file(path: Path) -> None:
     if path.is_dir():
         raise BadInput(f"{path} is a folder, not an image file.")
     if not stat.S_ISREG(status.st_mode):
-        raise BadInput(f"{path} is not a file; give {_KINDS}.")
+        raise BadInput(f"{path} is not a file; give {KINDS}.")
     if status.st_size == 0:
         raise BadInput(f"{path.name} is empty (0 bytes); copy or export it again.")
     if path.name.lower().endswith(ARCHIVES):
         raise BadInput(f"{path.name} is an archive; unpack it and give the scan that is in it.")
     if not _suffix(path):
-        raise BadInput(f"{path.name} is not an image that this program reads; give {_KINDS}.")
-
-
-def _read_itk(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise BadInput(
-            f"{path.name} is not an image, or its header is damaged; export it again as {_KINDS}."
-        ) from error
-    header = _itk_header(reader, path)
-    grid = usable_grid(header)
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise BadInput(
-            f"The voxels of {path.name} cannot be read: the file is damaged, was cut short, or "
-            "its data file is missing; copy or export it again."
-        ) from error
-    while image.GetDimension() > 3:
-        image = image[..., 0]
-    return to_array(image), grid, header.facts
-
-
-def _itk_header(reader: sitk.ImageFileReader, path: Path) -> ImageHeader:
-    axes = reader.GetDimension()
-    if "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID()):
-        raise BadInput(f"{path.name} holds complex numbers; save the magnitude and give that.")
-    spacing = np.ones(3)
-    affine = np.eye(4)
-    if axes >= 3:
-        spacing = np.array(reader.GetSpacing()[:3])
-        direction = np.array(reader.GetDirection()).reshape(axes, axes)[:3, :3]
-        affine[:3, :3] = direction * spacing
-        affine[:3, 3] = reader.GetOrigin()[:3]
-    inside = path.suffix.lower() in (".nrrd", ".mha")  # else the voxels have their own file
-    return ImageHeader(
-        name=path.name,
-        shape=tuple(reader.GetSize()),
-        components=reader.GetNumberOfComponents(),
-        itemsize=_ITEMSIZE.get(sitk.GetPixelIDValueAsString(reader.GetPixelID()).split()[0], 1),
-        spacing=tuple(spacing.tolist()),
-        affine=LPS @ affine,
-        stored=path.stat().st_size if inside else None,
-        compressed=True,  # SimpleITK does not say; it finds missing bytes itself
-        facts=_itk_facts(reader, path),
-    )
-
-
-_ITEMSIZE = {"8-bit": 1, "16-bit": 2, "32-bit": 4, "64-bit": 8}
-
-
-def _itk_facts(reader: sitk.ImageFileReader, path: Path) -> dict[str, str]:
-    facts = {}
-    for key in ("0008|0060", "modality", "Modality"):
-        stated = reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else ""
-        stated = stated.removeprefix("MET_MOD_")  # MetaImage's own words
-        if re.fullmatch("[A-Z]{2}", stated):  # DICOM's words
-            facts["modality"] = stated
-    stated = _stated_spacing(path)
-    if not stated:
-        facts["note"] = "The file does not give its voxel size; 1 mm was assumed."
-    elif "nan" in stated and reader.GetDimension() == 3:
-        raise BadInput(
-            f"{path.name} has a voxel spacing that is not a number ({stated}); repair the header "
-            "or export the scan again."
-        )
-    return facts
-
-
-def _stated_spacing(path: Path) -> str:
-    """The header's own line, because SimpleITK turns an absent spacing and NaN into 1 mm."""
-    with path.open("rb") as file:
-        head = file.read(1 << 16).decode("latin-1")
-    line = re.search(
-        r"^(?:space directions:|spacings:|Element(?:Spacing|Size) *=)(.*)$", head, re.M
-    )
-    return line[1].strip().lower() if line else ""
+        raise BadInput(f"{path.name} is not an image that this program reads; give {KINDS}.")
 
 
 def _narrowed(array: np.ndarray) -> np.ndarray:
@@ -266,7 +232,7 @@ def _check_numbers(array: np.ndarray, name: str) -> None:
 
 def _write(array: np.ndarray, grid: Grid, path: Path) -> None:
     if not _suffix(path):
-        raise BadInput(f"{path.name} does not end in one of {', '.join(SUFFIXES[:5])}.")
+        raise BadInput(f"{path.name} does not end in one of {', '.join(IMAGES[:5])}.")
     if path.suffix.lower() in (".nhdr", ".mhd"):
         raise BadInput(f"{path.name} would need a second file; write .nrrd, .mha or .nii.gz.")
     with atomic_path(path) as draft:
@@ -283,7 +249,7 @@ def _write(array: np.ndarray, grid: Grid, path: Path) -> None:
 
 def _suffix(path: Path) -> str:
     name = path.name.lower()
-    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    return next((suffix for suffix in IMAGES if name.endswith(suffix)), "")
 
 
 def _listed(table: LabelTable) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")  # of scans in one file
+KINDS = "NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a DICOM folder"
 # Axes further from a right angle than this (as a cosine, 0.06 degrees) are sheared; below it the
 # corners of a 400 mm scan move by less than half a voxel.
 SHEAR = 1e-3
@@ -54,7 +54,8 @@ def usable_grid(header: ImageHeader) -> Grid:
     shape = _three_axes(header)
     _check_spacing(header)
     _check_axes(header)
-    _check_size(header)
+    unfold = DEFLATE_LIMIT if header.compressed else 1
+    check_size(header.name, header.shape, header.itemsize, header.stored, unfold)
     return Grid(shape=shape, affine=header.affine)
 
 
@@ -148,19 +149,31 @@ def _check_axes(header: ImageHeader) -> None:
         )
 
 
-def _check_size(header: ImageHeader) -> None:
+def check_size(
+    name: str, shape: tuple[int, ...], itemsize: int, stored: int | None, unfold: int
+) -> None:
+    """Refuse a header that promises more voxels than the file can hold or the memory take.
+
+    Args:
+        name: of the file, for the error sentence.
+        shape: along all axes.
+        itemsize: bytes of one stored value.
+        stored: bytes that hold the voxels; None when that is not known.
+        unfold: how many bytes one of them may stand for.
+
+    Raises:
+        BadInput: for either.
+    """
     # Python's integers do not overflow, numpy's do.
-    needed = header.itemsize
-    for length in header.shape:
+    needed = itemsize
+    for length in shape:
         needed *= int(length)
-    claim = f"The header of {header.name} promises {_times(header.shape)} voxels"
-    if header.stored is not None:
-        most = header.stored * (DEFLATE_LIMIT if header.compressed else 1)
-        if needed > most:
-            raise BadInput(
-                f"{claim} ({in_units(needed)}), but the file holds only "
-                f"{in_units(header.stored)}; it is damaged or was cut short, so copy it again."
-            )
+    claim = f"The header of {name} promises {_times(shape)} voxels"
+    if stored is not None and needed > stored * unfold:
+        raise BadInput(
+            f"{claim} ({in_units(needed)}), but the file holds only {in_units(stored)}; it is "
+            "damaged or was cut short, so copy it again."
+        )
     memory = memory_bytes()
     if memory is not None and 2 * needed > memory:
         raise BadInput(

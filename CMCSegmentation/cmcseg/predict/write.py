@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.file_kinds import is_dicom
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.dicom import is_dicom, series_files
+from cmcseg.imaging.dicom import series_files
 from cmcseg.imaging.dicom_seg import write_dicom_seg
 from cmcseg.imaging.files import write_label_map, write_volume
 from cmcseg.imaging.seg_nrrd import write_seg_nrrd

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
-from cmcseg.imaging.header import SUFFIXES
+from cmcseg.core.file_kinds import IMAGES
 from cmcseg.queue.disk import in_words
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pseudonyms import known_pair
@@ -117,11 +117,11 @@ def _found(folder: Path, roles: tuple[str, ...]) -> dict[str, dict[str, Path]]:
 
 
 def _is_scan(path: Path) -> bool:
-    return path.is_dir() or path.name.lower().endswith(SUFFIXES)
+    return path.is_dir() or path.name.lower().endswith(IMAGES)
 
 
 def _stem(path: Path) -> str:
-    suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), "")
+    suffix = next((s for s in IMAGES if path.name.lower().endswith(s)), "")
     return path.name[: -len(suffix)] if suffix else path.name
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
-from cmcseg.imaging.dicom import is_dicom
+from cmcseg.core.file_kinds import is_dicom
 
 
 def check_reference(role: str, path: Path, subject: str = "") -> Path:

@@ -26,24 +26,28 @@ class ProcessRunner:
     Args:
         python: the Python to start, with options if it needs any; inside Slicer this is
             PythonSlicer, as ``sys.executable`` may be empty there.
+        options: of ``work``.
         environment: of the worker; None inherits.
         logs: folder for the workers' log files; the system's folder for temporary files when None.
         idle_seconds: after which a worker without work is ended.
+        cause: the sentence for a worker that is gone, by its exit code and last words.
     """
 
     def __init__(
         self,
         python: str | list[str],
-        *,
+        *options: str,
         environment: dict[str, str] | None = None,
         logs: Path | None = None,
         idle_seconds: float = IDLE_SECONDS,
+        cause: Callable[[int, str], str] | None = None,
     ) -> None:
         program = [python] if isinstance(python, str) else list(python)
-        self._command = [*isolated(program, "cmcseg"), "work"]
+        self._command = [*isolated(program, "cmcseg"), "work", *options]
         self._environment = isolated_environment(environment or dict(os.environ))
         self._logs = logs or Path(tempfile.gettempdir()) / "cmcseg-logs"
         self._idle_seconds = idle_seconds
+        self._cause = cause or cause_of_end
         self._line: list[tuple[int, Message, Listener]] = []
         self._running: tuple[int, Listener] | None = None
         self._ending = False
@@ -182,7 +186,7 @@ class ProcessRunner:
         if self._ending:
             self._finish(listener.cancelled)
         else:
-            self._finish(listener.failed, _cause(code, worker.last_words()), str(worker.log))
+            self._finish(listener.failed, self._cause(code, worker.last_words()), str(worker.log))
 
     def _finish(self, tell: Callable, *values: object) -> None:
         self._running, self._ending = None, False
@@ -209,7 +213,7 @@ class ProcessRunner:
         return Path(handle.name)
 
 
-def _cause(code: int, words: str) -> str:
+def cause_of_end(code: int, words: str) -> str:
     """Why a worker is gone, and what to do, in one sentence."""
     if missing := re.search(r"No module named '([^']+)'", words):
         sentence = _(

@@ -40,9 +40,10 @@ def sample(request: Message, warm: ModelCache, report: Report) -> Message:  # no
 
 def thumbnail(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """A picture of the middle axial plane of ``scan`` as a data address."""
-    from cmcseg.imaging.files import read_volume
+    from cmcseg.imaging.files import read_scan
 
-    volume = read_volume(Path(request.values["scan"]))
+    within = request.values.get("within")
+    volume = read_scan(Path(request.values["scan"]), Path(within) if within else None).volume
     plane = axial_plane(volume.array, volume.grid)
     low, high = np.percentile(plane, (2, 99))
     grey = np.clip((plane - low) / max(high - low, 1e-6), 0, 1)

@@ -24,24 +24,31 @@ from cmcseg.core.errors import CMCSegError
 from cmcseg.core.messages import Message, read_message, write_message
 from cmcseg.core.progress import Progress
 from cmcseg.worker.model_cache import ModelCache
-from cmcseg.worker.verbs import VERBS
+from cmcseg.worker.reading_verbs import READING_VERBS, SECONDS, confined, limit_seconds
+from cmcseg.worker.verbs import VERBS, Verb
 
 EVERY = 0.1  # seconds between two reports; a window shows no more
 
 
-def serve(folder: Path) -> None:
+def serve(folder: Path, *, reading: bool = False) -> None:
     """Answer requests until stdin ends.
 
     Args:
         folder: for arrays, private to this worker; removed with it.
+        reading: read scans and nothing else, with limits on memory and time.
     """
+    if reading:
+        confined()
     channel = _take_stdout()
     lines: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=_read_lines, args=(lines, folder), daemon=True).start()
     warm = ModelCache(folder=folder)
     while True:
         request = json.loads(lines.get())
-        channel.say({"id": request["id"], **_answer(request, warm, channel)})
+        limit_seconds(SECONDS if reading else 0)
+        event = _answer(request, warm, channel, READING_VERBS if reading else VERBS)
+        limit_seconds(0)
+        channel.say({"id": request["id"], **event})
 
 
 class Channel:
@@ -56,7 +63,7 @@ class Channel:
             self._file.write(json.dumps(event).encode("utf-8") + b"\n")
 
 
-def _answer(request: dict, warm: ModelCache, channel: Channel) -> dict:
+def _answer(request: dict, warm: ModelCache, channel: Channel, verbs: dict[str, Verb]) -> dict:
     """Do what a request asks for; the event that ends it."""
     last = [-EVERY]
 
@@ -71,7 +78,7 @@ def _answer(request: dict, warm: ModelCache, channel: Channel) -> dict:
         if path := request.get("file"):
             message = read_message(Path(path))
             Path(path).unlink(missing_ok=True)
-        answer = VERBS[request["verb"]](message, warm, report)
+        answer = verbs[request["verb"]](message, warm, report)
         event = {"event": "finished", "verb": answer.verb, "values": answer.values}
         if answer.has_arrays:
             out = warm.folder / f"answer-{request['id']}.npz"

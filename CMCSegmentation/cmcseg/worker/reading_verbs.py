@@ -1,0 +1,81 @@
+"""Reading files that nobody vouches for, in a process that does nothing else.
+
+``cmcseg work --reading`` serves these verbs alone, with a limit on memory and on the time of each
+request, so that a file which was made to do harm ends this process and nothing else.
+"""
+
+import faulthandler
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cmcseg.core.confinement import confine
+from cmcseg.core.errors import BadInput
+from cmcseg.core.messages import Message
+from cmcseg.core.progress import Progress, Report
+from cmcseg.imaging.header import memory_bytes
+from cmcseg.worker.case_verbs import thumbnail
+from cmcseg.worker.model_cache import ModelCache
+
+SECONDS = 300.0  # for one file or folder; a thousand packed slices take a minute
+SHARE = 0.75  # of this computer's memory
+MOST_MEMORY = 16 << 30  # bytes, where the system does not say what there is
+LIFE = 1 << 20  # seconds of computing of the whole process
+
+
+def read_scan(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+    """Read ``path``, a file or a DICOM folder, of which nothing may lie outside ``within``.
+
+    Answers with the volume "scan", laid out with i running fastest as a window wants it, and with
+    ``notes``: what the user should know of how it was read. ``stacks`` are the titles of what a
+    DICOM folder holds, ``stack`` is the number of the one that was read, from 1.
+    """
+    from cmcseg.imaging.files import read_scan as read
+
+    path = inside(Path(request.values["path"]), Path(request.values["within"]))
+    report(Progress(stage=f"reading {path.name}", done=0, total=1))
+    scan = read(path, within=Path(request.values["within"]))
+    note = scan.volume.facts.get("note", "")
+    volume = replace(scan.volume, array=np.asfortranarray(scan.volume.array))
+    values = {"notes": [note] if note else [], "stacks": list(scan.stacks), "stack": scan.stack}
+    return Message(verb="read-scan", values=values, volumes={"scan": volume})
+
+
+READING_VERBS = {"read-scan": read_scan, "thumbnail": thumbnail}
+
+
+def inside(path: Path, within: Path) -> Path:
+    """The path, which may not lead out of a folder, by a link neither.
+
+    Raises:
+        BadInput: when it does.
+    """
+    # Not Path.resolve, which raises where a link points at itself.
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
+        raise BadInput(f"{path.name} lies outside the folder {within.name}; it was not read.")
+    return path
+
+
+def confined() -> None:
+    """Give up the network, other programs and most of the memory, before a thread is started.
+
+    What asks for more memory gets a MemoryError, or ends the process, which whoever asked tells.
+    """
+    confine(int((memory_bytes() or MOST_MEMORY) * SHARE), LIFE)
+
+
+def limit_seconds(seconds: float) -> None:
+    """End this process when it has not been called again within so many seconds; 0 never does.
+
+    Neither way waits for Python's lock, which a library may hold.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    elif seconds:
+        faulthandler.dump_traceback_later(seconds, exit=True)
+    else:
+        faulthandler.cancel_dump_traceback_later()
