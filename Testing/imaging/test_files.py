@@ -1,6 +1,5 @@
 """Reading and writing: what comes back, what is refused and in which words."""
 
-import errno
 import gzip
 import os
 import re
@@ -17,9 +16,8 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.core.volume import Volume
-from cmcseg.imaging import files, header, nifti
+from cmcseg.imaging import header, nifti
 from cmcseg.imaging.files import (
-    atomic_path,
     read_label_map,
     read_volume,
     write_label_map,
@@ -560,41 +558,6 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path, a_label_map):
 def test_only_whole_formats_are_written(tmp_path, a_label_map, name, words):
     with pytest.raises(BadInput, match=words):
         write_label_map(a_label_map, tmp_path / name)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_failure_while_writing_removes_the_draft(tmp_path):
-    def half_written():
-        with atomic_path(tmp_path / "a.nii.gz") as draft:
-            assert draft.parent == tmp_path
-            assert draft.name.endswith(".nii.gz")
-            draft.write_text("half")
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        half_written()
-    assert not list(tmp_path.iterdir())
-
-
-def test_bytes_reach_the_disk_before_the_name_appears(tmp_path, monkeypatch):
-    events = []
-    sync = os.fsync
-    monkeypatch.setattr(
-        files.os, "fsync", lambda handle: (events.append((tmp_path / "a").exists()), sync(handle))
-    )
-    with atomic_path(tmp_path / "a") as draft:
-        draft.write_text("whole")
-    assert events == [False, True]  # the file before the rename, the folder after it
-    assert (tmp_path / "a").read_text() == "whole"
-
-
-def test_a_failing_disk_is_told_in_its_own_words(tmp_path, monkeypatch):
-    def broken(_handle):
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(files.os, "fsync", broken)
-    with pytest.raises(BadInput, match=r"\(Input/output error\)"), atomic_path(tmp_path / "a"):
-        pass
     assert not list(tmp_path.iterdir())
 
 

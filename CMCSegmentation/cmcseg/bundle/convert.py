@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.card import NetworkSpec
 from cmcseg.core.errors import BadInput
 from cmcseg.core.isolation import isolated, isolated_environment
@@ -126,11 +127,9 @@ def _read_elsewhere(source: Path, draft: Path) -> None:
 
 
 def _write(tensors: dict[str, Tensor], out: Path, encoder: str) -> None:
-    draft = out.with_name(f".{out.name}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, draft, metadata={"encoder": encoder})
-        draft.replace(out)
+        with atomic_path(out) as draft:
+            save_file(tensors, draft, metadata={"encoder": encoder})
     except (OSError, SafetensorError) as error:
-        draft.unlink(missing_ok=True)
         raise BadInput(f"{out} could not be written: {error}.") from error

@@ -10,6 +10,7 @@ from statistics import mean
 from rich.table import Table
 
 from cmcseg.cli.console import SCREEN, bar, checked, new_folder
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 
 COLUMNS = ("case", "scans", "role", "organ", "dice", "hd95_mm")
@@ -102,7 +103,7 @@ def _write(rows: list[tuple], path: Path) -> None:
     writer.writerow(COLUMNS)
     for *names, score, distance in rows:
         writer.writerow((*names, f"{score:.4f}", f"{distance:.2f}"))
-    path.write_text(text.getvalue(), encoding="utf-8")
+    write_whole(path, text.getvalue())
 
 
 def _means(rows: list[tuple]) -> Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.core.errors import BadInput
@@ -49,7 +50,7 @@ def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = igno
                 report(Progress(stage=f"preparing {pair.id}", done=_cases(rows), total=total))
                 rows += _prepare_pair(pair, split, cohort, card, draft)
         index = {"format": 1, "cohort": cohort.name, "card": card.to_dict(), "scans": rows}
-        (draft / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+        write_whole(draft / INDEX, json.dumps(index, indent=1))
         draft.rename(folder)
     except OSError as error:
         raise BadInput(f"The cache {folder} cannot be written: {error.strerror}.") from error

@@ -13,10 +13,10 @@ from pydicom.errors import InvalidDicomError
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, Code, Label, LabelMap
-from cmcseg.imaging.files import atomic_path
 from cmcseg.imaging.resample import LPS
 
 MANUFACTURER = "CMCSeg"

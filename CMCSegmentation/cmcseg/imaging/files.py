@@ -1,18 +1,14 @@
 """Reading and writing images and label maps: NIfTI, NRRD and MetaImage, and DICOM by delegation."""
 
-import contextlib
-import os
 import re
-import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
+from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import IMAGES, is_dicom
 from cmcseg.core.grid import Grid
@@ -146,33 +142,6 @@ def write_volume(volume: Volume, path: Path) -> None:
     )
 
 
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside ``path``; on leaving, what was written there becomes ``path``.
-
-    When anything fails, the temporary file is removed and an older ``path`` stays as it was.
-
-    Raises:
-        BadInput: when the folder or the disk does not take the file.
-    """
-    path = Path(path)
-    draft = path.with_name(f".cmcseg-{secrets.token_hex(6)}{_suffix(path) or path.suffix}")
-    try:
-        draft.touch(exist_ok=False)
-        yield draft
-        _flush(draft)
-        draft.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise BadInput(
-            f"{path} cannot be written ({error.strerror or error}); choose a folder that exists, "
-            "has room and may be written to."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-
-
 def _read(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:
     """Voxels ``(I, J, K)`` as stored, their grid, and facts."""
     _check_file(path)
@@ -254,19 +223,3 @@ def _suffix(path: Path) -> str:
 
 def _listed(table: LabelTable) -> str:
     return ", ".join(["0", *(f"{label.value} ({label.name})" for label in table)])
-
-
-def _flush(path: Path) -> None:
-    """Wait until the bytes are on the disk, so that a power cut cannot leave half a file."""
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    # Windows cannot open a folder, and needs no such step.
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

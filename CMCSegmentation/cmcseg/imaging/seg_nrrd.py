@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, Code, Label, LabelMap
-from cmcseg.imaging.files import atomic_path
 from cmcseg.imaging.resample import LPS
 
 SUFFIX = ".seg.nrrd"

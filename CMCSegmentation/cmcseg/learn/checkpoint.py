@@ -5,7 +5,6 @@ moments are all there is to keep.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.settings import TrainSettings
 
@@ -55,14 +55,11 @@ def save_checkpoint(state: TrainState, folder: Path) -> None:
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     header = {"step": str(state.step), "spent": repr(state.spent)}
     header |= {"facts": json.dumps(state.facts, sort_keys=True)}
-    draft = folder / f".{FILE}.part"
+    sentence = "The checkpoint {path} could not be written: {why}."
     try:
-        save_file(tensors, draft, metadata=header)
-        with draft.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        draft.replace(folder / FILE)
-    except (OSError, SafetensorError) as error:
-        draft.unlink(missing_ok=True)
+        with atomic_path(folder / FILE, sentence) as draft:
+            save_file(tensors, draft, metadata=header)
+    except SafetensorError as error:
         raise BadInput(f"The checkpoint in {folder} could not be written: {error}.") from error
 
 

@@ -13,6 +13,7 @@ from cmcseg.bundle.extend import fresh_organs
 from cmcseg.bundle.load import Bundle, load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.verdict import sealed
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort
 from cmcseg.core.errors import BadInput
@@ -139,11 +140,9 @@ def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettin
     if not path.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{PLAN}.part")
-            draft.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
-            draft.replace(path)
         except OSError as error:
             raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
+        write_whole(path, json.dumps(plan, indent=1) + "\n")
     elif json.loads(path.read_text(encoding="utf-8")) != plan:
         raise BadInput(
             f"{folder} holds a fine-tuning of another model, other pairs or settings; give another "
@@ -353,7 +352,5 @@ def _write(
         "compared_on": sorted(p.id for p in cohort.validation if p.id not in left_out),
     }
     content = sealed(content)
-    draft = folder / f".{VERDICT}.part"
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    draft.replace(folder / VERDICT)
+    write_whole(folder / VERDICT, json.dumps(content, indent=1) + "\n")
     return content

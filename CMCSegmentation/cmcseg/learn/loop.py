@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import TrainSettings
@@ -254,4 +255,4 @@ def _forget_rows_after(path: Path, step: int) -> None:
         for line in lines[1:]
         if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step
     ]
-    path.write_text("\n".join([*lines[:1], *kept]) + "\n", encoding="utf-8")
+    write_whole(path, "\n".join([*lines[:1], *kept]) + "\n")

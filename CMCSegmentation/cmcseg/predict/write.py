@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import is_dicom
 from cmcseg.core.prediction import Prediction
@@ -80,7 +81,7 @@ def write_prediction(
             )
     content = summary(prediction, volumes, sources)
     text = json.dumps(content, indent=1)
-    (folder / "prediction.json").write_text(text + "\n", encoding="utf-8")
+    write_whole(folder / "prediction.json", text + "\n")
     return content
 
 

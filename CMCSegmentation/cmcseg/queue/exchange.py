@@ -6,6 +6,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelTable
 from cmcseg.queue.disk import in_words, is_full
@@ -112,7 +113,7 @@ def _write_datalist(ledger: Ledger, entries: list[QueueEntry], folder: Path) -> 
         "validation": parts[CHECK],
     }
     text = json.dumps(content, indent=1) + "\n"
-    (folder / "datalist.json").write_text(text, encoding="utf-8")
+    write_whole(folder / "datalist.json", text)
 
 
 def _case(ledger: Ledger, entry: QueueEntry, folder: Path) -> dict:

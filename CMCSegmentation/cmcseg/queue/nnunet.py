@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.core.errors import BadInput
@@ -47,7 +48,7 @@ def write_nnunet(ledger: Ledger, entries: list[QueueEntry], folder: Path) -> Non
         if drawn:
             content = _dataset(role, drawn, entries[0].table)
             text = json.dumps(content, indent=1) + "\n"
-            (place / "dataset.json").write_text(text, encoding="utf-8")
+            write_whole(place / "dataset.json", text)
 
 
 def read_nnunet(folder: Path, card: ModelCard) -> Cohort:

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import IMAGES
 from cmcseg.queue.disk import in_words
@@ -81,10 +81,7 @@ def keep_doubt(
     try:
         path = _place(ledger, sha256, scans)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as place:
-            draft = Path(place) / path.name
-            draft.write_text(json.dumps({"doubt": doubt, "error": error}) + "\n")
-            draft.replace(path)
+        write_whole(path, json.dumps({"doubt": doubt, "error": error}) + "\n")
     except OSError as trouble:
         raise BadInput(
             f"The doubt of {ledger.folder} cannot be kept: {in_words(trouble)}."

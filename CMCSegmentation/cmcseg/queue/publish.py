@@ -7,6 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
+from cmcseg.core.atomic_write import flush_folder, write_whole
 from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.imaging.files import write_label_map, write_volume
 from cmcseg.queue.checksums import SUMS, sha256_of, sums_of
@@ -53,32 +54,15 @@ def write_scans(draft: Submission, folder: Path) -> dict[str, EntryScan]:
 
 def write_entry(entry: QueueEntry, folder: Path) -> None:
     """Write ``entry.json``, and the sums of it and of all that lies beside it."""
-    _write_text(folder / ENTRY, json.dumps(entry.to_dict(), indent=1) + "\n")
-    _write_text(folder / SUMS, sums_of(folder))
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(folder / ENTRY, json.dumps(entry.to_dict(), indent=1) + "\n")
+    write_whole(folder / SUMS, sums_of(folder))
 
 
 def publish(draft: Path, target: Path) -> None:
     """Give a draft its name in one step, so that it lasts through a power cut."""
-    _sync(draft)
+    flush_folder(draft)
     draft.rename(target)
-    _sync(target.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make a folder's names last through a power cut, where the system can."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    flush_folder(target.parent)
 
 
 def publish_once(path: Path, value: dict) -> None:

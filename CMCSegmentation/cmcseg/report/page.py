@@ -1,6 +1,5 @@
 """One HTML file that shows what a segmentation found, how sure it is and where it came from."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import RESEARCH_USE, ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
@@ -190,7 +190,7 @@ def write_report(
         some=SOME,
         high=HIGH,
     )
-    _write_whole(path, page)
+    write_whole(path, page)
 
 
 def _checked_roles(
@@ -510,13 +510,3 @@ def _template():  # noqa: ANN202
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that is either complete or not there."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cmcseg.core.atomic_write import atomic_path
+
 ACROSS = 3  # panels side by side
 
 
@@ -94,9 +96,8 @@ def _saved(figure: Figure, axes: list[Axes], lowest: float, path: Path) -> Path:
     axes[0].set_ylim(max(0.0, lowest), 1.0)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center", fontsize=8, frameon=False)
-    draft = path.with_name(f".{path.name}.part")
-    figure.savefig(draft, dpi=130, format="png")
-    draft.replace(path)
+    with atomic_path(path) as draft:
+        figure.savefig(draft, dpi=130, format="png")
     return path
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from cmcseg.core.atomic_write import atomic_path
+
 PLOT = "curves.png"
 SMOOTH = 25  # steps of the running mean over which a loss is shown
 
@@ -34,9 +36,8 @@ def draw_curves(folder: Path) -> None:
         panel.spines[["top", "right"]].set_visible(False)
         if panel.lines:
             panel.legend(fontsize=7, frameon=False)
-    draft = folder / f".{PLOT}.part"
-    figure.savefig(draft, dpi=110, format="png")
-    draft.replace(folder / PLOT)
+    with atomic_path(folder / PLOT) as draft:
+        figure.savefig(draft, dpi=110, format="png")
 
 
 def _columns(path: Path) -> dict[str, np.ndarray]:

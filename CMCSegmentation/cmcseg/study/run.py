@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress, Report, ignore
@@ -173,7 +174,7 @@ def _claim(study: Study, cache: Cache, folder: Path) -> None:
     try:
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            _replace(path, text)
+            write_whole(path, text)
         former = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
@@ -226,14 +227,4 @@ def _write(rows: list[dict[str, str]], path: Path) -> None:
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    try:
-        _replace(path, text.getvalue())
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole under another name, then give it its own: a kill leaves the old one."""
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, text.getvalue())

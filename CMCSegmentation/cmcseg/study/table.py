@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from cmcseg.core.atomic_write import write_whole
 from cmcseg.study.figures import draw_apart, draw_labelled, draw_parts
 from cmcseg.study.findings import (
     PARTS,
@@ -55,7 +56,7 @@ def write_report(folder: Path, page: Path | None = None) -> None:
         *(f"![{title}](figures/{path.name})" for title, path in pictures.items() if path),
     ]
     text = "\n\n".join(section for section in sections if section) + "\n"
-    page.write_text(text, encoding="utf-8")
+    write_whole(page, text)
 
 
 def _labelled_table(rows: list[Row]) -> str:

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
+from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.messages import (
@@ -16,6 +17,9 @@ from cmcseg.core.prediction import Prediction
 from cmcseg.web.folder import Folder, filed
 
 FOUND, DRAWN = "found.npz", "drawn.npz"
+NOT_KEPT = (
+    "What you have drawn could not be kept: {why}. Make room; it is tried again in a few seconds."
+)
 
 
 class Drafts:
@@ -80,14 +84,9 @@ class Drafts:
 
     def _write(self, case: str, name: str, message: Message) -> None:
         place = self.place(case)
-        part = place / f".{name}.part"
         try:
             place.mkdir(parents=True, exist_ok=True)
-            write_message(message, part)
-            part.replace(place / name)
         except OSError as error:
-            part.unlink(missing_ok=True)
-            raise BadInput(
-                f"What you have drawn could not be kept: {error.strerror}. Make room; it is tried "
-                "again in a few seconds."
-            ) from error
+            raise BadInput(NOT_KEPT.replace("{why}", str(error.strerror))) from error
+        with atomic_path(place / name, NOT_KEPT) as part:
+            write_message(message, part)
