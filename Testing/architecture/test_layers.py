@@ -13,7 +13,7 @@ ALLOWED = {
     "nets": ("core", "numpy torch monai"),
     "losses": ("core", "numpy torch monai"),
     "data": ("core imaging", "numpy torch monai SimpleITK"),
-    "bundle": ("core nets", "numpy torch safetensors platformdirs"),
+    "bundle": ("core nets", "numpy torch safetensors platformdirs filelock"),
     "learn": (
         "core imaging nets losses data bundle",
         "numpy torch monai safetensors lightning_fabric",

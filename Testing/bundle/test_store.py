@@ -18,6 +18,7 @@ from cmcseg.bundle.store import (
     user_folder,
 )
 from cmcseg.bundle.verify import CARD, METADATA, SUMS, WEIGHTS, read_card, read_folder, sums
+from cmcseg.bundle.version_line import home_of
 from cmcseg.core.errors import BadInput
 from tiny import tiny_bundle, tiny_card, tiny_state
 
@@ -126,7 +127,8 @@ def test_a_model_goes_out_and_comes_back_unchanged(a_store, tmp_path):
 
 def test_an_import_leaves_nothing_but_the_model(a_store, a_model):
     a_store.import_(a_model)
-    assert [p.name for p in a_store.user.iterdir()] == ["abdomen-ct-mr"]
+    assert sorted(p.name for p in a_store.user.iterdir()) == [".versions", "abdomen-ct-mr"]
+    assert [p.name for p in (a_store.user / ".versions").iterdir()] == [".abdomen-ct-mr.lock"]
 
 
 def test_a_name_that_is_taken_is_told_with_both_versions(a_store, a_model, tmp_path):
@@ -237,7 +239,8 @@ def test_an_altered_model_is_not_exported(a_store, tmp_path):
 def test_an_export_into_a_folder_that_is_not_there_is_told(a_store, tmp_path):
     out = tmp_path / "nowhere" / "one.zip"
     assert refusal(a_store.export, "heart-bssfp-lge", out) == (
-        f"{out} cannot be written: No such file or directory."
+        f"{out} cannot be written (No such file or directory); choose a folder that exists, has "
+        "room and may be written to."
     )
 
 
@@ -248,7 +251,7 @@ def test_a_users_model_can_be_removed(a_store, a_model):
     a_store.import_(a_model)
     a_store.remove("abdomen-ct-mr")
     assert a_store.names() == ("heart-bssfp-lge",)
-    assert not any(a_store.user.iterdir())
+    assert [p.name for p in a_store.user.iterdir()] == [".versions"]
 
 
 def test_a_shipped_model_stays(a_store):
@@ -277,6 +280,36 @@ def test_removing_a_linked_model_removes_the_link_only(a_store, a_model):
     a_store.remove("linked")
     assert a_store.names() == ("heart-bssfp-lge",)
     assert (a_model / CARD).is_file()
+
+
+def test_versions_stay_with_a_model_that_cannot_go(a_store, a_model, monkeypatch):
+    a_store.import_(a_model)
+    home = home_of(a_store.user, "abdomen-ct-mr")
+    home.mkdir()
+    (home / "line.json").write_text('{"versions": ["base"], "in_use": 0}')
+
+    def refusing(_home):
+        raise BadInput("no")
+
+    for name, works in (("set_aside", refusing), ("hide_folder", refusing)):
+        monkeypatch.setattr(module, name, works)
+        assert refusal(a_store.remove, "abdomen-ct-mr") == "no"
+        assert a_store.find("abdomen-ct-mr").is_dir()
+        assert (home / "line.json").is_file()
+
+
+def test_versions_of_a_model_that_was_deleted_by_hand_outlive_an_import_that_fails(
+    a_store, a_model, monkeypatch
+):
+    home = home_of(a_store.user, "abdomen-ct-mr")
+    home.mkdir(parents=True)
+
+    def full(*_):
+        raise BadInput("full")
+
+    monkeypatch.setattr(module, "write_folder", full)
+    assert refusal(a_store.import_, a_model) == "full"
+    assert home.is_dir()
 
 
 # Where things lie

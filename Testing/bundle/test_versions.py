@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
+from cmcseg.bundle import version_line
 from cmcseg.bundle import versions as module
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
+from cmcseg.bundle.version_line import VersionLine, home_of, locked, read_line, write_line
 from cmcseg.bundle.versions import adopt, history, prune, rollback
 from cmcseg.core.errors import BadInput
 from fine_tuned import NAME, a_run
@@ -189,19 +191,73 @@ def test_a_version_whose_folder_is_gone_blocks_nothing(a_store, tmp_path):
     assert len(list(home.iterdir())) == 2
 
 
-def test_two_programs_that_switch_at_once_leave_one_whole_line(a_store, tmp_path):
-    adopt(a_store, NAME, a_run(a_store, tmp_path / "run"))
-    names = [version.name for version in history(a_store, NAME)]
+def test_a_number_is_given_once_even_after_a_step_back_or_a_pruning(a_store, tmp_path):
+    first = adopt(a_store, NAME, a_run(a_store, tmp_path / "one", 1))
+    rollback(a_store, NAME)
+    second = adopt(a_store, NAME, a_run(a_store, tmp_path / "two", 2))
+    rollback(a_store, NAME)
+    prune(a_store, NAME)
+    third = adopt(a_store, NAME, a_run(a_store, tmp_path / "three", 3))
+    assert [v.card.version for v in (first, second, third)] == ["0.1.1", "0.1.2", "0.1.3"]
 
-    def switch(at):
-        for _ in range(100):
-            module._switch(a_store, NAME, names, at)
+
+def test_a_line_of_an_earlier_program_keeps_its_numbers_too(a_store, tmp_path):
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "one", 1))
+    rollback(a_store, NAME)
+    path = a_store.user / ".versions" / NAME / "line.json"
+    line = json.loads(path.read_text())
+    del line["given"]
+    path.write_text(json.dumps(line))
+    assert adopt(a_store, NAME, a_run(a_store, tmp_path / "two", 2)).card.version == "0.1.2"
+
+
+def test_of_two_programs_that_adopt_at_once_one_is_told_and_nothing_is_lost(a_store, tmp_path):
+    runs = [a_run(a_store, tmp_path / f"run{seed}", seed) for seed in (1, 2)]
+
+    def told(run):
+        try:
+            return adopt(a_store, NAME, run).name
+        except BadInput as refusal:
+            return str(refusal)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(switch, (0, 1)))
+        answers = list(pool.map(told, runs))
+    (refused,) = [answer for answer in answers if "made from another version" in answer]
+    (adopted,) = [answer for answer in answers if answer != refused]
+    assert [version.name for version in history(a_store, NAME)] == ["base", adopted]
+
+
+def test_a_line_that_somebody_else_has_changed_is_not_written_over(a_store, tmp_path):
+    home = home_of(a_store.user, NAME)
+    before = read_line(home)
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "run"))
+    with pytest.raises(BadInput, match="Another program has just changed the versions of abdomen"):
+        write_line(home, before, VersionLine())
     assert len(history(a_store, NAME)) == 2
-    left = {path.name for path in (a_store.user / ".versions" / NAME).iterdir()}
-    assert left == {"line.json", names[1]}
+
+
+def test_a_lock_that_somebody_holds_for_long_is_told(a_store, monkeypatch):
+    monkeypatch.setattr(version_line, "WAIT_SECONDS", 0.05)
+    home = home_of(a_store.user, NAME)
+    with (
+        locked(home),
+        pytest.raises(BadInput, match="Another program is changing the versions of abdomen-ct-mr"),
+        locked(home),
+    ):
+        pass
+
+
+def test_adopting_and_going_back_read_only_the_weights_they_need(a_store, tmp_path, monkeypatch):
+    _, second, _ = three_versions(a_store, tmp_path)
+    read = []
+    whole = module.read_folder
+    monkeypatch.setattr(
+        module, "read_folder", lambda folder: (read.append(folder), whole(folder))[1]
+    )
+    adopt(a_store, NAME, a_run(a_store, tmp_path / "next", 4))
+    assert read == []
+    assert rollback(a_store, NAME).name != second.name
+    assert len(read) == 2  # the one in use, and the one that it came from
 
 
 def three_versions(store, tmp_path):
@@ -263,6 +319,6 @@ def test_a_model_that_comes_under_a_removed_name_does_not_meet_its_versions(tmp_
     wanted = (tmp_path / "model7" / "model.safetensors").read_bytes()
     assert weights(store) == wanted
     assert [version.name for version in history(store, NAME)] == ["base"]
-    aside = next((store.user / ".versions").iterdir())
+    aside = next(path for path in (store.user / ".versions").iterdir() if path.is_dir())
     assert (aside / adopted.name / "card.json").is_file()  # nothing was deleted unasked
     assert store.names() == (NAME,)

@@ -8,6 +8,7 @@ from cmcseg.bundle import store as stores
 from cmcseg.bundle import versions as module
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
+from cmcseg.bundle.version_line import VersionLine, read_line, write_line
 from cmcseg.cli import main
 from tiny import tiny_bundle, tiny_card, tiny_state
 
@@ -25,7 +26,8 @@ def a_store(tmp_path, monkeypatch):
         used = store.card(NAME)
         card = replace(tiny_card(), parent=used.sha256, version=f"0.1.{seed}")
         save_bundle(tiny_state(card, seed), card, home / name)
-        module._switch(store, NAME, ["base", *names[:seed]], seed)
+        line = VersionLine(versions=("base", *names[:seed]), in_use=seed)
+        write_line(home, read_line(home), line)
     monkeypatch.setattr(stores, "default_store", lambda: store)
     return store
 

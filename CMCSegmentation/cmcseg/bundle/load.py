@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor, nn
 
+from cmcseg.bundle.folders import recover
 from cmcseg.bundle.quantize import SCALE, dequantized, scale_keys
 from cmcseg.bundle.verify import WEIGHTS, read_folder, verify
 from cmcseg.core.card import ModelCard
@@ -44,6 +45,7 @@ def load_bundle(folder: Path, device: str | torch.device = "cpu") -> Bundle:
     """
     folder = Path(folder)
     place = pick_device(str(device))
+    recover(folder)
     files = read_folder(folder)
     card = verify(files, str(folder))
     network = network_from(card, files[WEIGHTS], str(folder))

@@ -11,9 +11,9 @@ from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
 from cmcseg import __version__
+from cmcseg.bundle.folders import write_folder
 from cmcseg.bundle.load import network_from
 from cmcseg.bundle.quantize import quantized
-from cmcseg.bundle.store import place
 from cmcseg.bundle.verify import CARD, METADATA, SCHEMA, SUMS, WEIGHTS, sha256, sums, verify
 from cmcseg.core.card import InputSpec, ModelCard
 from cmcseg.core.errors import BadInput
@@ -62,7 +62,7 @@ def save_bundle(
     }
     files[SUMS] = sums(files)
     network_from(verify(files, card.name), weights, card.name)
-    place(files, Path(folder), replace=replace)
+    write_folder(files, Path(folder), replace=replace)
     return card
 
 

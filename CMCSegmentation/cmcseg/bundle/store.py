@@ -2,9 +2,6 @@
 
 import difflib
 import json
-import os
-import shutil
-import uuid
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from cmcseg.bundle.folders import erase, hide_folder, recover, write_folder
 from cmcseg.bundle.verify import (
     CARD,
     FILES,
@@ -23,6 +21,8 @@ from cmcseg.bundle.verify import (
     read_zip,
     verify,
 )
+from cmcseg.bundle.version_line import folder_in_use, home_of, locked, set_aside
+from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 
@@ -85,12 +85,11 @@ class Store:
         Raises:
             BadInput: when there is none, listing those there are.
         """
-        from cmcseg.bundle.versions import version_folder  # versions know the store
-
         name = str(name_or_path)
         if name in self.names():
-            return version_folder(self, name) or self.base(name)
+            return folder_in_use(self.user, name) or self.base(name)
         path = Path(name_or_path).expanduser()
+        recover(path)
         if (path / CARD).is_file():
             return path
         if path.is_dir():
@@ -127,15 +126,21 @@ class Store:
                 there is a model of that name.
         """
         from cmcseg.bundle.load import network_from  # torch is needed from here on
-        from cmcseg.bundle.versions import set_aside
 
         source = Path(source).expanduser()
         files = _read_source(source)
         card = verify(files, str(source))
         _refuse_collision(card, self)
         network_from(card, files[WEIGHTS], str(source))
-        set_aside(self, card.name)  # a model that was deleted by hand leaves its versions behind
-        place(files, self.user / card.name)
+        home = home_of(self.user, card.name)
+        with locked(home):
+            aside = set_aside(home)  # a model that was deleted by hand leaves its versions behind
+            try:
+                write_folder(files, self.user / card.name)
+            except BadInput:
+                if aside:
+                    aside.rename(home)
+                raise
         return self.user / card.name
 
     def export(self, name: str, out_zip: Path) -> Path:
@@ -153,108 +158,32 @@ class Store:
         card = verify(files, str(folder))
         if out_zip.exists():
             raise BadInput(f"{out_zip} is there already; give another name.")
-        draft = _draft_beside(out_zip)
-        try:
+        with atomic_path(out_zip) as draft:
             _write_zip(files, card.name, draft)
-            draft.replace(out_zip)
-        except OSError as error:
-            raise BadInput(f"{out_zip} cannot be written: {error.strerror}.") from error
-        finally:
-            draft.unlink(missing_ok=True)
         return out_zip
 
     def remove(self, name: str) -> None:
         """Delete one of the user's models; versions that were made from it are set aside.
 
-        The versions go first: a model of that name that comes later must not meet them.
+        Both or none: versions stay with a model that cannot go, and a model of that name that
+        comes later does not meet them.
 
         Raises:
             BadInput: when there is no such model, it came with the program, or the disk refuses.
         """
-        from cmcseg.bundle.versions import set_aside
-
         if name not in _models(self.user):
             if name in _models(self.shipped):
                 raise BadInput(f"The model {name} came with the program and cannot be removed.")
             raise BadInput(_unknown("model", name, _models(self.user)))
-        set_aside(self, name)
-        delete(self.user / name)
-
-
-def place(files: dict[str, bytes], folder: Path, *, replace: bool = False) -> None:
-    """Write a model's files so that ``folder`` holds all of them or is as it was.
-
-    Args:
-        files: content by name, verified.
-        folder: where to; an empty folder counts as none, the very same model is left alone.
-        replace: whether another model may make room; it is deleted once this one is in its place.
-
-    Raises:
-        BadInput: when the folder holds something else, or the disk refuses.
-    """
-    folder = folder.resolve()
-    if folder.exists() and not _is_empty(folder):
-        if _holds(folder, files):
-            return
-        if not replace:
-            raise BadInput(f"{folder} holds something else; replace it or give another folder.")
-        if not (folder / CARD).is_file():
-            raise BadInput(f"{folder} holds something that is no model; give another folder.")
-        check_folder(folder)  # a model is deleted, but never anything that lies beside it
-    draft = _draft_beside(folder)
-    try:
-        for name, content in files.items():
-            _write(draft / name, content)
-        _swap(draft, folder)
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _swap(draft: Path, folder: Path) -> None:
-    """``draft`` takes the place of ``folder``; should that fail, ``folder`` comes back."""
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    aside = _draft_beside(folder)
-    folder.rename(aside)
-    try:
-        draft.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def delete(folder: Path) -> None:
-    """Out of sight in one step, then deleted: a model is never half there.
-
-    Raises:
-        BadInput: when the disk refuses.
-    """
-    aside = _draft_beside(folder)
-    try:
-        folder.rename(aside)
-        if aside.is_symlink():
-            aside.unlink()
-        else:
-            shutil.rmtree(aside)
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be removed: {error.strerror}.") from error
-
-
-def _draft_beside(path: Path) -> Path:
-    """A free hidden name on the same disk; ``_models`` does not list it."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
+        home = home_of(self.user, name)
+        with locked(home):
+            hidden = hide_folder(self.user / name)
+            try:
+                set_aside(home)
+            except BadInput:
+                hidden.rename(self.user / name)
+                raise
+        erase(hidden)
 
 
 def _write_zip(files: dict[str, bytes], name: str, path: Path) -> None:
@@ -295,16 +224,6 @@ def _models(home: Path) -> tuple[str, ...]:
 def _is_named(card: Path) -> bool:
     with suppress(BadInput):
         return bool(check_name(card.parent.name))
-    return False
-
-
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
-
-
-def _holds(folder: Path, files: dict[str, bytes]) -> bool:
-    with suppress(BadInput):
-        return read_folder(folder) == files
     return False
 
 

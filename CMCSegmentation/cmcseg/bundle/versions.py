@@ -1,30 +1,23 @@
 """Versions of a model: adopting is one switch, going back is another, nothing is lost.
 
-    USER/.versions/NAME/line.json    which versions there are, in order, and which one is in use
-    USER/.versions/NAME/ID/          an adopted version, a whole model of its own
-    USER/.versions/.NAME.HEX/        all that once belonged to a model that was removed
-
-The first version is ``base``: the model that was shipped or imported; it is never touched. Every
-adoption makes a version of its own, even of weights that were adopted before: what was said at each
-of them stays.
-``line.json`` is replaced in one step, so at every moment it names a version that is whole.
+Every adoption makes a version of its own, even of weights that were adopted before: what was said
+at each of them stays. Where versions lie, ``version_line`` says.
 """
 
 import hashlib
 import json
-import os
-import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from cmcseg.bundle.store import Store, delete
+from cmcseg.bundle.folders import delete_folder
+from cmcseg.bundle.store import Store
 from cmcseg.bundle.verdict import ADOPT, read_verdict
-from cmcseg.bundle.verify import check_name, read_card, read_folder, verify
+from cmcseg.bundle.verify import read_card, read_folder, verify
+from cmcseg.bundle.version_line import BASE, VersionLine, home_of, locked, read_line, write_line
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 
-FOLDER, LINE, BASE = ".versions", "line.json", "base"
 CANDIDATE, PLAN = "candidate", "plan.json"
 
 
@@ -66,12 +59,12 @@ def history(store: Store, model: str) -> list[Version]:
     Raises:
         BadInput: when there is no such model.
     """
-    names, at = _line(store, model)
-    return [_version(store, model, name, number == at) for number, name in enumerate(names)]
+    line = _line(store, model)
+    return [_version(store, model, line, name) for name in line.versions]
 
 
 def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version:
-    """Use the candidate of a fine-tuning from now on.
+    """Use the candidate of a fine-tuning from now on, under a number that no version had before.
 
     Args:
         store: where the model is known.
@@ -91,8 +84,102 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
     if not (run / CANDIDATE).exists():
         raise BadInput(f"The fine-tuning in {run} made no new model ({verdict['reason']})")
     candidate = load_bundle(run / CANDIDATE)
-    used = store.card(model)
-    if verdict.get("sha256") != candidate.card.sha256 or verdict.get("model") != model:
+    home = home_of(store.user, model)
+    with locked(home):
+        used, line = store.card(model), _line(store, model)
+        _check(verdict, candidate.card, used, model, run, overrule)
+        record = _record(verdict, run, overrule)
+        given = {*line.given, *_numbers(store, model, line)}
+        number = _next(used.version)
+        while number in given:
+            number = _next(number)
+        card = replace(
+            used,
+            version=number,
+            parent=used.sha256,
+            measured={},
+            history=(*used.history, record),
+        )
+        name = _id(record, candidate.card.sha256)
+        # Weights that were half precision once are so again without a change of a bit.
+        save_bundle(candidate.network.state_dict(), card, home / name)
+        after = VersionLine(
+            versions=(*line.versions, name),
+            in_use=len(line.versions),
+            given=tuple(sorted({*given, number})),
+        )
+        write_line(home, line, after)
+    return _version(store, model, after, name, check=False)
+
+
+def rollback(store: Store, model: str) -> Version:
+    """Use the version that the one in use was made from, if that is there and whole.
+
+    Else, or where the one in use is so damaged that it cannot tell, the nearest whole version
+    before it is used.
+
+    Raises:
+        BadInput: when the one in use is the first, or no earlier version is whole.
+    """
+    home = home_of(store.user, model)
+    with locked(home):
+        line = _line(store, model)
+        if line.in_use == 0:
+            raise BadInput(f"There is no version of {model} before the one in use.")
+        names = list(reversed(line.versions[: line.in_use]))
+        used = _version(store, model, line, line.name)
+        if used.card and not used.damage:
+            cards = {name: _version(store, model, line, name, check=False).card for name in names}
+            sums = {name: card.sha256 for name, card in cards.items() if card}
+            names.sort(key=lambda name: sums.get(name) != used.card.parent)  # its parent first
+        found = (_version(store, model, line, name) for name in names)
+        to = next((version for version in found if not version.damage), None)
+        if to is None:
+            raise BadInput(f"Every version of {model} before the one in use is damaged.")
+        write_line(home, line, replace(line, in_use=line.versions.index(to.name)))
+    return replace(to, in_use=True)
+
+
+def spare(store: Store, model: str) -> list[Version]:
+    """The versions that ``prune`` would delete: all but the first and the one in use.
+
+    Raises:
+        BadInput: when there is no such model.
+    """
+    line = _line(store, model)
+    names = [name for name in line.versions if name not in (BASE, line.name)]
+    return [_version(store, model, line, name, check=False) for name in names]
+
+
+def prune(store: Store, model: str) -> list[Version]:
+    """Delete the ``spare`` versions for good; what was said at their adoption goes with them.
+
+    They leave the line first, so that it never names a version that is half there.
+
+    Returns:
+        Those that are gone.
+
+    Raises:
+        BadInput: when there is no such model, or when the disk refuses.
+    """
+    home = home_of(store.user, model)
+    with locked(home):
+        line, gone = _line(store, model), spare(store, model)
+        if gone:
+            kept = tuple(dict.fromkeys((BASE, line.name)))
+            given = tuple(sorted({*line.given, *_numbers(store, model, line)}))
+            write_line(home, line, VersionLine(versions=kept, in_use=len(kept) - 1, given=given))
+        for version in gone:
+            if (home / version.name).exists():
+                delete_folder(home / version.name)
+    return gone
+
+
+def _check(
+    verdict: dict, candidate: ModelCard, used: ModelCard, model: str, run: Path, overrule: str
+) -> None:
+    """Refuse a candidate that the verdict does not speak of, or does not speak for."""
+    if verdict.get("sha256") != candidate.sha256 or verdict.get("model") != model:
         raise BadInput(f"The verdict in {run} does not belong to its candidate; fine-tune again.")
     if verdict.get("parent") != used.sha256:
         raise BadInput(
@@ -104,7 +191,11 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
             f"The comparison does not speak for the new model ({verdict['reason']}) Give a reason "
             "with --overrule, or keep the old one."
         )
-    record = {
+
+
+def _record(verdict: dict, run: Path, overrule: str) -> dict:
+    """What the new card's history says of the adoption."""
+    return {
         "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "changed": f"Fine-tuned on {len(verdict['learned_from'])} corrected pairs.",
         "learned_from": verdict["learned_from"],
@@ -117,112 +208,6 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
         "may_affect": "All organs of all scans; look at the first results with care.",
         "overruled_because": overrule.strip(),
     }
-    card = replace(
-        used,
-        version=_next(used.version),
-        parent=used.sha256,
-        measured={},
-        history=(*used.history, record),
-    )
-    name = _id(record, candidate.card.sha256)
-    # Weights that were half precision once are so again without a change of a bit.
-    save_bundle(candidate.network.state_dict(), card, _home(store, model) / name)
-    names, _ = _line(store, model)
-    _switch(store, model, [*names, name], len(names))
-    return history(store, model)[-1]
-
-
-def rollback(store: Store, model: str) -> Version:
-    """Use the version that the one in use was made from, if that is there and whole.
-
-    Else, or where the one in use is so damaged that it cannot tell, the nearest whole version
-    before it is used.
-
-    Raises:
-        BadInput: when the one in use is the first, or no earlier version is whole.
-    """
-    names, at = _line(store, model)
-    if at == 0:
-        raise BadInput(f"There is no version of {model} before the one in use.")
-    versions = history(store, model)
-    before = [version for version in reversed(versions[:at]) if not version.damage]
-    if not before:
-        raise BadInput(f"Every version of {model} before the one in use is damaged.")
-    used = versions[at]
-    parents = [v for v in before if not used.damage and v.card.sha256 == used.card.parent]
-    to = (parents or before)[0]
-    _switch(store, model, names, names.index(to.name))
-    return replace(to, in_use=True)
-
-
-def spare(store: Store, model: str) -> list[Version]:
-    """The versions that ``prune`` would delete: all but the first and the one in use.
-
-    Raises:
-        BadInput: as ``history`` does.
-    """
-    return [v for v in history(store, model) if v.name != BASE and not v.in_use]
-
-
-def prune(store: Store, model: str) -> list[Version]:
-    """Delete the ``spare`` versions for good; what was said at their adoption goes with them.
-
-    They leave the line first, so that it never names a version that is half there.
-
-    Returns:
-        Those that are gone.
-
-    Raises:
-        BadInput: as ``history`` does, or when the disk refuses.
-    """
-    gone = spare(store, model)
-    if not gone:
-        return gone
-    kept = [v for v in history(store, model) if v not in gone]
-    at = next(number for number, version in enumerate(kept) if version.in_use)
-    _switch(store, model, [version.name for version in kept], at)
-    for version in gone:
-        folder = _folder(store, model, version.name)
-        if folder.exists():
-            delete(folder)
-    return gone
-
-
-def set_aside(store: Store, model: str) -> Path | None:
-    """Take a model's versions out of sight, for when the model itself goes or another one comes.
-
-    Returns:
-        Where they lie now, for the user to keep or delete; None when there were none.
-
-    Raises:
-        BadInput: when the disk refuses.
-    """
-    home = _home(store, model)
-    if not home.exists():
-        return None
-    aside = home.with_name(f".{model}.{secrets.token_hex(4)}")  # no model is called so
-    try:
-        home.rename(aside)
-    except OSError as error:
-        raise BadInput(f"{home} cannot be moved: {error.strerror}.") from error
-    return aside
-
-
-def version_folder(store: Store, model: str) -> Path | None:
-    """Where the adopted version in use lies; None when the base is in use."""
-    names, at = _read_line(_home(store, model) / LINE)
-    return None if names[at] == BASE else _home(store, model) / names[at]
-
-
-def _version(store: Store, model: str, name: str, in_use: bool) -> Version:
-    card = None
-    try:
-        folder = _folder(store, model, name)
-        card = read_card(folder)
-        verify(read_folder(folder), str(folder))
-    except BadInput as error:
-        return Version(name=name, card=card, in_use=in_use, damage=str(error))
-    return Version(name=name, card=card, in_use=in_use)
 
 
 def _settings(run: Path) -> dict:
@@ -234,51 +219,34 @@ def _settings(run: Path) -> dict:
         return {}
 
 
-def _line(store: Store, model: str) -> tuple[list[str], int]:
+def _line(store: Store, model: str) -> VersionLine:
     store.find(model)
-    return _read_line(_home(store, model) / LINE)
-
-
-def _read_line(path: Path) -> tuple[list[str], int]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        names, at = [str(name) for name in value["versions"]], int(value["in_use"])
-        if names[0] != BASE or not 0 <= at < len(names):
-            raise ValueError("it names no version")
-        for name in names[1:]:
-            if len(name) != 16 or not set(name) <= set("0123456789abcdef"):
-                raise ValueError(f"{name!r} is no version")
-    except FileNotFoundError:
-        return [BASE], 0
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise BadInput(
-            f"{path} is damaged ({error}); remove it to use the first version."
-        ) from error
-    return names, at
-
-
-def _switch(store: Store, model: str, names: list[str], at: int) -> None:
-    """Replace the line in one step."""
-    path = _home(store, model) / LINE
-    draft = path.with_name(f".{LINE}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump({"versions": names, "in_use": at}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _home(store: Store, model: str) -> Path:
-    return store.user / FOLDER / check_name(model)
+    return read_line(home_of(store.user, model))
 
 
 def _folder(store: Store, model: str, name: str) -> Path:
-    return store.base(model) if name == BASE else _home(store, model) / name
+    return store.base(model) if name == BASE else home_of(store.user, model) / name
+
+
+def _version(
+    store: Store, model: str, line: VersionLine, name: str, *, check: bool = True
+) -> Version:
+    """One version; ``check`` looks at every byte of it, else its card alone is read."""
+    card, damage = None, ""
+    try:
+        folder = _folder(store, model, name)
+        card = read_card(folder)
+        if check:
+            verify(read_folder(folder), str(folder))
+    except BadInput as error:
+        damage = str(error)
+    return Version(name=name, card=card, in_use=name == line.name, damage=damage)
+
+
+def _numbers(store: Store, model: str, line: VersionLine) -> set[str]:
+    """The version numbers of the models that are there; lines of earlier programs list none."""
+    found = (_version(store, model, line, name, check=False).card for name in line.versions)
+    return {card.version for card in found if card}
 
 
 def _id(record: dict, sha256: str) -> str:
