@@ -5,8 +5,9 @@ import pytest
 from cmcseg.bundle.store import task_card
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
-from cmcseg.core.organ_findings import DOUBTFUL, HIGH, SOME, organ_findings
+from cmcseg.core.organ_findings import organ_findings
 from cmcseg.core.prediction import Prediction
+from cmcseg.core.uncertainty import DOUBTFUL, HIGH, SOME, DoubtLevel
 from cmcseg.core.volume import Volume
 
 TABLE = task_card("abdomen").table
@@ -75,3 +76,8 @@ def test_a_single_slice_cuts_an_organ_at_its_own_edges_only():
     found = organ_findings(a_prediction(labels, np.zeros(flat.shape), flat), "ct")
     assert not found["liver"].is_cut
     assert found["right kidney"].is_cut
+
+
+def test_an_organ_that_one_scan_lacks_hides_no_doubt_about_it_in_the_other():
+    assert max(DoubtLevel.NOT_FOUND, DoubtLevel.HIGH) is DoubtLevel.HIGH
+    assert [level.word for level in sorted(DoubtLevel)] == ["not found", "low", "some", "high"]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.prediction import Prediction
+from cmcseg.core.review_places import find_places, pooled, regions
 from cmcseg.core.volume import Volume
-from cmcseg.session.review_places import find_places, pooled, regions
+from cmcseg.session.place_words import place_sentence
 from mrml_scene import BALLS, TABLE, balls, box, centres
 from session_parts import alignment
 
@@ -85,7 +86,7 @@ def test_a_place_that_both_scans_show_is_one_stop():
 def test_far_from_every_organ_is_said_so():
     (place,) = find_places(prediction(spot((-5, -48, -55), 7)))
     assert place.organ == ""
-    assert place.sentence() == "outside the organs, model unsure"
+    assert place_sentence(place) == "outside the organs, model unsure"
 
 
 def test_specks_are_left_out():

@@ -11,6 +11,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.core.prediction import Alignment, Prediction
+from cmcseg.core.review_places import places_of
 from cmcseg.core.volume import Volume
 from cmcseg.report.page import write_report
 
@@ -218,9 +219,12 @@ def test_doubt_is_a_word_with_its_number_at_hand(a_page):
     assert doubts.groups() == ("low", "high")
 
 
-def test_the_place_of_greatest_doubt_is_named_by_its_organ(a_page):
-    assert "CT At the spleen, doubt 0." in a_page.text
-    assert len(a_page.all("circle")) == 4
+def test_the_most_doubtful_place_is_the_one_where_a_review_stops_first(a_page, a_pair):
+    for role, title in (("ct", "CT"), ("mr", "MR")):
+        place = places_of(a_pair[1], role)[0]
+        words = ", ".join(place.words)
+        assert f"{title} {words[0].upper()}{words[1:]}, doubt {place.doubt:.2f}" in a_page.text
+        assert place.organ == "spleen"
 
 
 def test_a_sure_model_has_no_place_to_look(a_pair, tmp_path):

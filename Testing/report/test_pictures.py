@@ -6,22 +6,17 @@ from cmcseg.core.card import InputSpec
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.core.volume import Volume
+from cmcseg.report.outlines import outlines
 from cmcseg.report.pictures import (
     checkerboard,
     data_uri,
     display_limits,
     doubt_scale,
-    fullest_slice,
     gray,
-    lattice,
-    letters,
-    organ_box,
-    outlines,
-    patient_axes,
-    slice_areas,
-    slice_view,
     with_doubt,
 )
+from cmcseg.report.slices import fullest_slice, organ_box, slice_areas
+from cmcseg.report.view import lattice, letters, patient_axes, slice_view
 
 TABLE = LabelTable(labels=(Label(value=1, name="liver", color="#d55e00"),))
 SHAPE = (20, 16, 12)

@@ -6,6 +6,7 @@ import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.inline_runner import InlineRunner
+from cmcseg.session.place_words import place_sentence
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
@@ -241,7 +242,7 @@ def test_a_saved_scene_is_reopened_and_the_review_goes_on(a_review, tmp_path):
     a_review.copy_organ("left kidney", "ct", "mr")
     a_review.runner.finish()
     drawn_before = drawn(a_review, "mr")
-    places = [place.sentence() for place in a_review.places]
+    places = [place_sentence(place) for place in a_review.places]
     scene = a_review.host.scene
     bundle = tmp_path / "scene.mrb"
     assert scene.WriteToMRB(str(bundle))
@@ -260,7 +261,7 @@ def test_a_saved_scene_is_reopened_and_the_review_goes_on(a_review, tmp_path):
     session.reopen()
     a_review.runner.finish()
     assert (drawn(a_review, "mr") == drawn_before).all()
-    assert [place.sentence() for place in a_review.places] == places
+    assert [place_sentence(place) for place in a_review.places] == places
     assert a_review.result.prediction.sha256 == "ab" * 32
     assert a_review.stage is Stage.CORRECTING
     changed = [(change.role, change.organ) for change in a_review.changes]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cmcseg.core.errors import BadInput
@@ -5,6 +7,7 @@ from cmcseg.core.settings import SegmentSettings
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.mrml.warp import image_of
 from cmcseg.session.inline_runner import InlineRunner
+from cmcseg.session.place_words import place_sentence
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
 from mrml_scene import Host, add_bend, add_volume, ball_scan, box
@@ -84,7 +87,7 @@ def test_the_result_lies_in_the_scene_with_volumes_doubt_and_places(a_session, a
     assert liver.found["ct"].ml == pytest.approx(4 / 3 * np.pi * 2.6**3, rel=0.05)
     assert liver.found["ct"].doubt == "low"
     assert not liver.found["ct"].is_cut
-    assert result.places[0].sentence() == "liver, upper part, model unsure"
+    assert place_sentence(result.places[0]) == "liver, upper part, model unsure"
     assert a_session.device == "cpu"
 
 
@@ -181,6 +184,19 @@ def test_an_earlier_result_survives_a_failure(a_session, a_host, a_worker):
     assert a_session.heard[-1] == "The GPU is on fire; buy another."
     assert a_session.result is result
     assert a_session.stage is Stage.RESULT
+
+
+def test_what_another_version_of_the_model_found_is_not_taken_up(a_session, a_host):
+    add_pair(a_host)
+    a_session.runner.finish()
+    a_session.segment()
+    a_session.runner.finish()
+    kept = a_session.result.prediction
+    with pytest.raises(BadInput, match=r"was found by tiny 0\.0\.9; choose that version of the"):
+        a_session.resume(replace(kept, sha256="cd" * 32, version="0.0.9"))
+    a_session.resume(kept)
+    a_session.runner.finish()
+    assert a_session.result.prediction is kept
 
 
 def test_swapping_exchanges_the_roles(a_session, a_host):

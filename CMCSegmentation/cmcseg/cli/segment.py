@@ -39,7 +39,8 @@ class Segment:
         from cmcseg.imaging.role_checks import name_warnings
         from cmcseg.predict.segment import segment
         from cmcseg.predict.write import REPORT, former_files, write_prediction
-        from cmcseg.report.page import organ_rows, write_report
+        from cmcseg.report.organ_table import organ_rows
+        from cmcseg.report.page import write_report
 
         settings = checked(
             SegmentSettings,

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmcseg.core.prediction import Prediction
-
-DOUBTFUL = 0.3  # of 1; two equally likely organs out of four and background reach 0.43
-# Share of an organ's voxels that are doubtful. Every organ has a doubtful rim: on eight scans of
-# the abdominal model 0.1.0, organs of a Dice above 0.9 had shares of 0.13 to 0.22, and where more
-# than 0.3 was doubtful Dice was 0.78 to 0.85.
-SOME, HIGH = 0.22, 0.3
+from cmcseg.core.uncertainty import DOUBTFUL, DoubtLevel, doubt_level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +23,14 @@ class OrganFinding:
     is_cut: bool
 
     @property
+    def level(self) -> DoubtLevel:
+        """How much of it is in doubt."""
+        return doubt_level(self.doubtful, found=self.ml > 0)
+
+    @property
     def doubt(self) -> str:
-        """``low``, ``some``, ``high`` or ``not found``."""
-        if self.ml == 0:
-            return "not found"
-        return "high" if self.doubtful > HIGH else "some" if self.doubtful > SOME else "low"
+        """The word for ``level``."""
+        return self.level.word
 
 
 def organ_findings(prediction: Prediction, role: str) -> dict[str, OrganFinding]:

@@ -12,9 +12,8 @@ import numpy as np
 
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
-from cmcseg.core.organ_findings import DOUBTFUL
 from cmcseg.core.prediction import Prediction
-from cmcseg.session.i18n import _
+from cmcseg.core.uncertainty import DOUBTFUL
 
 BLOCK_MM = 6.0  # edge of a block; about what a person sees as one spot
 STEP = 0.1  # by which the limit rises inside a region that is too large to be one stop
@@ -48,40 +47,30 @@ class Place:
     ml: float
     doubt: float
 
-    def sentence(self) -> str:
-        """What the review line says ("left kidney, upper pole, scans disagree")."""
-        words = _words()
-        where = self.organ or _("outside the organs")
-        parts = (where, words.get(self.position), words.get(self.reason))
-        return ", ".join(part for part in parts if part)
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Where it is and why ("left kidney", "upper pole", "scans disagree")."""
+        parts = (self.organ or "outside the organs", self.position, self.reason)
+        return tuple(part for part in parts if part)
 
 
 def find_places(prediction: Prediction) -> tuple[Place, ...]:
     """The regions worth a look in every scan of a prediction, the largest sum of doubt first."""
-    found = [place for role in prediction.labels for place in _of_scan(prediction, role)]
-    found.sort(key=lambda place: -place.ml * place.doubt * (1 if place.organ else OUTSIDE))
+    found = [place for role in prediction.labels for place in places_of(prediction, role)]
     kept: list[Place] = []
-    for place in found:
+    for place in sorted(found, key=_weight, reverse=True):
         if not any(_is_same(place, other) for other in kept):
             kept.append(place)
     return tuple(kept[:MOST])
 
 
-def _words() -> dict[str, str]:
-    """Positions and reasons in the reader's language."""
-    return {
-        "left side": _("left side"),
-        "right side": _("right side"),
-        "back": _("back"),
-        "front": _("front"),
-        "lower pole": _("lower pole"),
-        "upper pole": _("upper pole"),
-        "lower part": _("lower part"),
-        "upper part": _("upper part"),
-        "middle": _("middle"),
-        "model unsure": _("model unsure"),
-        "scans disagree": _("scans disagree"),
-    }
+def places_of(prediction: Prediction, role: str) -> list[Place]:
+    """The regions of one scan that are worth a look, the largest sum of doubt first."""
+    return sorted(_of_scan(prediction, role), key=_weight, reverse=True)
+
+
+def _weight(place: Place) -> float:
+    return place.ml * place.doubt * (1 if place.organ else OUTSIDE)
 
 
 def _of_scan(prediction: Prediction, role: str) -> Iterator[Place]:

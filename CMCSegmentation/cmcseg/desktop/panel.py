@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from cmcseg.core.review_places import Place
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.desktop.installation_page import InstallationSection
 from cmcseg.desktop.interpreter import python
@@ -27,7 +28,6 @@ from cmcseg.session.ports import Runner
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
-from cmcseg.session.review_places import Place
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage, Stage
 from cmcseg.session.worker_queue import WorkerQueue

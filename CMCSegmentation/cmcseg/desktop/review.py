@@ -5,12 +5,12 @@ from collections.abc import Callable
 import slicer
 from slicer.i18n import tr as _
 
+from cmcseg.core.review_places import Place
 from cmcseg.desktop.controls import allow, fill, key_of, trying
 from cmcseg.desktop.keys import ACCEPT, PEEK, Keys, Peek, list_of_keys
 from cmcseg.mrml.scene import DISAGREEMENT
 from cmcseg.mrml.segments import segment_id
 from cmcseg.session.review import ReviewSession
-from cmcseg.session.review_places import Place
 
 
 class ReviewSection:

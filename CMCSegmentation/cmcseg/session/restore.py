@@ -7,11 +7,11 @@ import numpy as np
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.prediction import Alignment, Prediction
+from cmcseg.core.review_places import find_places
 from cmcseg.core.volume import Volume
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Finding, Scene
 from cmcseg.session.result import Result, organ_rows
-from cmcseg.session.review_places import find_places
 
 Recalled = dict[str, tuple[Volume, Finding]]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from cmcseg.core.card import ModelCard
 from cmcseg.core.organ_findings import OrganFinding, organ_findings
 from cmcseg.core.prediction import Prediction
+from cmcseg.core.review_places import Place
 from cmcseg.core.volume import Volume
 from cmcseg.session.i18n import _
-from cmcseg.session.review_places import Place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,13 @@ import numpy as np
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.messages import Message
+from cmcseg.core.review_places import Place
 from cmcseg.core.signal import Signal
 from cmcseg.session.changes import carried, differences, restored
 from cmcseg.session.i18n import _
+from cmcseg.session.place_words import place_sentence
 from cmcseg.session.ports import Change, Correction, Listener, Queue, Runner, Scene
 from cmcseg.session.result import OrganRow, Result, organ_rows
-from cmcseg.session.review_places import Place
 from cmcseg.session.stage import Stage
 
 PAUSE_SECONDS = 0.8  # after the last stroke, until the organs are measured anew
@@ -103,7 +104,7 @@ class ReviewSession:
             return one if count == 1 else more.format(count=count)
         sentence = _("{number} of {count}: {place}")
         return sentence.format(
-            number=self.index + 1, count=len(self.places), place=self.place.sentence()
+            number=self.index + 1, count=len(self.places), place=place_sentence(self.place)
         )
 
     def next(self) -> None:

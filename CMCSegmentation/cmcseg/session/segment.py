@@ -15,6 +15,7 @@ from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.signal import Signal
 from cmcseg.session.i18n import _
+from cmcseg.session.placement import Placement
 from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
 from cmcseg.session.restore import recalling, result_of
 from cmcseg.session.result import Result
@@ -48,7 +49,6 @@ class SegmentSession:
         chosen: key of the scan by role; roles that stay empty are absent.
         settings: what ``segment`` runs with.
         device: where the network runs, once the worker has said so.
-        placement: how the two scans lie to each other, one line, or empty.
         result: of the last segmentation, or None.
         stage: how far the user is.
     """
@@ -68,15 +68,12 @@ class SegmentSession:
         self.chosen: dict[str, str] = {}
         self.settings = SegmentSettings()
         self.device = ""
-        self.placement = ""
         self.result: Result | None = None
         self.scene, self.runner = scene, runner
         self._attempt: SegmentJob | None = None
         self._models_trouble = ""
         self._own: tuple[str, ...] = ()
-        self._apart = ""
-        self._asked: tuple = ()  # the pair that the alignment line is about
-        self._asking = False
+        self._placement = Placement(scene, runner, self.changed.emit)
         self._by_hand = False
         self._stale = False
         self._settled: tuple = ()
@@ -90,6 +87,11 @@ class SegmentSession:
         self.scene.changed.disconnect(self._on_scene_changed)
         self.scene.removed.disconnect(self._on_removed)
         self.scene.closed.disconnect(self._on_closed)
+
+    @property
+    def placement(self) -> str:
+        """How the two scans lie to each other, one line, or empty."""
+        return self._placement.sentence
 
     @property
     def stage(self) -> Stage:
@@ -266,7 +268,7 @@ class SegmentSession:
             both = _(" and as ").join(titles[role] for role in self.chosen)
             sentence = _("The same scan is chosen as {both}; choose two scans, or one.")
             return sentence.format(both=both)
-        return self._apart if self.settings.align != "rigid" else ""
+        return self._placement.refusal if self.settings.align != "rigid" else ""
 
     def segment(self, settings: SegmentSettings | None = None) -> None:
         """Segment the chosen scans; ``started`` and then one of the other signals follow.
@@ -283,12 +285,18 @@ class SegmentSession:
         """Take up a segmentation of the chosen scans that was kept on disk; signals as above.
 
         Raises:
-            BadInput: when a scan is missing, or another model made it.
+            BadInput: when a scan is missing, or another version of the model made it.
         """
         if reason := self.why_not():
             raise BadInput(reason)
-        if prediction.model != self.card.name or set(prediction.labels) != set(self.chosen):
-            raise BadInput(_("What was kept belongs to another model or to other scans."))
+        if set(prediction.labels) != set(self.chosen):
+            raise BadInput(_("What was kept belongs to other scans."))
+        if prediction.sha256 != self.card.sha256:
+            sentence = _(
+                "What was kept was found by {model} {version}; choose that version of the model to "
+                "go on with it."
+            )
+            raise BadInput(sentence.format(model=prediction.model, version=prediction.version))
         self._begin(lambda attempt: attempt.resume(prediction))
 
     def _begin(self, start: Callable[[SegmentJob], None]) -> None:
@@ -429,37 +437,4 @@ class SegmentSession:
         self._describe()
 
     def _describe(self) -> None:
-        """Ask how the two scans lie to each other; the answer of an older choice is dropped."""
-        pair = tuple(self.chosen.items())
-        infos = {scan.key: scan for scan in self.scene.scans()}
-        usable = all(key in infos and not infos[key].refusal for _, key in pair)
-        if len(pair) != 2 or pair[0][1] == pair[1][1] or not usable:
-            self._asked, self.placement, self._apart = (), "", ""
-            return
-        grids = [self.scene.grid(key).to_dict() for _, key in pair]
-        asked = (pair, str(grids))
-        if asked == self._asked:
-            return
-        self._asked, self.placement, self._apart = asked, "", ""
-        if self._asking:  # a transform that is dragged changes faster than anybody answers
-            return
-        self._asking = True
-        titles = [self.card.input(role).title for role, _ in pair]
-
-        def finished(answer: Message) -> None:
-            self._asking = False
-            if self._asked == asked:
-                self.placement = answer.values["sentence"]
-                self._apart = answer.values["refusal"]
-                self.changed.emit()
-            elif self._asked:
-                self._asked = ()
-                self._describe()
-
-        def failed(sentence: str, log: str) -> None:  # noqa: ARG001
-            self._asking = False  # the line stays empty; Segment tells what is wrong
-
-        self.runner.start(
-            Message(verb="describe", values={"grids": grids, "titles": titles}),
-            Listener(finished=finished, failed=failed, cancelled=lambda: failed("", "")),
-        )
+        self._placement.ask({self.card.input(role).title: key for role, key in self.chosen.items()})

@@ -13,12 +13,12 @@ from cmcseg.core.card import ModelCard
 from cmcseg.core.messages import Message, prediction_from_message
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.progress import Progress
+from cmcseg.core.review_places import Place, find_places
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.volume import Volume
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Finding, Listener, Runner, Scene
 from cmcseg.session.result import OrganRow, Result, organ_rows
-from cmcseg.session.review_places import Place, find_places
 
 
 class SegmentJob:

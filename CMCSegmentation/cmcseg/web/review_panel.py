@@ -13,8 +13,8 @@ from trame.widgets import vuetify3 as v
 from cmcseg.core.card import RESEARCH_USE
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.review_places import Place
 from cmcseg.session.result import Result
-from cmcseg.session.review_places import Place
 from cmcseg.session.stage import Stage
 from cmcseg.web.views import ORIENTATIONS
 

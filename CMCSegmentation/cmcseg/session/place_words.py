@@ -1,0 +1,23 @@
+"""A place of doubt in the reader's language."""
+
+from cmcseg.core.review_places import Place
+from cmcseg.session.i18n import _
+
+
+def place_sentence(place: Place) -> str:
+    """What the review line says ("left kidney, upper pole, scans disagree")."""
+    words = {
+        "outside the organs": _("outside the organs"),
+        "left side": _("left side"),
+        "right side": _("right side"),
+        "back": _("back"),
+        "front": _("front"),
+        "lower pole": _("lower pole"),
+        "upper pole": _("upper pole"),
+        "lower part": _("lower part"),
+        "upper part": _("upper part"),
+        "middle": _("middle"),
+        "model unsure": _("model unsure"),
+        "scans disagree": _("scans disagree"),
+    }
+    return ", ".join(words.get(part, part) for part in place.words)
