@@ -108,3 +108,14 @@ def test_what_is_no_verdict_is_refused_in_words(tmp_path, text):
     (tmp_path / "verdict.json").write_text(text, encoding="latin-1")
     with pytest.raises(BadInput, match=r"holds no finished|was changed after|does not follow"):
         read_verdict(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "null", "3", '"x"', "[" * 5000 + "]" * 5000, '{"a":' * 300 + "1" + "}" * 300, "{}"],
+    ids=range(7),
+)
+def test_odd_json_is_a_sentence(tmp_path, text):
+    (tmp_path / "verdict.json").write_text(text)
+    with pytest.raises(BadInput, match=r"\.$"):
+        read_verdict(tmp_path)

@@ -47,7 +47,7 @@ def test_a_corrected_pair_is_added_listed_and_verified(capsys, tmp_path, a_pair)
     assert [row["id"] for row in rows] == [entry]
     assert set(rows[0]["scans"]) == {"ct", "mr"}
     checked = json.loads(queue(capsys, tmp_path, "verify", "--json"))
-    assert checked == {"entries": 1, "set_aside": {}, "twins": []}
+    assert checked == {"entries": 1, "set_aside": {}, "twins": [], "closed": 0}
     assert queue(capsys, tmp_path, "verify").strip() == "1 entry is whole, 0 set aside."
 
 
@@ -179,7 +179,8 @@ def test_a_slip_in_the_queue_s_name_is_not_an_empty_queue(capsys, tmp_path, word
 
 
 @pytest.mark.parametrize(
-    ("verb", "printed"), [("list", []), ("verify", {"entries": 0, "set_aside": {}, "twins": []})]
+    ("verb", "printed"),
+    [("list", []), ("verify", {"entries": 0, "set_aside": {}, "twins": [], "closed": 0})],
 )
 def test_a_queue_that_nobody_has_begun_is_empty_and_said_to_be_missing(
     capsys, tmp_path, verb, printed
@@ -213,3 +214,47 @@ def test_an_import_whose_labels_fit_no_scan_is_told_in_a_sentence(capsys, tmp_pa
     assert stop.value.code == 2
     told = capsys.readouterr().err.strip()
     assert told == "The corrected label map of the ct lies on another grid than the scan."
+
+
+def test_a_queue_that_others_could_read_is_closed_and_said_to_be(capsys, tmp_path, a_pair):
+    add(capsys, tmp_path, a_pair)
+    opened = [tmp_path / "q", tmp_path / "q-key", next((tmp_path / "q-key").iterdir())]
+    for path in opened:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    words = " ".join(queue(capsys, tmp_path, "verify").split())
+    assert "could read 3 files and folders of the queue or its key; they no longer can." in words
+    assert not any(path.stat().st_mode & 0o077 for path in opened)
+
+
+def test_a_patient_is_forgotten_only_when_that_is_meant(capsys, tmp_path, a_pair):
+    entry = add(capsys, tmp_path, a_pair)
+    folder = tmp_path / "q" / "entries" / entry
+    with pytest.raises(SystemExit):
+        main(["queue", "forget", "Jane Doe", "--queue", str(tmp_path / "q")])
+    told = capsys.readouterr()
+    assert str(folder) in told.out
+    assert "Nothing was erased; say --yes if that is meant." in told.err
+    assert folder.is_dir()
+    told = json.loads(queue(capsys, tmp_path, "forget", "Jane Doe", "--yes", "--json"))
+    assert (told["folders"], told["learned"], told["erased"]) == ([str(folder)], [], True)
+    assert not folder.exists()
+    assert list((tmp_path / "q-key").iterdir()) == []
+
+
+def test_models_that_learned_from_a_forgotten_patient_are_named(
+    capsys, tmp_path, a_pair, monkeypatch
+):
+    from dataclasses import replace
+
+    from cmcseg.bundle.pack import save_bundle
+    from cmcseg.bundle.store import Store
+    from tiny import tiny_card, tiny_state
+
+    entry = add(capsys, tmp_path, a_pair)
+    card = replace(tiny_card(), name="mine", history=({"learned_from": [entry]},))
+    save_bundle(tiny_state(card), card, tmp_path / "user" / "mine")
+    store = Store(shipped=tmp_path / "none", user=tmp_path / "user")
+    monkeypatch.setattr("cmcseg.bundle.store.default_store", lambda: store)
+    words = " ".join(queue(capsys, tmp_path, "forget", "Jane Doe", "--yes").split())
+    assert f"mine {card.version} has learned from it, which nothing takes out" in words
+    assert "copies of this queue, exports" in words

@@ -89,6 +89,18 @@ def gone(pid, seconds=2.0):
     return not lives(pid)
 
 
+def test_a_folder_in_the_place_of_logs_or_of_a_log_stops_no_worker(tmp_path):
+    (tmp_path / "file").write_text("")
+    many = tmp_path / "many"
+    for number in range(12):
+        (many / f"worker-0{number:02d}.log").mkdir(parents=True)
+    for logs in (tmp_path / "file", many):
+        runner = ProcessRunner(WORKER, logs=logs)
+        assert done(runner, "slow", seconds=0).answer
+        assert Path(runner.log).is_file()
+        runner.close()
+
+
 def test_the_second_request_finds_the_worker_warm(a_runner):
     first = done(a_runner, "slow", seconds=0)
     began = time.monotonic()

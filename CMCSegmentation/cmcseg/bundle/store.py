@@ -79,6 +79,14 @@ class Store:
         """The user's own among them, which ``remove`` can take away."""
         return tuple(sorted(_models(self.user)))
 
+    def in_place_of_shipped(self) -> tuple[str, ...]:
+        """A sentence for each of the user's models that hides one that came with the program."""
+        return tuple(
+            f"The model {name} in {self.user / name} takes the place of the one that came with the "
+            f"program; if that is not meant, say 'cmcseg models remove {name}'."
+            for name in sorted({*_models(self.shipped)} & {*_models(self.user)})
+        )
+
     def find(self, name_or_path: str | Path) -> Path:
         """The folder of a model, in the version that is in use; the model itself is not checked.
 

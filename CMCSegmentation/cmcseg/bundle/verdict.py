@@ -14,6 +14,7 @@ import math
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.json_file import read_json
 
 FILE = "verdict.json"
 ADOPT = "adopt"
@@ -40,7 +41,7 @@ def read_verdict(run: Path) -> dict:
             its own numbers.
     """
     try:
-        verdict = json.loads((run / FILE).read_text(encoding="utf-8"))
+        verdict = read_json(run / FILE)
     except (OSError, ValueError) as error:
         raise BadInput(f"{run} holds no finished fine-tuning; see 'cmcseg finetune'.") from error
     try:
@@ -49,8 +50,12 @@ def read_verdict(run: Path) -> dict:
                 f"The verdict in {run} was changed after the comparison; fine-tune again into "
                 "another folder."
             )
-        sound = _agrees(verdict) and (verdict["verdict"] == ADOPT) <= _speaks_for_it(verdict)
-    except (KeyError, TypeError, AttributeError):
+        sound = (
+            _is_whole(verdict)
+            and _agrees(verdict)
+            and (verdict["verdict"] == ADOPT) <= _speaks_for_it(verdict)
+        )
+    except (KeyError, TypeError, AttributeError, ArithmeticError):
         sound = False
     if not sound:
         raise BadInput(
@@ -58,6 +63,12 @@ def read_verdict(run: Path) -> dict:
             "the comparison; fine-tune again into another folder."
         )
     return verdict
+
+
+def _is_whole(verdict: dict) -> bool:
+    """Whether what is told to people is there, in the types that are expected."""
+    kinds = {"reason": str, "verdict": str, "compared_on": list, "organs": dict, "fresh": dict}
+    return all(isinstance(verdict[name], kind) for name, kind in kinds.items())
 
 
 def _agrees(verdict: dict) -> bool:

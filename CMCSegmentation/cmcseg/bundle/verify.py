@@ -6,7 +6,6 @@ they are no signature, so a model from a stranger is worth no more trust than th
 """
 
 import hashlib
-import json
 import re
 import stat
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
+from cmcseg.core.json_file import parse_json
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
@@ -264,8 +264,8 @@ def _parse_card(content: bytes, where: str) -> ModelCard:
 
 def _parse_json(content: bytes, name: str, where: str) -> dict:
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(content)
+    except ValueError as error:
         raise BadInput(f"{name} in {where} is not JSON: {error}.") from error
     if not isinstance(value, dict):
         raise BadInput(f"{name} in {where} holds no record.")

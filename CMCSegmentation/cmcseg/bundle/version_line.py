@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from cmcseg.bundle.verify import check_name
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
+from cmcseg.core.json_file import read_json
 
 FOLDER, LINE, BASE = ".versions", "line.json", "base"
 WAIT_SECONDS = 60.0  # longer than an adoption takes
@@ -66,7 +67,7 @@ def read_line(home: Path) -> VersionLine:
     """
     path = home / LINE
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
         line = VersionLine(
             versions=tuple(str(name) for name in value["versions"]),
             in_use=int(value["in_use"]),
@@ -79,7 +80,7 @@ def read_line(home: Path) -> VersionLine:
                 raise ValueError(f"{name!r} is no version")
     except FileNotFoundError:
         return VersionLine()
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError) as error:
         raise BadInput(
             f"{path} is damaged ({error}); remove it to use the first version."
         ) from error

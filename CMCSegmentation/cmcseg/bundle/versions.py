@@ -17,6 +17,7 @@ from cmcseg.bundle.verify import read_card, read_folder, verify
 from cmcseg.bundle.version_line import BASE, VersionLine, home_of, locked, read_line, write_line
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
+from cmcseg.core.json_file import read_json
 
 CANDIDATE, PLAN = "candidate", "plan.json"
 
@@ -191,6 +192,8 @@ def _check(
             f"The comparison does not speak for the new model ({verdict['reason']}) Give a reason "
             "with --overrule, or keep the old one."
         )
+    if not all(isinstance(verdict.get(name), list) for name in ("learned_from", "taught")):
+        raise BadInput(f"The verdict in {run} does not say what was learned; fine-tune again.")
 
 
 def _record(verdict: dict, run: Path, overrule: str) -> dict:
@@ -213,7 +216,7 @@ def _record(verdict: dict, run: Path, overrule: str) -> dict:
 def _settings(run: Path) -> dict:
     """How long it learned and from which seed, as the run's plan says; empty when it has none."""
     try:
-        plan = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        plan = read_json(run / PLAN)
         return {name: plan[name] for name in ("minutes", "seed")}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

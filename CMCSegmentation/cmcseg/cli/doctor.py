@@ -8,13 +8,18 @@ from pathlib import Path
 from cmcseg import __version__
 from cmcseg.cli.console import SCREEN
 from cmcseg.core.errors import BadInput, CMCSegError
+from cmcseg.core.privacy import open_to_others
 
+CLOSE = "'cmcseg queue verify --queue FOLDER' closes a queue and its key, 'cmcseg web' the rest"
 LITTLE_GIB = 4.0  # of memory or disk, below which an abdominal pair may not fit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor:
     """Check Python, torch, device, memory, disk and models."""
+
+    folder: Path = Path("cmcseg-web")
+    """The folder of 'cmcseg web', whose rights are looked at."""
 
     def run(self) -> None:
         """Print a line per check; exit 1 when a model is damaged."""
@@ -42,6 +47,11 @@ class Doctor:
             except BadInput as error:
                 damaged.append(name)
                 _line(name, str(error))
+        for sentence in store.in_place_of_shipped():
+            _line("note", sentence)
+        for place in (self.folder / "queue", self.folder / "queue-key", self.folder / ".cmcseg"):
+            if open_to_others(place):
+                _line(str(place), "other accounts of this computer can read it; " + CLOSE)
         if damaged:
             raise CMCSegError(f"{', '.join(damaged)}: damaged; import the model again.")
 

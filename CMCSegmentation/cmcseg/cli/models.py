@@ -33,6 +33,8 @@ class ListModels:
         for card in cards:
             organs = ", ".join(label.name for label in card.table)
             SCREEN.print(f"{card.name} {card.version}: {organs}. {card.intended_use}")
+        for sentence in store.in_place_of_shipped():
+            SCREEN.print(sentence, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, kw_only=True)

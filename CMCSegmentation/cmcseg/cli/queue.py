@@ -9,6 +9,7 @@ from rich.table import Column, Table
 from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.console import ERRORS, SCREEN, checked
+from cmcseg.cli.queue_forget import Forget
 from cmcseg.cli.queue_next import Next
 from cmcseg.core.errors import BadInput
 
@@ -169,22 +170,35 @@ class Restore:
 
 @dataclass(frozen=True, kw_only=True)
 class Verify:
-    """Check every byte of the queue; what is damaged is set aside, never deleted."""
+    """Check every byte; set aside what is damaged, and close to others what they could read."""
 
     queue: Path
     """The queue's folder."""
+    key: Path | None = None
+    """Folder of the key from patients to random numbers; beside the queue when left out."""
     json: bool = False
     """Print the findings as JSON."""
 
     def run(self) -> None:
         """Check, and say what was set aside."""
+        from cmcseg.core.privacy import close
+        from cmcseg.queue.pseudonyms import key_beside
+
         ledger = _perhaps_new(self.queue)
+        key = self.key or key_beside(self.queue)
+        opened = ledger.close_to_others() + (close(key) if key.exists() else 0)
         aside = ledger.verify()
         twins = ledger.twins()
         if self.json:
-            count = len(ledger.entries())
-            print(json.dumps({"entries": count, "set_aside": aside, "twins": twins}, indent=1))
+            told = {"entries": len(ledger.entries()), "set_aside": aside, "twins": twins}
+            print(json.dumps({**told, "closed": opened}, indent=1))
             return
+        if opened:
+            SCREEN.print(
+                f"Other accounts of this computer could read {opened} files and folders of the "
+                "queue or its key; they no longer can.",
+                soft_wrap=True,
+            )
         for name, why in aside.items():
             SCREEN.print(f"{name}: {why}", soft_wrap=True, markup=False)
         for group in twins:
@@ -292,6 +306,7 @@ class Queue:
         | Annotated[Remove, subcommand("remove")]
         | Annotated[Restore, subcommand("restore")]
         | Annotated[Verify, subcommand("verify")]
+        | Annotated[Forget, subcommand("forget")]
         | Annotated[Export, subcommand("export")]
         | Annotated[Import, subcommand("import")]
     )

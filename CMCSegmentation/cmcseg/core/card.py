@@ -3,9 +3,15 @@
 from dataclasses import asdict, dataclass, field
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.field_types import check_field_types
 from cmcseg.core.labelmap import Code, Label, LabelTable
 
 RESEARCH_USE = "Research use, not for diagnosis"
+# What a working grid and a network may be: far beyond anything useful, and within any computer.
+FINEST_MM, COARSEST_MM = 0.2, 20.0
+MOST_WINDOW = 512**3  # voxels
+TILT = 1e-3  # of axes, as a cosine
+MOST_LEVELS, MOST_WIDTH, MOST_STEP = 8, 4096, 64
 FORMAT = 1  # raised when an older program could misread a newer card
 
 
@@ -64,8 +70,15 @@ class GridSpec:
             raise ValueError(
                 f"Windows are run once or twice, not {self.tta_shifts!r} times (tta_shifts)."
             )
-        if min(self.spacing) <= 0 or min(self.window) < 1:
-            raise ValueError("Spacing and window of a working grid must be positive.")
+        if not all(FINEST_MM <= step <= COARSEST_MM for step in self.spacing):
+            raise ValueError(
+                f"The spacing {self.spacing} of a working grid is outside {FINEST_MM} to "
+                f"{COARSEST_MM:g} mm."
+            )
+        if min(self.window) < 1 or _product(self.window) > MOST_WINDOW:
+            raise ValueError(f"The window {self.window} cannot be run.")
+        if not _right_angled(self.axes):
+            raise ValueError("The axes of a working grid must be unit vectors at right angles.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +106,13 @@ class NetworkSpec:
     def __post_init__(self) -> None:
         if len(self.strides) != len(self.widths) - 1:
             raise ValueError("A network needs one stride fewer than widths.")
+        steps = [step for fold in (self.patch, *self.strides) for step in fold]
+        if not all(1 <= width <= MOST_WIDTH for width in self.widths) or not all(
+            1 <= step <= MOST_STEP for step in steps
+        ):
+            raise ValueError("Widths, patch or strides of the network cannot be built.")
+        if len(self.widths) > MOST_LEVELS:
+            raise ValueError(f"A network has at most {MOST_LEVELS} levels.")
 
     @property
     def multiple(self) -> tuple[int, int, int]:
@@ -208,7 +228,7 @@ class ModelCard:
                     f"This model card has format {value['format']}, this program reads {FORMAT}."
                 )
             plain = {key: value[key] for key in _PLAIN if key in value}
-            return ModelCard(
+            card = ModelCard(
                 **plain,
                 inputs=tuple(InputSpec(**_tuples(spec)) for spec in value["inputs"]),
                 table=table_from_dict(value["table"]),
@@ -217,8 +237,10 @@ class ModelCard:
                 cleaning=CleaningRule(**_tuples(value["cleaning"])),
                 history=tuple(value.get("history", ())),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadInput(f"This is not a model card: {error}.") from error
+            check_field_types(card)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise BadInput(f"This is not a model card: {str(error).rstrip('.')}.") from error
+        return card
 
 
 _PLAIN = (
@@ -260,6 +282,14 @@ def _tuples(value: object) -> object:
     if isinstance(value, dict):
         return {key: _tuples(item) for key, item in value.items()}
     return value
+
+
+def _right_angled(axes: tuple[tuple[float, float, float], ...]) -> bool:
+    pairs = [(one, other) for one in range(3) for other in range(3)]
+    return len(axes) == 3 and all(
+        abs(sum(row[one] * row[other] for row in axes) - (one == other)) < TILT
+        for one, other in pairs
+    )
 
 
 def _product(values) -> int:  # noqa: ANN001

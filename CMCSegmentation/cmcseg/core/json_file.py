@@ -1,6 +1,7 @@
 """JSON from a file that somebody else may have written."""
 
 import json
+import stat
 from pathlib import Path
 
 MOST_BYTES = 16 << 20
@@ -13,15 +14,22 @@ def read_json(path: Path) -> object:
 
     Raises:
         OSError: when it cannot be opened.
-        ValueError: when it is larger than ``MOST_BYTES``, or as ``parse_json`` says.
+        ValueError: when it is no file, larger than ``MOST_BYTES``, or as ``parse_json`` says.
     """
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"it is larger than {MOST_BYTES >> 20} MiB")
-    return parse_json(path.read_bytes())
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, for ever
+        raise ValueError(f"{path.name} is not a file")
+    if found.st_size > MOST_BYTES:
+        raise ValueError(f"{path.name} is larger than {MOST_BYTES >> 20} MiB")
+    return parse_json(path.read_bytes(), path.name)
 
 
-def parse_json(content: bytes | str) -> object:
+def parse_json(content: bytes | str, name: str = "it") -> object:
     """What a JSON text says.
+
+    Args:
+        content: the text.
+        name: what the errors call it.
 
     Raises:
         ValueError: when it is no JSON, is nested too deeply, or holds a text or a whole number that
@@ -30,16 +38,16 @@ def parse_json(content: bytes | str) -> object:
     try:
         value = json.loads(content)
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise ValueError(f"{name} is nested too deeply") from error
     level = [value]
     for _ in range(DEEPEST):
-        level = [inner for item in level for inner in _inside(item)]
+        level = [inner for item in level for inner in _inside(item, name)]
         if not level:
             return value
-    raise ValueError("it is nested too deeply")
+    raise ValueError(f"{name} is nested too deeply")
 
 
-def _inside(item: object) -> list:
+def _inside(item: object, name: str) -> list:
     if isinstance(item, dict):
         return [*item, *item.values()]
     if isinstance(item, list):
@@ -47,5 +55,5 @@ def _inside(item: object) -> list:
     if isinstance(item, str):
         item.encode("utf-8")  # half a character is an error, and a ValueError
     elif isinstance(item, int) and abs(item) >= LARGEST:
-        raise ValueError("it holds a whole number of more than 63 bits")
+        raise ValueError(f"{name} holds a whole number of more than 63 bits")
     return []

@@ -1,9 +1,9 @@
 """Folders of patients' data, closed to the other accounts of a computer.
 
 A folder that only its owner can enter protects all that lies in it. Where a group shares a folder
-on purpose, it carries the set-group-ID bit (``chmod g+s``): then the group keeps its access, and
-everybody else has none. Windows keeps its own lists, which a folder inherits; nothing is done
-there.
+on purpose, that carries the set-group-ID bit (``chmod g+s``) and the group may enter it: then the
+group has the owner's rights, and everybody else has none. Windows keeps its own lists, which a
+folder inherits; nothing is done there.
 """
 
 import contextlib
@@ -12,71 +12,80 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-_OWNER, _GROUP, _OTHERS = stat.S_IRWXU, stat.S_IRWXG, stat.S_IRWXO
+_SHARED = stat.S_ISGID | stat.S_IXGRP
 
 
-def private_folder(folder: Path) -> Path:
-    """Make a folder, with all above it, that only its owner (or a group on purpose) can enter.
+def private_folder(folder: Path, *, like: Path | None = None) -> Path:
+    """A folder that only its owner can enter; it is made when it is missing, with all above it.
 
     One that is there already is closed to others; what lies in it is not looked at.
 
+    Args:
+        folder: to be made or closed.
+        like: a folder above it, whose group keeps its access where it is shared on purpose.
+
     Raises:
-        OSError: when it cannot be made. That it cannot be closed is no error: ``open_to_others``
-            tells.
+        OSError: when it cannot be made, or is no folder. Where it is somebody else's and cannot be
+            closed, ``open_to_others`` tells.
     """
-    shared = _is_shared(folder.parent)
-    try:
-        folder.mkdir(mode=_OWNER, parents=True)
-        if shared:
-            folder.chmod(_OWNER | _GROUP | stat.S_ISGID)
-    except FileExistsError:
-        if not folder.is_dir():
-            raise
-        _close(folder, _is_shared(folder))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _close(folder, _is_shared(like or folder))
     return folder
 
 
-def close(folder: Path) -> int:
-    """Close a folder and all in it to others.
+def close(place: Path, *, like: Path | None = None) -> int:
+    """Close a file, or a folder and all in it, to others.
+
+    Args:
+        place: file or folder.
+        like: a folder whose group keeps its access where it is shared on purpose; ``place`` itself
+            when None.
 
     Returns:
         How many files and folders were open to them.
     """
-    shared = _is_shared(folder)
-    return sum(_close(path, shared) for path in _within(folder))
+    shared = _is_shared(like or place)
+    return sum(_close(path, shared) for path in _within(place))
 
 
-def open_to_others(folder: Path) -> bool:
-    """Whether other accounts of this computer can enter a folder or read a file."""
+def open_to_others(place: Path) -> bool:
+    """Whether other accounts of this computer may read a file or enter a folder."""
     with contextlib.suppress(OSError):
-        return _excess(folder, _is_shared(folder if folder.is_dir() else folder.parent)) != 0
+        return bool(place.lstat().st_mode & _excess(_is_shared(place))) and os.name == "posix"
     return False
 
 
 def _close(path: Path, shared: bool) -> bool:
+    """Give a path the rights that it should have; whether others had more."""
+    if os.name != "posix":
+        return False
     with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
-        if excess := _excess(path, shared):
-            mode = stat.S_IMODE(path.lstat().st_mode)
-            path.chmod(mode & ~excess)
-            return True
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):  # it has no rights of its own, and leads elsewhere
+            return False
+        owner = mode & stat.S_IRWXU
+        wanted = owner | (owner >> 3 if shared else 0)
+        if shared and stat.S_ISDIR(mode):
+            wanted |= stat.S_ISGID
+        if wanted != stat.S_IMODE(mode):
+            path.chmod(wanted)
+        return bool(mode & _excess(shared))
     return False
 
 
-def _excess(path: Path, shared: bool) -> int:
-    """The rights that others have and should not; 0 for a link, which has none of its own."""
-    mode = path.lstat().st_mode
-    if os.name != "posix" or stat.S_ISLNK(mode):
-        return 0
-    return mode & (_OTHERS if shared else _GROUP | _OTHERS)
+def _excess(shared: bool) -> int:
+    """The rights that nobody but the owner (and the group) should have."""
+    return stat.S_IRWXO if shared else stat.S_IRWXG | stat.S_IRWXO
 
 
 def _is_shared(folder: Path) -> bool:
     with contextlib.suppress(OSError):
-        return bool(folder.stat().st_mode & stat.S_ISGID)
+        return folder.stat().st_mode & _SHARED == _SHARED
     return False
 
 
-def _within(folder: Path) -> Iterator[Path]:
-    yield folder
-    for place, folders, files in os.walk(folder):
-        yield from (Path(place, name) for name in (*folders, *files))
+def _within(place: Path) -> Iterator[Path]:
+    yield place
+    for folder, folders, files in os.walk(place):
+        yield from (Path(folder, name) for name in (*folders, *files))

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 SUMS = "SHA256SUMS"
+MOST_BYTES = 1 << 20  # of a list of them
 
 
 def sha256_of(path: Path) -> str:
@@ -24,6 +25,8 @@ def sums_of(folder: Path) -> str:
 def read_sums(path: Path) -> dict[str, str]:
     """Checksums by name; ValueError when the file is not of that format."""
     sums = {}
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{path.name} is larger than {MOST_BYTES >> 20} MiB")
     for line in path.read_text(encoding="utf-8").splitlines():
         digest, _, name = line.partition("  ")
         if len(digest) != 64 or not name or "/" in name:

@@ -1,8 +1,8 @@
 """Reading an entry with care: it may be damaged, edited by hand, or made to lead elsewhere."""
 
-import json
 from pathlib import Path
 
+from cmcseg.core.json_file import read_json
 from cmcseg.queue.checksums import SUMS, read_sums, sha256_of
 from cmcseg.queue.entry import QueueEntry, check_id
 
@@ -22,11 +22,9 @@ def read_entry(folder: Path, name: str) -> QueueEntry:
     try:
         if folder.is_symlink():
             raise ValueError("it is a link")
-        value = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
+        value = read_json(folder / ENTRY)
     except OSError as error:
         raise ValueError(f"{ENTRY} cannot be read: {error.strerror}") from error
-    except RecursionError as error:
-        raise ValueError(f"{ENTRY} is nested too deeply") from error
     entry = QueueEntry.from_dict(value)
     if entry.id != name:
         raise ValueError(f"its folder is called {name}, it says {entry.id}")

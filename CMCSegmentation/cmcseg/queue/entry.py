@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import PurePosixPath, PureWindowsPath
 
 from cmcseg.core.card import table_from_dict
+from cmcseg.core.field_types import check_field_types
 from cmcseg.core.labelmap import LabelTable
 from cmcseg.queue.holdout import part_of
 
@@ -141,9 +142,12 @@ class QueueEntry:
             rest["table"] = table_from_dict(value["table"])
             rest["changes"] = tuple(value["changes"])
             entry = QueueEntry(**rest)
+            check_field_types(entry)
+            if strange := [change for change in entry.changes if not _is_change(change)]:
+                raise ValueError(f"{_short(str(strange[0]))} is no change of an organ.")
             if entry.id != value["id"]:
                 raise ValueError(f"The id {value['id']} does not fit {entry.id}.")
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ArithmeticError, IndexError) as error:
             raise ValueError(f"This is no entry of a queue: {error}.") from error
         return entry
 
@@ -177,6 +181,10 @@ def pair_of(entry_id: str) -> tuple[str, int]:
     """Pair and revision of an entry's id."""
     match = _ID.fullmatch(check_id(entry_id))
     return match[1], int(match[2])
+
+
+def _is_change(change: dict) -> bool:
+    return all(isinstance(change.get(name), str) for name in ("role", "organ"))
 
 
 def _short(name: str) -> str:

@@ -8,11 +8,9 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.json_file import read_json
 from cmcseg.queue.damage import read_entry
 from cmcseg.queue.disk import in_words
-from cmcseg.queue.entry import check_pair
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pending_pairs import DOUBTS
-from cmcseg.queue.pseudonyms import forget_pair, known_pair
-from cmcseg.queue.scan_index import SCANS
+from cmcseg.queue.pseudonyms import keys_of, known_pair
 
 RUNS, PLAN = "runs", "plan.json"
 _PLACES = ("entries", "removed", "damaged", "tmp")
@@ -23,16 +21,19 @@ class Traces:
     """What a queue holds of a subject.
 
     Attributes:
-        pair: its study-local id.
+        pairs: the study-local ids that stand for it: one, or more where the same scans came under
+            several names.
         folders: what is deleted: entries in every place, drafts, fine-tunings that read them.
         files: single files that are deleted: notes beside damaged entries, what says which scans
             are the pair's, and all kept doubts, whose names do not say of whom they are.
+        keys: files of the key, deleted last.
         elsewhere: scans that entries only refer to; they stay.
     """
 
-    pair: str
+    pairs: tuple[str, ...]
     folders: tuple[Path, ...]
     files: tuple[Path, ...]
+    keys: tuple[Path, ...]
     elsewhere: tuple[str, ...]
 
 
@@ -47,23 +48,25 @@ def traces(ledger: Ledger, subject: str, key: Path) -> Traces:
     Raises:
         BadInput: when the queue knows neither such a subject nor such an id.
     """
-    pair = known_pair(subject, key) or _as_pair(subject, ledger)
+    first = known_pair(subject, key) or _as_pair(subject, ledger)
+    pairs, sums = ledger.scans.known_as({first})
     found = [path for place in _PLACES for path in _listed(ledger.folder / place)]
-    mine = [path for path in found if _belongs(path.name, pair)]
-    runs = [path for path in _listed(ledger.folder / RUNS) if _mentions(path / PLAN, pair)]
+    mine = [path for path in found if _belongs(path.name, pairs)]
+    runs = [path for path in _listed(ledger.folder / RUNS) if _mentions(path / PLAN, pairs)]
     return Traces(
-        pair=pair,
+        pairs=tuple(sorted(pairs)),
         folders=tuple(path for path in (*mine, *runs) if path.is_dir()),
         files=(
             *(path for path in mine if not path.is_dir()),
+            *sums,
             *_listed(ledger.folder / DOUBTS),
-            *(path for path in _listed(ledger.folder / SCANS) if _is_of(path, pair)),
         ),
+        keys=keys_of(pairs, key),
         elsewhere=tuple(sorted({image for path in mine for image in _referred(path)})),
     )
 
 
-def forget(found: Traces, subject: str, key: Path) -> None:
+def forget(found: Traces) -> None:
     """Delete what ``traces`` found, and last the key, so that a broken attempt can be repeated.
 
     The empty files under ``given`` stay: they hold a random number only, which must not come again.
@@ -74,9 +77,8 @@ def forget(found: Traces, subject: str, key: Path) -> None:
     try:
         for folder in found.folders:
             shutil.rmtree(folder)
-        for file in found.files:
+        for file in (*found.files, *found.keys):
             file.unlink(missing_ok=True)
-        forget_pair(subject, key)
     except OSError as error:
         raise BadInput(
             f"Not all could be erased: {in_words(error)} ({error.filename}). Do it again."
@@ -84,12 +86,9 @@ def forget(found: Traces, subject: str, key: Path) -> None:
 
 
 def _as_pair(subject: str, ledger: Ledger) -> str:
-    try:
-        pair = check_pair(subject.strip())
-    except ValueError:
-        pair = ""
+    pair = subject.strip()
     names = [path.name for place in (*_PLACES, "given") for path in _listed(ledger.folder / place)]
-    if not pair or not any(_belongs(name, pair) for name in names):
+    if pair not in {name.split(".")[0] for name in names}:
         raise BadInput(
             f"The queue {ledger.folder} knows no subject {subject!r}, nor a pair of that name; see "
             "'cmcseg queue list', and --key if the key lies elsewhere."
@@ -97,25 +96,17 @@ def _as_pair(subject: str, ledger: Ledger) -> str:
     return pair
 
 
-def _belongs(name: str, pair: str) -> bool:
+def _belongs(name: str, pairs: set[str]) -> bool:
     """Whether a name in the queue is that of an entry (``PAIR.r1``) or a draft (``PAIR-0f...``)."""
-    head, _, tail = name.rpartition("-")
-    return name.split(".")[0] == pair or (head == pair and tail.isalnum())
+    head, _, tail = name.partition(".")[0].rpartition("-")
+    return name.split(".")[0] in pairs or (head in pairs and tail.isalnum())
 
 
-def _is_of(file: Path, pair: str) -> bool:
-    """Whether a file of the index of scans is about the pair; one that cannot be read may be."""
-    try:
-        return _belongs(file.name, pair) or read_json(file).get("pair") == pair
-    except (OSError, ValueError):
-        return True
-
-
-def _mentions(plan: Path, pair: str) -> bool:
-    """Whether a fine-tuning read the pair; one whose plan cannot be read may have."""
+def _mentions(plan: Path, pairs: set[str]) -> bool:
+    """Whether a fine-tuning read one of the pairs; one whose plan cannot be read may have."""
     try:
         value = read_json(plan)
-        return pair in value["learn"] or pair in value["check"]
+        return not pairs.isdisjoint((*value["learn"], *value["check"]))
     except (OSError, ValueError, KeyError, TypeError):
         return True
 

@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.privacy import close, private_folder
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.files import read_volume
 from cmcseg.queue.damage import fault_of, read_entry
@@ -158,12 +159,23 @@ class Ledger:
             raise BadInput(f"The entry {name} is in the queue again already.") from error
         return self.entry(name)
 
+    def close_to_others(self) -> int:
+        """Take away what other accounts of the computer may read here.
+
+        Returns:
+            How many files and folders were open to them.
+        """
+        return close(self.folder) if self.folder.exists() else 0
+
     def verify(self) -> dict[str, str]:
         """Check every byte; set aside what is damaged, edited by hand or abandoned.
+
+        What others could read is closed to them besides.
 
         Returns:
             What was set aside, with a sentence each; empty when all is well.
         """
+        self.close_to_others()
         faults = [
             (name, fault_of(self._place("entries") / name, name), "entries")
             for name in self._names(every=True)
@@ -180,17 +192,19 @@ class Ledger:
 
     def _add(self, draft: Submission) -> QueueEntry:
         named = check_pair(draft.pair) if draft.pair else ""
+        private_folder(self.folder)
         for place in ("entries", "tmp", "given"):
-            self._place(place).mkdir(parents=True, exist_ok=True)
+            private_folder(self._place(place), like=self.folder)
         sums = {role: scan_checksum(scan) for role, scan in draft.scans.items()}
         pair, claims = self._pair_of(sums, named)
         tmp = self._place("tmp") / f"{pair}-{secrets.token_hex(8)}"
         try:
-            tmp.mkdir()
+            tmp.mkdir(mode=0o700)
             scans = write_scans(draft, tmp)
             claims.append(self._claim(pair))
             entry = _numbered(claims[-1].name, draft, scans, sums)
             write_entry(entry, tmp)
+            close(tmp, like=self.folder)
             publish(tmp, self._place("entries") / entry.id)
         except BaseException:
             shutil.rmtree(tmp, ignore_errors=True)
@@ -227,7 +241,8 @@ class Ledger:
             revisions = [number for name, number in self._given() if name == pair]
             path = self._place("given") / f"{pair}.r{max(revisions, default=0) + 1}"
             with contextlib.suppress(FileExistsError):  # somebody else has just taken it
-                path.touch(exist_ok=False)
+                path.touch(mode=0o600, exist_ok=False)
+                close(path, like=self.folder)
                 return path
 
     def _given(self) -> list[tuple[str, int]]:
@@ -255,9 +270,10 @@ class Ledger:
         target = self._place(place) / f"{name[:80]}.{time.time_ns()}"
         note = target.with_name(target.name + ".txt")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(target.parent, like=self.folder)
             if why:
                 note.write_text(why + "\n", encoding="utf-8")
+                close(note, like=self.folder)
             (self._place(source) / name).rename(target)
         except OSError as error:
             note.unlink(missing_ok=True)

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import IMAGES
+from cmcseg.core.json_file import read_json
+from cmcseg.core.privacy import private_folder
 from cmcseg.queue.disk import in_words
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pseudonyms import known_pair
@@ -80,7 +83,7 @@ def keep_doubt(
     """
     try:
         path = _place(ledger, sha256, scans)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent, like=ledger.folder)
         write_whole(path, json.dumps({"doubt": doubt, "error": error}) + "\n")
     except OSError as trouble:
         raise BadInput(
@@ -90,8 +93,8 @@ def keep_doubt(
 
 def _known(ledger: Ledger, sha256: str, scans: dict[str, Path], what: str) -> float | None:
     try:
-        value = json.loads(_place(ledger, sha256, scans).read_text(encoding="utf-8"))
-        return min(max(float(value[what]), 0.0), 1.0)
+        value = float(read_json(_place(ledger, sha256, scans))[what])
+        return min(max(value, 0.0), 1.0) if math.isfinite(value) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

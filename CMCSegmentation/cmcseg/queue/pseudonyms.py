@@ -4,12 +4,14 @@ One small file per subject, named by a hash of the subject's id. It appears once
 never give two ids.
 """
 
+import contextlib
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.json_file import read_json
+from cmcseg.core.privacy import private_folder
 from cmcseg.queue.disk import in_words
 from cmcseg.queue.entry import check_pair
 from cmcseg.queue.holdout import new_pair
@@ -34,7 +36,7 @@ def pair_for(subject: str, key: Path, fresh: Callable[[], str] = new_pair) -> st
     try:
         if not path.exists():
             pair = fresh()  # where there is no queue, no key is made either
-            key.mkdir(parents=True, exist_ok=True)
+            private_folder(key)
             publish_once(path, {"subject": subject.strip(), "pair": pair})
     except OSError as error:
         raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error
@@ -51,6 +53,16 @@ def known_pair(subject: str, key: Path) -> str | None:
     return _read(path) if path.exists() else None
 
 
+def keys_of(pairs: set[str], key: Path) -> tuple[Path, ...]:
+    """The files of a key that name one of these ids."""
+    found = []
+    for path in sorted(key.glob("*.json")):
+        with contextlib.suppress(BadInput):  # a damaged one names nobody
+            if _read(path) in pairs:
+                found.append(path)
+    return tuple(found)
+
+
 def key_beside(queue: Path) -> Path:
     """Where the key of a queue lies when nobody says otherwise."""
     return queue.with_name(f"{queue.name}-key")
@@ -65,6 +77,6 @@ def _path(subject: str, key: Path) -> Path:
 
 def _read(path: Path) -> str:
     try:
-        return check_pair(json.loads(path.read_text(encoding="utf-8"))["pair"])
+        return check_pair(read_json(path)["pair"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"The key {path} cannot be used: {in_words(error)}.") from error

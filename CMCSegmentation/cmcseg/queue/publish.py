@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cmcseg.core.atomic_write import flush_folder, write_whole
 from cmcseg.core.labelmap import UNANNOTATED
+from cmcseg.core.privacy import close
 from cmcseg.imaging.files import write_label_map, write_volume
 from cmcseg.queue.checksums import SUMS, sha256_of, sums_of
 from cmcseg.queue.damage import ENTRY
@@ -90,10 +91,12 @@ def publish_once(path: Path, value: dict) -> None:
 def _write_new(path: Path, value: dict) -> None:
     """A new file on the disk; nothing is left of it when that fails."""
     try:
-        with path.open("x", encoding="utf-8") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
             json.dump(value, file)
             file.flush()
             os.fsync(file.fileno())
+        close(path, like=path.parent)
     except FileExistsError:
         raise
     except OSError:

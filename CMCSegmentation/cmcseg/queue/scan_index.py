@@ -5,19 +5,22 @@ QUEUE/scans/CHECKSUM.json   the pair of the scan; appears once and is never chan
             PAIR.json       the pair that an id stands for whose scans were known already
 """
 
-import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.json_file import read_json
+from cmcseg.core.privacy import private_folder
 from cmcseg.core.volume import Volume
 from cmcseg.queue.disk import in_words
 from cmcseg.queue.entry import QueueEntry, check_pair
 from cmcseg.queue.holdout import LEARN
 from cmcseg.queue.publish import publish_once
 
+_CHECKSUM = re.compile("[0-9a-f]{32}")
 SCANS = "scans"  # the folder of the index, and of an entry's facts: checksums by role
 # Odd 64-bit constants with no pattern in their bits (the golden ratio's, and splitmix64's two).
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -76,7 +79,7 @@ class ScanIndex:
         try:
             known = [name for name in map(self._pair_of, sorted(sums)) if name]
             found = known[0] if known else pair()
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder, like=self._folder.parent)
             new = [each for each in sorted(sums) if not self._path(each).exists()]
             for each in new:
                 publish_once(self._path(each), {"pair": found})
@@ -93,6 +96,15 @@ class ScanIndex:
         """The pair that an id stands for; mostly itself."""
         return self._pair_of(pair) or pair
 
+    def known_as(self, pairs: set[str]) -> tuple[set[str], tuple[Path, ...]]:
+        """All ids that stand for the same scans as these do, and the files that say so."""
+        ids = {*pairs, *map(self.meant_by, pairs)}
+        told = {path: self._pair_of(path.stem) for path in sorted(self._folder.glob("*.json"))}
+        others = [path.stem for path, pair in told.items() if pair in ids]
+        ids |= {other for other in others if not _CHECKSUM.fullmatch(other)}
+        mine = [p for p, pair in told.items() if pair in ids or p.name.split(".")[0] in ids]
+        return ids, tuple(mine)
+
     def sums_of(self, entry: QueueEntry, read: Callable[[str], Volume]) -> dict[str, str]:
         """Checksums by role of an entry's scans.
 
@@ -104,22 +116,35 @@ class ScanIndex:
             BadInput: when a scan cannot be read.
         """
         if sums := entry.facts.get(SCANS):
-            return sums
+            return _checked(sums)
         path = self._path(entry.id)
         if not path.exists():
             sums = {role: scan_checksum(read(role)) for role in entry.scans}
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder, like=self._folder.parent)
             publish_once(path, sums)
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _checked(read_json(path))
 
     def _pair_of(self, name: str) -> str:
         try:
-            return check_pair(json.loads(self._path(name).read_text(encoding="utf-8"))["pair"])
+            return check_pair(read_json(self._path(name))["pair"])
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
+
+
+def _checked(sums: object) -> dict[str, str]:
+    """Checksums by role, as they stand in a file.
+
+    Raises:
+        ValueError: when they are none.
+    """
+    if not isinstance(sums, dict) or not all(
+        isinstance(each, str) and _CHECKSUM.fullmatch(each) for each in sums.values()
+    ):
+        raise ValueError("these are no checksums of scans")
+    return sums
 
 
 def twins(sums: dict[str, set[str]]) -> list[tuple[str, ...]]:

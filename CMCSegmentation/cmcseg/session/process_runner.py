@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cmcseg.core.isolation import isolated, isolated_environment
 from cmcseg.core.messages import Message
+from cmcseg.core.privacy import private_folder
 from cmcseg.core.progress import Progress
 from cmcseg.session.background import BackgroundTasks, Done, Failed
 from cmcseg.session.i18n import _
@@ -45,7 +46,7 @@ class ProcessRunner:
         program = [python] if isinstance(python, str) else list(python)
         self._command = [*isolated(program, "cmcseg"), "work", *options]
         self._environment = isolated_environment(environment or dict(os.environ))
-        self._logs = logs or Path(tempfile.gettempdir()) / "cmcseg-logs"
+        self._logs = logs or _own_logs()
         self._idle_seconds = idle_seconds
         self._cause = cause or cause_of_end
         self._line: list[tuple[int, Message, Listener]] = []
@@ -199,18 +200,28 @@ class ProcessRunner:
             worker.end()
 
     def _new_log(self) -> Path:
-        self._logs.mkdir(parents=True, exist_ok=True)
-        old = sorted(self._logs.glob("worker-*.log"))
-        for path in old[: max(0, len(old) - LOGS_KEPT + 1)]:
-            path.unlink(missing_ok=True)
-        handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - only its name is wanted
-            prefix=time.strftime("worker-%Y%m%d-%H%M%S-"),
-            suffix=".log",
-            dir=self._logs,
-            delete=False,
-        )
-        handle.close()
-        return Path(handle.name)
+        """A file of its own; where the folder for logs does not take one, among temporary files."""
+        try:
+            private_folder(self._logs)
+            old = sorted(self._logs.glob("worker-*.log"))
+            for path in old[: max(0, len(old) - LOGS_KEPT + 1)]:
+                path.unlink(missing_ok=True)
+            return _fresh_log(self._logs)
+        except OSError:
+            return _fresh_log(None)
+
+
+def _fresh_log(folder: Path | None) -> Path:
+    prefix = time.strftime("worker-%Y%m%d-%H%M%S-")
+    descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".log", dir=folder)
+    os.close(descriptor)
+    return Path(name)
+
+
+def _own_logs() -> Path:
+    """A folder of this user's alone: the temporary files of Linux are everybody's."""
+    who = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
+    return Path(tempfile.gettempdir()) / f"cmcseg-logs{who}"
 
 
 def cause_of_end(code: int, words: str) -> str:

@@ -64,7 +64,7 @@ def look_at_both(request: Message, warm: ModelCache, report: Report) -> Message:
     values = request.values
     old, run = warm.bundle(values["model"]), Path(values["run"])
     verdict = read_verdict(run)
-    if verdict["parent"] != old.card.sha256:
+    if verdict.get("parent") != old.card.sha256:
         raise BadInput(
             f"Another version of {old.card.name} is in use than the one that was compared with."
         )

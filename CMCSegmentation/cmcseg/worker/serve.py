@@ -37,6 +37,7 @@ def serve(folder: Path, *, reading: bool = False) -> None:
         folder: for arrays, private to this worker; removed with it.
         reading: read scans and nothing else, with limits on memory and time.
     """
+    os.umask(0o077)  # what it writes is about patients
     if reading:
         confined()
     channel = _take_stdout()

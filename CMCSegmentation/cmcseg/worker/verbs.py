@@ -24,8 +24,9 @@ Verb = Callable[[Message, ModelCache, Report], Message]
 
 
 def models(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
-    """The cards of all models at hand; a damaged one is told and hides none of the others."""
-    store, cards, damaged = warm.store, [], []
+    """The cards of all models at hand; one that is damaged, or hides another, is told."""
+    store, cards = warm.store, []
+    damaged = list(store.in_place_of_shipped())
     for name in store.names():
         try:
             cards.append(store.card(name).to_dict())
