@@ -4,7 +4,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: demo web test lint clean
+.PHONY: demo web system test lint clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -16,13 +16,25 @@ BIN = .venv/bin
 demo: .venv/ready
 	$(BIN)/cmcseg demo demo
 
-web: .venv/ready
+web: .venv/ready .venv/drawing
 	$(BIN)/cmcseg web cmcseg-web
 
-# A process per core, each with one thread, a file at a time; then what measures time.
-test: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not alone"
-	$(BIN)/python -m pytest -m alone
+# What pip cannot bring (a browser, what draws), where this machine allows it.
+system: .venv/system
+
+SYSTEM = CMCSegmentation/Resources/system-packages.txt
+.venv/system: .venv/ready $(SYSTEM)
+	$(BIN)/python Testing/helpers/install_system.py
+	touch $@
+
+.venv/drawing: .venv/ready $(SYSTEM)
+	$(BIN)/python Testing/helpers/install_system.py drawing
+	touch $@
+
+# A process per core, each with one thread, a file at a time; then, whatever that said, what measures time.
+test: .venv/ready .venv/system
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not alone"; \
+	first=$$?; $(BIN)/python -m pytest -m alone && exit $$first
 
 lint: .venv/ready
 	$(BIN)/ruff check CMCSegmentation Testing

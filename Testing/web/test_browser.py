@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
+import machine
 import numpy as np
 import psutil
 import pytest
@@ -20,37 +19,24 @@ import torch
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.core.card import CleaningRule
 from cmcseg.core.labelmap import LabelTable
+from cmcseg.web.drawing import can_draw
 from PIL import Image
+from playwright.sync_api import sync_playwright
 from tiny import tiny_card, tiny_pairs, tiny_state
 
 NAMES = ("apple", "pear", "plum", "fig")  # no phantom shows these, so none has to be made
 ORIENTATIONS = ("Axial", "Coronal", "Sagittal", "Acquired")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 LEFT_VIEW = {"x": 390, "y": 60, "width": 420, "height": 560}
 HEADS = ("decoders.0.heads.0.bias", "decoders.0.heads.1.bias")
 PATIENCE = 120_000  # ms; two busy cores
 
 
-def find_browser():
-    """A Chromium of the system, else that of Playwright."""
-    for name in BROWSERS:
-        if path := shutil.which(name):
-            return path
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
-    with playwright.sync_playwright() as started:
-        path = started.chromium.executable_path
-    if Path(path).exists():
-        return path
-    words = "NO BROWSER WAS FOUND: the browser app was not tested (apt-get install chromium)."
-    warnings.warn(words, UserWarning, stacklevel=1)
-    return pytest.skip(words)
-
-
 @pytest.fixture(scope="module")
 def browser():
-    path = find_browser()
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
-    with playwright.sync_playwright() as started:
+    path = machine.browser()
+    if path is None or not can_draw():
+        machine.cannot_test("the browser app", "browser", "drawing")
+    with sync_playwright() as started:
         opened = started.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-gpu"]
         )

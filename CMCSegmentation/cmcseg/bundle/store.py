@@ -25,11 +25,12 @@ from cmcseg.bundle.version_line import folder_in_use, home_of, locked, set_aside
 from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
+from cmcseg.core.resources import resource_folder
 
 
 def shipped_folder() -> Path:
     """The models that came with the program."""
-    return _resources() / "Models"
+    return resource_folder() / "Models"
 
 
 def user_folder() -> Path:
@@ -44,7 +45,7 @@ def default_store() -> "Store":
 
 def task_names() -> tuple[str, ...]:
     """The tasks that a network can be trained for without writing a card."""
-    return tuple(sorted(path.stem for path in (_resources() / "Tasks").glob("*.json")))
+    return tuple(sorted(path.stem for path in (resource_folder() / "Tasks").glob("*.json")))
 
 
 def task_card(name: str) -> ModelCard:
@@ -55,7 +56,7 @@ def task_card(name: str) -> ModelCard:
     """
     if name not in task_names():
         raise BadInput(_unknown("task", name, task_names()))
-    text = (_resources() / "Tasks" / f"{name}.json").read_text(encoding="utf-8")
+    text = (resource_folder() / "Tasks" / f"{name}.json").read_text(encoding="utf-8")
     return ModelCard.from_dict(json.loads(text))
 
 
@@ -241,10 +242,3 @@ def _unknown(what: str, name: str, names: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f"; did you mean {close[0]}?" if close else "."
     return f"There is no {what} {name!r}{guess} There are: {', '.join(names)}."
-
-
-def _resources() -> Path:
-    """Inside an installed wheel, else beside the package in a checkout or a Slicer extension."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "resources"
-    return inside if inside.is_dir() else package.parent / "Resources"

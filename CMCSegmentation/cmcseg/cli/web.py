@@ -25,18 +25,31 @@ class Web:
     """Open the system's browser."""
 
     def run(self) -> None:
-        """Serve until Ctrl-C."""
+        """Serve until Ctrl-C.
+
+        Raises:
+            BadInput: for a port that cannot be had, and where nothing can be drawn.
+        """
         try:
+            from cmcseg.web.drawing import can_draw
+
+            drawn = can_draw()  # before VTK is imported: it is told there how to draw
             from cmcseg.web.app import App
         except ImportError as error:
             raise BadInput(
                 f"The browser app needs more packages ({error.name} is missing); install them "
                 "with: pip install 'cmcseg[web]'"
             ) from error
+        from cmcseg.core.system_packages import how_to_install
         from cmcseg.web.access import is_loopback, new_token
 
         if not 0 <= self.port <= 65535:
             raise BadInput(f"{self.port} is no port; give 0 to 65535.")
+        if not drawn:
+            raise BadInput(
+                "This computer lacks what draws pictures without a screen; install it, on Debian "
+                f"and Ubuntu with: {how_to_install('drawing')}"
+            )
         token = "" if is_loopback(self.host) else new_token()
         sys.argv[1:] = []  # trame reads the command line too, and would take our words for its own
 
