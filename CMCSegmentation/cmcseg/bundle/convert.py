@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -55,7 +56,7 @@ def convert(source: Path, out: Path, encoder: str) -> int:
     if out.exists():
         raise BadInput(f"{out} is there already; give another name.")
     with torch.device("meta"):
-        wanted = ENCODERS[encoder](OFFICIAL[encoder], modalities=1)
+        wanted: Any = ENCODERS[encoder](OFFICIAL[encoder], modalities=1)
     with tempfile.TemporaryDirectory() as room:
         draft = Path(room, "tensors.safetensors")
         _read_elsewhere(source, draft)

@@ -130,9 +130,10 @@ def rollback(store: Store, model: str) -> Version:
         names = list(reversed(line.versions[: line.in_use]))
         used = _version(store, model, line, line.name)
         if used.card and not used.damage:
+            parent = used.card.parent
             cards = {name: _version(store, model, line, name, check=False).card for name in names}
             sums = {name: card.sha256 for name, card in cards.items() if card}
-            names.sort(key=lambda name: sums.get(name) != used.card.parent)  # its parent first
+            names.sort(key=lambda name: sums.get(name) != parent)  # its parent first
         found = (_version(store, model, line, name) for name in names)
         to = next((version for version in found if not version.damage), None)
         if to is None:

@@ -1,6 +1,8 @@
 """What a model promises: its inputs, its organs, its grid, its measured quality, its terms."""
 
 from dataclasses import asdict, dataclass, field
+from math import prod
+from typing import Any
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.field_types import check_field_types
@@ -117,8 +119,8 @@ class NetworkSpec:
     @property
     def multiple(self) -> tuple[int, int, int]:
         """A window's shape must be a multiple of this."""
-        factors = [self.patch, *self.strides]
-        return tuple(_product(f[axis] for f in factors) for axis in range(3))
+        i, j, k = (prod(lengths) for lengths in zip(self.patch, *self.strides, strict=True))
+        return i, j, k
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +277,7 @@ def _grid(value: dict) -> GridSpec:
     return GridSpec(**_tuples(plain))
 
 
-def _tuples(value: object) -> object:
+def _tuples(value: Any) -> Any:
     """JSON lists back to tuples, at any depth; dictionaries keep their keys."""
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)
@@ -290,10 +292,3 @@ def _right_angled(axes: tuple[tuple[float, float, float], ...]) -> bool:
         abs(sum(row[one] * row[other] for row in axes) - (one == other)) < TILT
         for one, other in pairs
     )
-
-
-def _product(values) -> int:  # noqa: ANN001
-    result = 1
-    for value in values:
-        result *= value
-    return result

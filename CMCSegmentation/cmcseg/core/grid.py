@@ -48,7 +48,8 @@ class Grid:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Distance between neighbours along i, j, k in mm."""
-        return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+        i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0).tolist()
+        return i, j, k
 
     @property
     def direction(self) -> np.ndarray:
@@ -78,7 +79,8 @@ class Grid:
     @property
     def extent(self) -> tuple[float, float, float]:
         """Edge to edge lengths along i, j, k in mm, half voxels included."""
-        return tuple(n * s for n, s in zip(self.shape, self.spacing, strict=True))
+        i, j, k = (n * s for n, s in zip(self.shape, self.spacing, strict=True))
+        return i, j, k
 
     def world(self, index: np.ndarray) -> np.ndarray:
         """RAS positions in mm of voxel indices, both ``(..., 3)``."""

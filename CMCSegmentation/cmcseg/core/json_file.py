@@ -3,13 +3,14 @@
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 MOST_BYTES = 16 << 20
 DEEPEST = 64  # levels; nothing of ours has ten
 LARGEST = 1 << 63  # whole numbers beyond this travel nowhere
 
 
-def read_json(path: Path) -> object:
+def read_json(path: Path) -> Any:
     """What a JSON file holds.
 
     Raises:
@@ -24,7 +25,7 @@ def read_json(path: Path) -> object:
     return parse_json(path.read_bytes(), path.name)
 
 
-def parse_json(content: bytes | str, name: str = "it") -> object:
+def parse_json(content: bytes | str, name: str = "it") -> Any:
     """What a JSON text says.
 
     Args:

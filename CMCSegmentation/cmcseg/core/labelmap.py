@@ -54,7 +54,8 @@ class Label:
     @property
     def rgb(self) -> tuple[float, float, float]:
         """Red, green, blue from 0 to 1."""
-        return tuple(int(self.color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        red, green, blue = (int(self.color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        return red, green, blue
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.prediction import Alignment, Prediction
 from cmcseg.core.volume import Volume
+
+Turned = TypeVar("Turned", Volume, LabelMap)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +61,7 @@ def write_message(message: Message, path: Path) -> None:
             for name, labels in message.label_maps.items()
         },
     }
-    arrays = {f"volume:{name}": volume.array for name, volume in message.volumes.items()}
+    arrays: dict[str, Any] = {f"volume:{name}": v.array for name, v in message.volumes.items()}
     arrays |= {f"labels:{name}": labels.array for name, labels in message.label_maps.items()}
     text = np.frombuffer(json.dumps(head).encode("utf-8"), dtype=np.uint8)
     with path.open("wb") as file:
@@ -139,5 +142,5 @@ def prediction_from_message(message: Message) -> Prediction:
     )
 
 
-def _turned(item: Volume | LabelMap) -> Volume | LabelMap:
+def _turned(item: Turned) -> Turned:
     return replace(item, array=np.asfortranarray(item.array))

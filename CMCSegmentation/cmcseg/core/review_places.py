@@ -76,7 +76,8 @@ def _weight(place: Place) -> float:
 def _of_scan(prediction: Prediction, role: str) -> Iterator[Place]:
     labels, doubt = prediction.labels[role], prediction.doubt[role]
     gap = prediction.disagreement.get(role)
-    steps = tuple(max(1, round(BLOCK_MM / s)) for s in labels.grid.spacing)
+    i, j, k = (max(1, round(BLOCK_MM / s)) for s in labels.grid.spacing)
+    steps = (i, j, k)
     blocks = pooled(doubt.array, steps)
     gaps = pooled(gap.array, steps) if gap is not None else np.zeros_like(blocks)
     shares = {
@@ -181,12 +182,12 @@ def _organ_at(
     cells = tuple(region.T)
     filled = {value: float(share[cells].sum()) for value, share in shares.items()}
     if filled and max(filled.values()) > 0:
-        return max(filled, key=filled.get)
+        return max(filled, key=filled.__getitem__)
     far = {
         value: float(np.linalg.norm(_centres(share, grid, steps) - point, axis=1).min())
         for value, share in shares.items()
     }
-    nearest = min(far, key=far.get, default=0)
+    nearest = min(far, key=far.__getitem__, default=0)
     return nearest if nearest and far[nearest] <= NEAR_MM else 0
 
 

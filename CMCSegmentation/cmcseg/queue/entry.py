@@ -179,8 +179,8 @@ def check_id(name: str) -> str:
 
 def pair_of(entry_id: str) -> tuple[str, int]:
     """Pair and revision of an entry's id."""
-    match = _ID.fullmatch(check_id(entry_id))
-    return match[1], int(match[2])
+    pair, _, revision = check_id(entry_id).rpartition(".r")
+    return pair, int(revision)
 
 
 def _is_change(change: dict) -> bool:

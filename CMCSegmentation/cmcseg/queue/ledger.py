@@ -16,6 +16,7 @@ import secrets
 import shutil
 import time
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
@@ -227,9 +228,9 @@ class Ledger:
         found: dict[str, set[str]] = {}
         for entry in self.entries():
             with contextlib.suppress(BadInput, OSError, ValueError):  # ``verify`` tells of it
-                sums = self.scans.sums_of(entry, lambda role, e=entry: self._scan(e, role))
+                sums = self.scans.sums_of(entry, partial(self._scan, entry))
                 found.setdefault(entry.pair, set()).update(sums.values())
-                self.scans.claim([*sums.values()], lambda e=entry: e.pair)
+                self.scans.claim([*sums.values()], partial(str, entry.pair))
         return found
 
     def _scan(self, entry: QueueEntry, role: str) -> Volume:

@@ -106,7 +106,7 @@ def _write_case(ledger: Ledger, entry: QueueEntry, role: str, place: Path) -> No
     if scan.labels and not scan.organs:
         ledger.copy(entry, scan.labels, target)
         return
-    drawn = read_label_map(ledger.path(entry, _annotation(scan)), entry.table)
+    drawn = read_label_map(ledger.path(entry, _annotation(scan) or ""), entry.table)
     # Background of a map that covers some organs only may be any of the others.
     unknown = (drawn.array == UNANNOTATED) | (bool(scan.organs) & (drawn.array == 0))
     array = np.where(unknown, np.uint8(_ignore(entry.table)), drawn.array)

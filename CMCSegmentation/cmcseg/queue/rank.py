@@ -54,7 +54,7 @@ def rank(candidates: list[Candidate], seed: int) -> list[Candidate]:
     by_name = sorted(candidates, key=lambda c: c.pair)
     left = sorted(by_name, key=lambda c: -c.doubt)
     chance = np.random.default_rng(seed)
-    order = []
+    order: list[Candidate] = []
     while left:
         pick = 0 if len(order) % 2 == 0 else int(chance.integers(len(left)))
         order.append(left.pop(pick))

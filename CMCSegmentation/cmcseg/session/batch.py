@@ -49,7 +49,7 @@ class Batch:
         self.cancelled = Signal()
         self.items: list[BatchItem] = []
         self._scene, self._runner = scene, runner
-        self._attempt: SegmentJob | None = None
+        self._job: SegmentJob | None = None
         self._waiting: list[dict[str, str]] = []
         self._count = 0
 
@@ -69,7 +69,7 @@ class Batch:
         Raises:
             BadInput: when there is no pair, or a batch is running.
         """
-        if self._attempt:
+        if self._job:
             raise BadInput(_("A batch is running; wait for it, or cancel it."))
         if not pairs:
             sentence = _("No scan suits the model {title}; load scans, or choose them.")
@@ -83,8 +83,8 @@ class Batch:
     def cancel(self) -> None:
         """Stop after what is done; the results so far stay."""
         self._waiting.clear()
-        if self._attempt:
-            self._attempt.cancel()
+        if self._job:
+            self._job.cancel()
 
     def _next(self) -> None:
         if not self._waiting:
@@ -92,7 +92,7 @@ class Batch:
             self.finished.emit(self.items)
             return
         scans = self._waiting.pop(0)
-        self._attempt = SegmentJob(
+        self._job = SegmentJob(
             self._scene,
             self._runner,
             card=self._card,
@@ -103,7 +103,7 @@ class Batch:
             failed=lambda sentence, _: self._done(BatchItem(scans=scans, trouble=sentence)),
             cancelled=self._on_cancelled,
         )
-        self._attempt.begin()
+        self._job.begin()
 
     def _done(self, item: BatchItem) -> None:
         self.items.append(item)
@@ -125,14 +125,16 @@ class Batch:
         self.cancelled.emit(self.items)
 
     def _on_removed(self, key: str) -> None:
-        self._attempt.lost(key)
+        if self._job:
+            self._job.lost(key)
 
     def _on_closed(self) -> None:
         self._waiting.clear()
-        self._attempt.closed()
+        if self._job:
+            self._job.closed()
 
     def _leave(self) -> None:
-        self._attempt = None
+        self._job = None
         self._scene.removed.disconnect(self._on_removed)
         self._scene.closed.disconnect(self._on_closed)
 

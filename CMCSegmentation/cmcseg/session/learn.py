@@ -121,6 +121,7 @@ class LearnSession:
             told = _("{minutes} minutes are no time to learn; give a positive number.")
             raise BadInput(told.format(minutes=minutes))
         self.stage, self.curve, self.verdict, self._model = LearnStage.FINE_TUNING, [], {}, model
+        assert self.queue  # ``why_not`` has seen to it
         values = {**self.queue.place, "model": model, "minutes": minutes, "device": device}
         values |= {"folder": folder} if folder else {}
         self._job = self.runner.start(
@@ -158,7 +159,8 @@ class LearnSession:
             raise BadInput(_("There are no two models to compare; press Fine-tune first."))
         if case not in self.changed_most():
             raise BadInput(_("The models were not compared on {case!r}.").format(case=case))
-        values = {**self.queue.place, "model": self._model, "run": self.run, "case": case}
+        place = self.queue.place if self.queue else {}
+        values = {**place, "model": self._model, "run": self.run, "case": case}
         request = Message(verb="look-at-both", values={**values, "device": device})
         self._ask(request, self.compared.emit)
 

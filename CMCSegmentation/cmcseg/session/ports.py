@@ -138,16 +138,16 @@ class Runner(Protocol):
     def steps(
         self,
         work: Iterator,
-        done: Callable[[object], None],
-        failed: Callable[[str, str], None],
+        done: Callable[..., object],
+        failed: Callable[[str, str], object],
     ) -> None:
         """Drive a generator of the scene, some milliseconds per ``pump``; tell its last value."""
 
     def aside(
         self,
         work: Callable[[], object],
-        done: Callable[[object], None],
-        failed: Callable[[str, str], None],
+        done: Callable[..., object],
+        failed: Callable[[str, str], object],
     ) -> None:
         """Run pure numpy or file work off the main thread; it must not touch the scene."""
 

@@ -96,7 +96,7 @@ class ProcessRunner:
         Killing is the only way that surely stops a network half-way and frees the GPU within a
         second. The next request starts a new worker.
         """
-        if self._running and self._running[0] == job and not self._ending:
+        if self._worker and self._running and self._running[0] == job and not self._ending:
             self._ending = True
             self._worker.end()
         for item in [item for item in self._line if item[0] == job]:
@@ -179,9 +179,10 @@ class ProcessRunner:
             plain = Message(verb=event["verb"], values=event["values"])
             self._finish(listener.finished, answer or plain)
         elif event["event"] == "failed":
-            self._finish(listener.failed, event["text"], str(self._worker.log))
+            self._finish(listener.failed, event["text"], self._worker and str(self._worker.log))
 
     def _on_gone(self, worker: WorkerProcess, code: int) -> None:
+        assert self._running  # only a request that runs hears of its worker's end
         listener = self._running[1]
         self._worker = None
         if self._ending:
@@ -195,7 +196,7 @@ class ProcessRunner:
         tell(*values)
 
     def _rest(self) -> None:
-        if time.monotonic() - self._idle_since > self._idle_seconds:
+        if self._worker and time.monotonic() - self._idle_since > self._idle_seconds:
             worker, self._worker = self._worker, None
             worker.end()
 

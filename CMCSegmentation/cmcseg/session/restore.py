@@ -22,16 +22,17 @@ def recalling(scene: Scene, scans: dict[str, str]) -> Iterator[Recalled | None]:
     Raises:
         BadInput: when a scan has no result.
     """
-    found = {}
+    found: Recalled = {}
     for role, key in scans.items():
-        parts = []
-        for steps in (scene.reading(key), scene.recalling(key)):
-            for part in steps:
-                if part is None:
-                    yield None
-                else:
-                    parts.append(part)
-        found[role] = tuple(parts)
+        for volume in scene.reading(key):
+            if volume is None:
+                yield None
+        for finding in scene.recalling(key):
+            if finding is None:
+                yield None
+        assert volume  # the last value is what was asked for
+        assert finding
+        found[role] = (volume, finding)
     yield found
 
 

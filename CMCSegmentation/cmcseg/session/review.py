@@ -119,8 +119,9 @@ class ReviewSession:
         """Jump to a place."""
         if self.places:
             self.index = index % len(self.places)
-            self.scene.jump(np.array(self.place.points[self.place.role]))
-            self.jumped.emit(self.place)
+            place = self.places[self.index]
+            self.scene.jump(np.array(place.points[place.role]))
+            self.jumped.emit(place)
             self.changed.emit()
 
     # Correcting
@@ -233,12 +234,14 @@ class ReviewSession:
         """
         if reason := self.why_not():
             raise BadInput(reason)
-        result = self.result
+        result, queue = self.result, self.queue
+        assert result  # ``why_not`` has seen to it
+        assert queue
         seconds = time.monotonic() - self._since
 
         def send(found: dict[str, LabelMap]) -> None:
             prediction = result.prediction
-            self.queue.add(
+            queue.add(
                 Correction(
                     pair=pair,
                     volumes=result.volumes,
@@ -273,8 +276,14 @@ class ReviewSession:
             raise BadInput(_("The last step is still being finished; try again in a moment."))
         return self.result
 
+    @property
+    def _open(self) -> Result:
+        """The result that is under review; asked for only while there is one."""
+        assert self.result
+        return self.result
+
     def _compare(self, then: Callable[[dict[str, LabelMap]], None]) -> None:
-        result = self.result
+        result = self._open
 
         def sums(found: dict[str, LabelMap]) -> tuple[tuple[Change, ...], tuple[OrganRow, ...]]:
             before = result.prediction.labels
@@ -312,7 +321,7 @@ class ReviewSession:
 
     def _reading(self, roles: list[str]) -> Iterator[dict[str, LabelMap] | None]:
         """The organs by role as they are drawn now."""
-        keys, found = self.result.scans, {}
+        keys, found = self._open.scans, {}
         for role in roles:
             for labels in self.scene.reading_labels(keys[role]):
                 if labels is None:
@@ -326,7 +335,7 @@ class ReviewSession:
 
     def _write(self, masks: dict[str, dict[str, np.ndarray]]) -> None:
         """Replace organs, by role and name."""
-        keys = self.result.scans
+        keys = self._open.scans
 
         def write() -> Iterator[str | None]:
             last = ""

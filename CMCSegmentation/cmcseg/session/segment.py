@@ -70,7 +70,7 @@ class SegmentSession:
         self.device = ""
         self.result: Result | None = None
         self.scene, self.runner = scene, runner
-        self._attempt: SegmentJob | None = None
+        self._job: SegmentJob | None = None
         self._models_trouble = ""
         self._own: tuple[str, ...] = ()
         self._placement = Placement(scene, runner, self.changed.emit)
@@ -96,7 +96,7 @@ class SegmentSession:
     @property
     def stage(self) -> Stage:
         """How far down the page the user is."""
-        if self._attempt:
+        if self._job:
             return Stage.SEGMENTING
         if self.result:
             return Stage.RESULT
@@ -249,7 +249,7 @@ class SegmentSession:
 
     def why_not(self) -> str:
         """One sentence saying why ``segment`` cannot start, or empty when it can."""
-        if self._attempt:
+        if self._job:
             return _("A segmentation is running; wait for it, or cancel it.")
         if not self.card:
             return self._models_trouble or _("Choose a model; when there is none, import one.")
@@ -291,16 +291,17 @@ class SegmentSession:
             raise BadInput(reason)
         if set(prediction.labels) != set(self.chosen):
             raise BadInput(_("What was kept belongs to other scans."))
-        if prediction.sha256 != self.card.sha256:
+        if self.card is None or prediction.sha256 != self.card.sha256:
             sentence = _(
                 "What was kept was found by {model} {version}; choose that version of the model to "
                 "go on with it."
             )
             raise BadInput(sentence.format(model=prediction.model, version=prediction.version))
-        self._begin(lambda attempt: attempt.resume(prediction))
+        self._begin(lambda job: job.resume(prediction))
 
     def _begin(self, start: Callable[[SegmentJob], None]) -> None:
-        self._attempt = SegmentJob(
+        assert self.card  # ``why_not`` has seen to it
+        self._job = SegmentJob(
             self.scene,
             self.runner,
             card=self.card,
@@ -313,12 +314,12 @@ class SegmentSession:
         )
         self.started.emit()
         self.changed.emit()
-        start(self._attempt)
+        start(self._job)
 
     def cancel(self) -> None:
         """Stop the segmentation that runs, if any; ``cancelled`` follows within a second."""
-        if self._attempt:
-            self._attempt.cancel()
+        if self._job:
+            self._job.cancel()
 
     def reopen(self, *, quiet: bool = False) -> None:
         """Take up the result that the scene holds for the chosen scans, after it was loaded, say.
@@ -333,7 +334,7 @@ class SegmentSession:
         keys = {role: self.scene.segmentation(key) for role, key in scans.items()}
         card = self.card
         failed = (lambda *_why: None) if quiet else self.failed.emit
-        if self._attempt or card is None or not scans or not all(keys.values()):
+        if self._job or card is None or not scans or not all(keys.values()):
             return
 
         def read(found: dict) -> None:
@@ -341,7 +342,7 @@ class SegmentSession:
 
         def shown(result: Result) -> None:
             known = self.result is not None and self.result.scans == scans
-            if not self._attempt and self.chosen == scans and not known:
+            if not self._job and self.chosen == scans and not known:
                 self._on_finished(result)
 
         self.runner.steps(recalling(self.scene, scans), read, failed)
@@ -376,18 +377,18 @@ class SegmentSession:
         self.progressed.emit(progress)
 
     def _on_finished(self, result: Result) -> None:
-        self._attempt, self.result = None, result
+        self._job, self.result = None, result
         self.device = result.prediction.device
         self.finished.emit(result)
         self.changed.emit()
 
     def _on_failed(self, sentence: str, log: str) -> None:
-        self._attempt = None
+        self._job = None
         self.failed.emit(sentence, log)
         self.changed.emit()
 
     def _on_cancelled(self) -> None:
-        self._attempt = None
+        self._job = None
         self.cancelled.emit()
         self.changed.emit()
 
@@ -399,14 +400,14 @@ class SegmentSession:
 
     def _look_again(self, _: object) -> None:
         self._stale = False
-        if self.card and not self._by_hand and not self._attempt:
+        if self.card and not self._by_hand and not self._job:
             self.chosen = guess_roles(self.scene.scans(), self.card)
         self._settle()
         self.changed.emit()
 
     def _on_removed(self, key: str) -> None:
-        if self._attempt:
-            self._attempt.lost(key)
+        if self._job:
+            self._job.lost(key)
         self.chosen = {role: other for role, other in self.chosen.items() if other != key}
         self._by_hand = self._by_hand and bool(self.chosen)
         if self.result and key in (
@@ -418,8 +419,8 @@ class SegmentSession:
         self.changed.emit()
 
     def _on_closed(self) -> None:
-        if self._attempt:
-            self._attempt.closed()
+        if self._job:
+            self._job.closed()
         self.chosen, self.result, self._by_hand = {}, None, False
         self._describe()
         self.changed.emit()
@@ -437,4 +438,5 @@ class SegmentSession:
         self._describe()
 
     def _describe(self) -> None:
-        self._placement.ask({self.card.input(role).title: key for role, key in self.chosen.items()})
+        titles = {spec.role: spec.title for spec in self.card.inputs} if self.card else {}
+        self._placement.ask({titles[role]: key for role, key in self.chosen.items()})

@@ -202,8 +202,8 @@ class SegmentJob:
 
         self._runner.steps(
             watched(),
-            lambda value: self._over or done(value),
-            lambda sentence, log: self._over or self._on_trouble(sentence, log),
+            lambda value: None if self._over else done(value),
+            self._on_trouble,
         )
 
     def _abandon(self, sentence: str) -> None:

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from cmcseg.core.messages import Message, read_message, write_message
 from cmcseg.session.background import sentence_of
@@ -51,7 +52,8 @@ class WorkerProcess:
         self._log = log.open("ab")
         self.folder = Path(tempfile.mkdtemp(prefix="cmcseg-"))  # readable by this user only
         try:
-            self._process = subprocess.Popen(
+            # The type of a pipe says "or None"; ours are there.
+            self._process: Any = subprocess.Popen(
                 [*command, "--folder", str(self.folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -163,7 +165,8 @@ class WorkerProcess:
 
 
 if sys.platform == "win32":
-    OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    OWN_GROUP: dict[str, Any] = {"creationflags": FLAGS}
 
     def kill_tree(process: subprocess.Popen) -> None:
         """End a process and everything it started."""
@@ -173,7 +176,7 @@ if sys.platform == "win32":
             [str(program), "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False
         )
 else:
-    OWN_GROUP = {"start_new_session": True}
+    OWN_GROUP: dict[str, Any] = {"start_new_session": True}
 
     def kill_tree(process: subprocess.Popen) -> None:
         """End a process and everything it started."""

@@ -104,6 +104,10 @@ class Worklist:
         self._review.failed.disconnect(self._on_not_accepted)
 
     @property
+    def _pair(self) -> Waiting:
+        return self.pairs[self.index]
+
+    @property
     def pair(self) -> Waiting | None:
         """The pair that is looked at."""
         return self.pairs[self.index] if 0 <= self.index < len(self.pairs) else None
@@ -193,10 +197,11 @@ class Worklist:
         result = self._review.result
         if result and result.scans != self._keys:
             told = _("{} of the review list is still open; skip it before accepting other scans.")
-            raise BadInput(told.format(self.pair.name))
+            raise BadInput(told.format(self._pair.name))
         if reason := self._review.why_not():
             raise BadInput(reason)
-        values = {**self._review.queue.place, "subject": self.pair.name}
+        place = self._review.queue.place if self._review.queue else {}
+        values = {**place, "subject": self._pair.name}
 
         def known(answer: Message) -> None:
             try:
@@ -236,8 +241,9 @@ class Worklist:
     def _open(self) -> None:
         """Load the pair, choose its scans and press Segment, as a user would."""
         try:
-            self._keys = self._load(self.pair.scans)
-            for role in self._segment.card.roles:
+            self._keys = self._load(self._pair.scans)
+            card = self._segment.card
+            for role in card.roles if card else ():
                 self._segment.set_scan(role, self._keys.get(role, ""))
             self._set(WorklistStage.SEGMENTING)
             self._segment.segment()
@@ -247,7 +253,7 @@ class Worklist:
     def _trouble(self, sentence: str, log: str) -> None:
         self._mark(sentence)
         self._set(WorklistStage.WAITING)
-        self.failed.emit(_about(self.pair.name, sentence), log)
+        self.failed.emit(_about(self._pair.name, sentence), log)
 
     def _clear(self) -> None:
         if self._keys:
@@ -255,7 +261,7 @@ class Worklist:
         self._keys = {}
 
     def _mark(self, status: str) -> None:
-        self.pairs[self.index] = replace(self.pair, status=status)
+        self.pairs[self.index] = replace(self._pair, status=status)
 
     def _set(self, stage: WorklistStage) -> None:
         self.stage = stage
