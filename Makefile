@@ -2,9 +2,9 @@
 PYTHON ?= python3
 # This version exists for the CPU and for CUDA; choose another with make TORCH=...
 TORCH ?= torch==2.13.0
-BIN = .venv/bin
+BIN = $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: demo web system test lint clean
+.PHONY: demo web system test lint audit sbom citation docs wheel slicer clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -36,9 +36,48 @@ test: .venv/ready .venv/system
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not alone"; \
 	first=$$?; $(BIN)/python -m pytest -m alone && exit $$first
 
-lint: .venv/ready
-	$(BIN)/ruff check CMCSegmentation Testing
+.venv/lint: .venv/ready
+	$(BIN)/pip install --quiet --editable ".[lint]"
+	touch $@
+
+lint: .venv/lint
+	$(BIN)/ruff check CMCSegmentation Testing bench
 	$(BIN)/ruff format --check CMCSegmentation Testing
+	$(BIN)/mypy
+
+# Asks a public service which packages in use have known weaknesses.
+audit: .venv/lint
+	$(BIN)/pip-audit --skip-editable
+
+# The bill of materials: every package that is installed, with its version and licence.
+sbom: .venv/lint
+	mkdir -p build
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
+
+# Its checker wants older packages than ours, so it lives by itself.
+citation:
+	$(PYTHON) -m venv build/citation
+	build/citation/$(notdir $(BIN))/pip install --quiet cffconvert
+	build/citation/$(notdir $(BIN))/cffconvert --validate
+
+docs:
+	$(PYTHON) -m venv build/sphinx
+	build/sphinx/$(notdir $(BIN))/pip install --quiet sphinx myst-parser furo sphinx-autoapi
+	$(PYTHON) docs/draw_imports.py
+	build/sphinx/$(notdir $(BIN))/sphinx-build --fail-on-warning --keep-going docs build/docs
+
+# Built, then used where nothing of this folder is in reach.
+wheel:
+	rm -rf build/wheel dist
+	$(PYTHON) -m venv build/wheel
+	build/wheel/$(notdir $(BIN))/pip wheel --quiet --no-deps --wheel-dir dist .
+	build/wheel/$(notdir $(BIN))/pip install --quiet "$(TORCH)" dist/*.whl
+	cd build && wheel/$(notdir $(BIN))/cmcseg models list
+
+# make slicer SLICER=/path/to/Slicer: the module opens in a released Slicer.
+SLICER ?= Slicer
+slicer:
+	$(SLICER) --no-splash --ignore-slicerrc --additional-module-paths CMCSegmentation --python-script Testing/packaging/open_in_slicer.py
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv build demo
