@@ -77,7 +77,7 @@ class GridSpec:
                 f"The spacing {self.spacing} of a working grid is outside {FINEST_MM} to "
                 f"{COARSEST_MM:g} mm."
             )
-        if min(self.window) < 1 or _product(self.window) > MOST_WINDOW:
+        if min(self.window) < 1 or prod(self.window) > MOST_WINDOW:
             raise ValueError(f"The window {self.window} cannot be run.")
         if not _right_angled(self.axes):
             raise ValueError("The axes of a working grid must be unit vectors at right angles.")
