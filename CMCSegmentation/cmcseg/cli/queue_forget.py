@@ -72,9 +72,12 @@ def _learned(store, pairs: set[str]) -> list[str]:  # noqa: ANN001
     found = []
     for name in store.names():
         for version in history(store, name):
-            records = version.card.history if version.card else ()
+            if version.card is None:
+                continue
             ids = [
-                str(i) for r in records for i in (*r.get("learned_from", ()), *r.get("taught", ()))
+                str(i)
+                for record in version.card.history
+                for i in (*record.get("learned_from", ()), *record.get("taught", ()))
             ]
             if any(i.split(".")[0] in pairs for i in ids):
                 found.append(f"{name} {version.card.version}")

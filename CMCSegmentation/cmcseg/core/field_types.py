@@ -4,10 +4,10 @@ import math
 from dataclasses import is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
-def check_field_types(record: object) -> None:
+def check_field_types(record: Any) -> None:
     """Hold the values of a dataclass, at any depth, against the types of its fields.
 
     A whole number fits where a real one is wanted; NaN and infinity fit nowhere.
@@ -23,11 +23,11 @@ def check_field_types(record: object) -> None:
 
 
 @cache
-def _kinds(record: type) -> dict[str, object]:
+def _kinds(record: type) -> dict[str, Any]:
     return get_type_hints(record)
 
 
-def _fits(value: object, kind: object) -> bool:
+def _fits(value: Any, kind: Any) -> bool:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return any(_fits(value, one) for one in inner)
