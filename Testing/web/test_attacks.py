@@ -14,7 +14,11 @@ from wslink.chunking import UnChunker, generate_chunks
 
 STRANGE = ("", "../../etc/passwd", "<img src=x onerror=alert(1)>", "x" * 300, -1, 1e308,
            float("nan"), None, True, [1, 2], {"a": 1})  # fmt: skip
-READ = ("opacity", "blend", "minutes", "reason", "hidden", "brush_mm", "solid", "veil", "organ")
+READ = (
+    "DisplayState__opacity", "DisplayState__blend", "DisplayState__solid", "DisplayState__overlay",
+    "LearnState__minutes", "LearnState__reason", "ToolsState__hidden", "ToolsState__brush_mm",
+    "ToolsState__organ", "PageState__step",
+)  # fmt: skip
 SIZES = ({"w": -5, "h": 1e9}, {"w": 1e6, "h": 1e6, "p": 1e6}, {"w": "a", "p": -1}, {}, None, "x")
 HTML = "<img src=x onerror=alert(1)>a"
 
@@ -86,13 +90,13 @@ def address(tmp_path_factory):
 
 
 def notice(visitor):
-    return visitor.state.get("notice", "")
+    return visitor.state.get("PageState__notice", "")
 
 
 def test_no_button_can_be_pressed_with_values_that_it_does_not_send(address):
     async def talk(visitor, _):
         told = set()
-        for name in [*(f"trigger__{n}" for n in range(1, 60)), "key", "hold", "lost"]:
+        for name in [*(f"trigger__{n}" for n in range(1, 60)), "key", "hold", "lost", "uploading"]:
             for value in STRANGE:
                 await visitor.ask("trame.trigger", name, [value, value, value], {})
                 told.add(notice(visitor))
@@ -144,14 +148,14 @@ def test_a_report_is_read_from_its_own_folder_only(address, path):
 def test_a_name_from_a_file_is_shown_as_text(address):
     async def talk(visitor, _):
         for _look in range(100):
-            if visitor.state["cases"]:
+            if visitor.state["CasesState__cases"]:
                 break
             await asyncio.sleep(0.1)
             await visitor.ask("trame.state.get")
         return visitor.state
 
     state = visited(address, talk)
-    assert {case["id"] for case in state["cases"]} == {HTML, "x" * 200}
+    assert {case["id"] for case in state["CasesState__cases"]} == {HTML, "x" * 200}
     assert HTML not in state["trame__template_main"]
     assert "v-html" not in state["trame__template_main"]
 

@@ -1,6 +1,7 @@
 """Drafts: what is drawn comes back as it was, and a damaged one is told."""
 
 import errno
+import threading
 
 import numpy as np
 import pytest
@@ -125,3 +126,27 @@ def test_what_is_drawn_after_a_draft_was_dropped_is_kept_as_well(drafts, found):
 def test_no_two_cases_share_a_draft(drafts, one, other):
     assert drafts.place(one) != drafts.place(other)
     assert len(drafts.place(one).name) < 100
+
+
+def test_a_draft_that_was_dropped_meanwhile_is_not_written(drafts, found):
+    drafts.keep("ann", found, drawn_on(found), unless=lambda: True)
+    assert drafts.open("ann") is None
+    drafts.keep("ann", found, drawn_on(found))
+    assert drafts.open("ann") is not None
+
+
+def test_two_that_write_at_once_leave_one_whole_draft(drafts, found):
+    drawn = drawn_on(found)
+    writers = [
+        threading.Thread(target=drafts.keep, args=("ann", found, labels))
+        for labels in (drawn, found.labels, drawn, found.labels)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    _, organs = drafts.open("ann")
+    assert any(
+        np.array_equal(organs["ct"].array, labels["ct"].array) for labels in (drawn, found.labels)
+    )
+    assert sorted(path.name for path in drafts.place("ann").iterdir()) == [DRAWN, FOUND]

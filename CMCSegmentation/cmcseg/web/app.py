@@ -3,99 +3,69 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from types import UnionType
 
-from aiohttp import web
 from trame.app import get_server
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import SlicerApp
 
-from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.mrml.scene import MrmlScene
-from cmcseg.session.background import sentence_of
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.process_runner import ProcessRunner
+from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.worker_queue import WorkerQueue
 from cmcseg.web.access import Guard
-from cmcseg.web.cases_panel import CasesPanel
+from cmcseg.web.case_loader import CaseLoader
+from cmcseg.web.cases_actions import CasesActions
+from cmcseg.web.cases_layout import lay_out_cases
+from cmcseg.web.display_actions import DisplayActions
+from cmcseg.web.display_layout import lay_out_display
+from cmcseg.web.draft_keeper import DraftKeeper
 from cmcseg.web.drafts import Drafts
 from cmcseg.web.editor import Editor
 from cmcseg.web.folder import Folder
-from cmcseg.web.learn_panel import LearnPanel
-from cmcseg.web.models_panel import ModelsPanel
-from cmcseg.web.page import build_page
-from cmcseg.web.review_panel import ReviewPanel
-from cmcseg.web.segment_panel import SegmentPanel
-from cmcseg.web.uploads import receive, receive_archive
+from cmcseg.web.keys import bind_keys
+from cmcseg.web.learn_actions import LearnActions
+from cmcseg.web.learn_layout import lay_out_learn
+from cmcseg.web.models_actions import ModelsActions
+from cmcseg.web.models_layout import lay_out_models
+from cmcseg.web.open_case import OpenCase
+from cmcseg.web.page import Page
+from cmcseg.web.page_layout import lay_out_page
+from cmcseg.web.review_actions import ReviewActions
+from cmcseg.web.review_layout import lay_out_review
+from cmcseg.web.routes import Routes
+from cmcseg.web.segment_actions import SegmentActions
+from cmcseg.web.segment_layout import lay_out_segment
+from cmcseg.web.tools_actions import ToolsActions
 from cmcseg.web.views import Views
 
-LOG = logging.getLogger(__name__)
 AWAKE, ASLEEP = 0.015, 0.05  # seconds between two looks at the worker, with and without work
 
 
 class App:
-    """Everything that one visitor sees.
+    """Everything that one visitor sees; the only one who knows all of it.
 
     Args:
         folder: where scans, drafts and the queue live.
         token: what a visitor must bring; empty on the loopback.
-
-    Attributes:
-        server: trame's.
-        folder, drafts, scene, runner, views, editor: as named.
-        segment, review, learn: the sessions.
-        cases: the panel that knows which case is open.
     """
 
     def __init__(self, folder: Path, token: str = "") -> None:
-        self.folder = Folder(folder)
-        self.drafts = Drafts(self.folder)
-        self.server = get_server("cmcseg", client_type="vue3")
-        self.server.enable_module(trame_slicer_module)
-        self.state = self.server.state
+        self._server = get_server("cmcseg", client_type="vue3")
+        self._server.enable_module(trame_slicer_module)
+        self._server.state.update({"trame__title": "CMCSeg", "trame__favicon": ""})
         self._guard = Guard(token)
-        slicer_app = SlicerApp()
-        self.slicer = slicer_app
-        self.views = Views(self.server, slicer_app)
-        self.editor = Editor(slicer_app, self._on_edited)
-        self.scene = MrmlScene(slicer_app.scene, self.editor.checkpoint)
-        self.runner = ProcessRunner(sys.executable, logs=self.folder.own("logs"))
-        self.segment = SegmentSession(self.scene, self.runner)
-        self.review = ReviewSession(
-            self.scene, self.runner, WorkerQueue(self.runner, self.folder.queue)
-        )
-        self.learn = LearnSession(self.runner, self.review.queue)
-        self._stale = True
-        self.cases = CasesPanel(self)
-        self.reviewing = ReviewPanel(self)
-        self.panels = (
-            self.cases,
-            SegmentPanel(self),
-            self.reviewing,
-            LearnPanel(self),
-            ModelsPanel(self),
-        )
+        self._page = Page(self._server)
+        self._make_sessions(Folder(folder))
+        self._make_panels()
         self._connect()
-        self.state.update(
-            {
-                "trame__title": "CMCSeg",
-                "trame__favicon": "",
-                "step": "cases",
-                "dark": False,
-                "notice": "",
-                "notice_log": "",
-                "notice_kind": "error",
-                "help": False,
-            }
-        )
-        build_page(self)
+        self._lay_out()
 
     def serve(self, host: str, port: int, ready: Callable[[int], None]) -> None:
         """Run until the process is told to stop.
@@ -105,13 +75,13 @@ class App:
             port: 0 takes any that is free.
             ready: told the port once the first page can be asked for.
         """
-        control = self.server.controller
+        control = self._server.controller
         control.on_server_bind.add(self._on_bind)
-        control.on_server_ready.add(lambda **_: ready(self.server.port))
+        control.on_server_ready.add(lambda **_: ready(self._server.port))
         control.on_server_ready.add(lambda **_: asyncio.create_task(self._run()))
-        control.on_client_connected.add(self.views.draw)
+        control.on_client_connected.add(self._views.draw)
         try:
-            self.server.start(
+            self._server.start(
                 host=host,
                 port=port,
                 timeout=0,
@@ -124,113 +94,139 @@ class App:
 
     def close(self) -> None:
         """End the worker and let go of the scene; drafts are on disk already."""
-        for session in (self.segment, self.review):
+        for session in (self._segment, self._review):
             session.close()
-        self.scene.close()
-        self.runner.close()
-
-    # What panels use
-
-    def touch(self, *_told: object) -> None:
-        """Something that is shown may differ; the page is told at the next look."""
-        self._stale = True
-
-    def tell(self, sentence: str, log: str = "", kind: str = "error") -> None:
-        """Show one sentence: what happened, and what to do."""
-        with self.state:
-            self.state.notice, self.state.notice_kind = sentence, kind
-            self.state.notice_log = log
-
-    def trying(self, call: Callable, *kinds: type | UnionType) -> Callable:
-        """A handler of the page: what goes wrong is told in our own words.
-
-        Args:
-            call: what is done.
-            kinds: of the values that the page sends along; others are refused.
-        """
-
-        def handler(*values: object) -> None:
-            try:
-                if len(values) != len(kinds) or not all(map(isinstance, values, kinds)):
-                    raise BadInput("The page asked for what it does not offer; load it again.")
-                call(*values)
-            except Exception as error:  # one broken button must not silence the page
-                self._report(error)
-            self.touch()
-
-        return handler
+        self._scene.close()
+        self._runner.close()
 
     # Private
 
-    def _report(self, error: Exception) -> None:
-        if not isinstance(error, CMCSegError):
-            LOG.exception("unforeseen")
-        self.tell(sentence_of(error))
+    def _make_sessions(self, folder: Folder) -> None:
+        """What can be done, whatever it looks like."""
+        self._folder, self._slicer = folder, SlicerApp()
+        self._views = Views(self._page, self._slicer)
+        self._editor = Editor(self._slicer, lambda: self._reviewing.edited())
+        self._scene = MrmlScene(self._slicer.scene, self._editor.checkpoint)
+        self._runner = ProcessRunner(sys.executable, logs=folder.own("logs"))
+        self._segment = SegmentSession(self._scene, self._runner)
+        queue = WorkerQueue(self._runner, folder.queue)
+        self._review = ReviewSession(self._scene, self._runner, queue)
+        self._learn = LearnSession(self._runner, queue)
+
+    def _make_panels(self) -> None:
+        """What is shown, each with what it needs."""
+        page, folder, views, editor = self._page, self._folder, self._views, self._editor
+        case = OpenCase(page, self._segment, views)
+        drafts = Drafts(folder)
+        self._keeper = DraftKeeper(
+            page,
+            drafts,
+            scene=self._scene,
+            runner=self._runner,
+            review=self._review,
+            segment=self._segment,
+            case=case,
+        )
+        self._cases = CasesActions(
+            page,
+            folder=folder,
+            drafts=drafts,
+            loader=CaseLoader(folder, self._slicer, self._scene),
+            case=case,
+            segment=self._segment,
+            runner=self._runner,
+        )
+        self._segmenting = SegmentActions(
+            page, self._segment, folder=folder, case=case, volumes=self._keeper.volumes
+        )
+        self._tools = ToolsActions(page, self._review, editor=editor, views=views, app=self._slicer)
+        self._reviewing = ReviewActions(
+            page, self._review, tools=self._tools, drafts=self._keeper, views=views, case=case
+        )
+        self._display = DisplayActions(
+            page,
+            self._review,
+            views=views,
+            scene=self._scene,
+            editor=editor,
+            tools=self._tools,
+        )
+        self._learning = LearnActions(page, self._learn, self._segment)
+        self._models = ModelsActions(page, self._segment)
 
     def _connect(self) -> None:
-        for session in (self.segment, self.review, self.learn):
-            session.changed.connect(self.touch)
-            session.failed.connect(self.tell)
-        self.learn.switched.connect(lambda name: self.segment.load_models(select=name))
-        self.segment.left.connect(self.review.clear)
-        self.segment.finished.connect(self._on_result)
-        self.segment.progressed.connect(self.touch)
-        self.learn.progressed.connect(self.touch)
+        page = self._page
+        for session in (self._segment, self._review, self._learn):
+            session.changed.connect(page.touch)
+            session.failed.connect(page.tell)
+        for session in (self._segment, self._learn):
+            session.progressed.connect(page.touch)
+        self._learn.switched.connect(lambda name: self._segment.load_models(select=name))
+        self._review.accepted.connect(lambda _entry: self._learning.load_queue())
+        self._segment.left.connect(self._review.clear)
+        self._segment.finished.connect(self._on_result)
+        self._cases.closing.connect(self._keeper.save_now)
+        self._cases.closing.connect(self._on_closing)
+        self._cases.opened.connect(self._keeper.offer)
+        self._segmenting.starting.connect(self._keeper.save_now)
+        self._segmenting.starting.connect(self._editor.drop)
 
-    def _on_result(self, result: object) -> None:
-        self.review.open(result)
-        self.views.show_results(result.segmentations, result.prediction.alignment)
-        self.reviewing.begin(result)
+    def _lay_out(self) -> None:
+        bind_keys(self._page, self._reviewing, self._display)
+        trigger = self._server.trigger
+        trigger("uploading")(self._page.trying(self._cases.upload_began, bool))
+        trigger("lost")(self._page.trying(self._cases.upload_failed, str))
+        panels = [
+            partial(lay_out_cases, self._cases),
+            partial(lay_out_segment, self._segmenting),
+            partial(lay_out_review, self._reviewing),
+            partial(lay_out_learn, self._learning),
+            partial(lay_out_models, self._models, self._learning),
+        ]
+        bar = partial(lay_out_display, self._display)
+        self._layout = lay_out_page(self._page, self._views, self._cases, panels, bar)
 
-    def _on_edited(self) -> None:
-        self.reviewing.edited()
+    def _refresh(self) -> None:
+        with self._server.state:
+            for panel in (
+                self._cases,
+                self._segmenting,
+                self._tools,
+                self._reviewing,
+                self._display,
+                self._learning,
+                self._models,
+            ):
+                panel.refresh()
+
+    def _on_result(self, result: Result) -> None:
+        self._display.begin(result)
+        self._reviewing.begin(result)
+
+    def _on_closing(self) -> None:
+        self._editor.drop()
+        self._review.clear()
+        self._views.clear()
 
     async def _run(self) -> None:
         """Deliver what the worker says, and show it."""
-        self.segment.load_models()
+        self._segment.load_models()
         while True:
             try:
-                self.runner.pump()
-                self.reviewing.tick()
-                if self._stale:
-                    self._stale = False
-                    with self.state:
-                        for panel in self.panels:
-                            panel.refresh()
+                self._runner.pump()
+                self._keeper.tick()
+                if self._page.take_stale():
+                    self._refresh()
             except Exception as error:  # the page must go on living
-                self._report(error)
-            await asyncio.sleep(AWAKE if self.runner.busy else ASLEEP)
+                self._page.report(error)
+            await asyncio.sleep(AWAKE if self._runner.busy else ASLEEP)
 
     def _on_bind(self, served: object) -> None:
         served.app.middlewares.append(self._guard.middleware)
-        served.app.add_routes(
-            [
-                web.post("/upload", self._on_upload),
-                web.post("/model", self._on_model),
-                web.get("/report/{name}", self._on_report),
-            ]
+        routes = Routes(
+            self._page,
+            self._folder,
+            arrived=self._cases.arrived,
+            model_came=self._segment.import_model,
         )
-
-    async def _on_upload(self, request: web.Request) -> web.Response:
-        return await self._taken(receive, request, self.cases.arrived)
-
-    async def _on_model(self, request: web.Request) -> web.Response:
-        return await self._taken(receive_archive, request, self.segment.import_model)
-
-    async def _taken(
-        self, take: Callable, request: web.Request, then: Callable[[Path], None]
-    ) -> web.Response:
-        try:
-            then(await take(request, self.folder))
-        except CMCSegError as error:
-            self.tell(str(error))
-            return web.json_response({"text": str(error)}, status=400)
-        self.touch()
-        return web.json_response({"text": "kept"})
-
-    async def _on_report(self, request: web.Request) -> web.StreamResponse:
-        with suppress(CMCSegError):
-            path = self.folder.own("reports", request.match_info["name"])
-            if path.is_file():
-                return web.FileResponse(path)
-        raise web.HTTPNotFound
+        served.app.add_routes(routes.table())

@@ -1,7 +1,9 @@
 """What the user has drawn, kept on disk every few seconds, so that no closed tab loses it."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import RLock
 
 from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.errors import BadInput
@@ -25,12 +27,15 @@ NOT_KEPT = (
 class Drafts:
     """One draft per case: what the model found, and what the user made of it.
 
+    It may be written from any thread: one writes at a time.
+
     Args:
         folder: of the app.
     """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
+        self._lock = RLock()
 
     def place(self, case: str) -> Path:
         """Where the draft of a case lies."""
@@ -47,8 +52,34 @@ class Drafts:
         Raises:
             BadInput: when the disk is full or the folder cannot be written.
         """
-        self.drop(case)
-        self._write(case, FOUND, prediction_to_message(prediction, {}))
+        with self._lock:
+            self.drop(case)
+            self._write(case, FOUND, prediction_to_message(prediction, {}))
+
+    def keep(
+        self,
+        case: str,
+        prediction: Prediction,
+        labels: dict[str, LabelMap],
+        unless: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Keep a drawing, with what the model found when that is not there yet.
+
+        Args:
+            case: whose.
+            prediction: what the model found.
+            labels: the organs by role as they are drawn now.
+            unless: asked when it is this one's turn; the draft may have been dropped meanwhile.
+
+        Raises:
+            BadInput: when the disk is full or the folder cannot be written.
+        """
+        with self._lock:
+            if unless():
+                return
+            if not self.has_found(case):
+                self.keep_found(case, prediction)
+            self.keep_drawn(case, labels)
 
     def has_found(self, case: str) -> bool:
         """Whether that was kept; on a full disk it was not."""
@@ -79,7 +110,8 @@ class Drafts:
 
     def drop(self, case: str) -> None:
         """Forget what was drawn; what the model found stays, as it may be drawn on again."""
-        with suppress(OSError):  # where nothing can be deleted, it is offered once more
+        # Where nothing can be deleted, it is offered once more.
+        with self._lock, suppress(OSError):
             (self.place(case) / DRAWN).unlink(missing_ok=True)
 
     def _write(self, case: str, name: str, message: Message) -> None:

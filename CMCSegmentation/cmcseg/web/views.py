@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import slicer
 import vtk
 from trame.widgets import html
 from trame_server import Server
-from trame_slicer.app.ui import (
-    create_vertical_slice_view_gutter_ui,
-    create_vertical_view_gutter_ui,
-)
+from trame_server.utils.typed_state import TypedState
+from trame_slicer.app.ui import create_vertical_slice_view_gutter_ui
 from trame_slicer.core import LayoutManager, SlicerApp
-from trame_slicer.rca_view import RemoteViewFactory
-from trame_slicer.views import (
-    Layout,
-    LayoutDirection,
-    NoScheduleRendering,
-    SliceView,
-    ThreeDView,
-    ViewLayoutDefinition,
-    ViewType,
-)
+from trame_slicer.views import Layout, LayoutDirection, SliceView, ViewLayoutDefinition
 from vtk.util import numpy_support
 
 from cmcseg.core.card import InputSpec
 from cmcseg.core.prediction import Alignment
+from cmcseg.core.signal import Signal
 from cmcseg.mrml.acquired_plane import acquired_plane, is_oblique, lay
 from cmcseg.mrml.geometry import place_of
 from cmcseg.mrml.scans import OURS
+from cmcseg.web.page import Page
+from cmcseg.web.view_factory import register_views
+from cmcseg.web.widgets import text
 
 SLICES = ("First", "Second")
 SOLID = "Solid"
@@ -41,30 +33,33 @@ STRAIGHT = ("Axial", "Coronal", "Sagittal")
 ORIENTATIONS = (*STRAIGHT, ACQUIRED)
 SOFT_TISSUE = (400.0, 40.0)  # window and level of a CT, HU
 SETTLING = 3.0  # seconds in which a changed layout gets its sizes
-MOST_PIXELS = 3840 * 2160  # of one view
 SAMPLE = 50_000  # voxels that the brightness of an MR is judged by
+
+
+@dataclass
+class ViewsState:
+    """What stands in the corner of each slice view."""
+
+    corners: list[str] = field(default_factory=lambda: ["", ""])
 
 
 class Views:
     """What is shown in which view.
 
     Args:
-        server: of the page.
+        page: that they are part of.
         app: Slicer's scene and logics.
+
+    Attributes:
+        turned: ``(orientation)`` the views show another plane.
     """
 
-    def __init__(self, server: Server, app: SlicerApp) -> None:
+    def __init__(self, page: Page, app: SlicerApp) -> None:
         self._app = app
-        server.state.corners = ["", ""]
-        self._state = server.state
-        for kind, view_type, dressed in (
-            (SliceView, ViewType.SLICE_VIEW, _slice_ui),
-            (ThreeDView, ViewType.THREE_D_VIEW, create_vertical_view_gutter_ui),
-        ):
-            app.view_manager.register_factory(
-                _ViewFactory(server, self._maker(kind), view_type, populate_view_ui_f=dressed)
-            )
-        self._layouts = LayoutManager(app.scene, app.view_manager, server)
+        self.turned = Signal()
+        self.state = TypedState(page.server.state, ViewsState)
+        register_views(page.server, app.view_manager, self._on_resized, self._dress)
+        self._layouts = LayoutManager(app.scene, app.view_manager, page.server)
         first, second = (ViewLayoutDefinition.slice_view("Axial", label=tag) for tag in SLICES)
         solid = ViewLayoutDefinition.threed_view(name=SOLID)
         rows = {
@@ -82,6 +77,7 @@ class Views:
         self._results: tuple[str, ...] = ()
         self._across = np.eye(4)
         self._ghosts: dict[str, str] = {}
+        self._orientation = STRAIGHT[0]
         self._following = False
         self._solid = False
         self._fit_until = 0.0
@@ -99,7 +95,9 @@ class Views:
             return
         self._forget_ghosts()
         self._scans, self._results, self._across = keys, (), np.eye(4)
-        self._state.corners = [inputs[r].title if r in inputs else "" for r in (*scans, "", "")[:2]]
+        self.state.data.corners = [
+            inputs[r].title if r in inputs else "" for r in (*scans, "", "")[:2]
+        ]
         for role, key in scans.items():
             display = self._node(key).GetDisplayNode()
             display.AutoWindowLevelOff()
@@ -114,8 +112,8 @@ class Views:
             view.set_foreground_volume_id(None)
         # Across its own plane a stack of thick slices shows steps, and cannot be drawn in.
         if any(is_oblique(self._affine(key)) for key in keys if key):
-            self._state.orientation = ACQUIRED
-        self.orient(self._state.orientation)
+            self._orientation = ACQUIRED
+        self.orient(self._orientation)
 
     def show_results(self, results: dict[str, str], alignment: Alignment | None) -> None:
         """Show each segmentation over its own scan; link the views through the alignment."""
@@ -148,6 +146,8 @@ class Views:
 
     def orient(self, name: str) -> None:
         """Turn both views: ``Axial``, ``Coronal``, ``Sagittal``, or as each scan was taken."""
+        self._orientation = name
+        self.turned.emit(name)
         for tag, key in zip(SLICES, (*self._scans, "", "")[:2], strict=True):
             if name in STRAIGHT:
                 self._slice(tag).set_orientation(name)
@@ -173,6 +173,11 @@ class Views:
             if key == result and view:
                 display.AddViewNodeID(view.get_view_node_id())
         self.fit()
+
+    def solid_of(self, result: str) -> None:
+        """Turn what is shown in 3D, if anything is, to another segmentation."""
+        if self._solid:
+            self.solid(result)
 
     def blend(self, share: float) -> None:
         """Lay the other scan over each scan, moved by the alignment, with an opacity of 0 to 1."""
@@ -224,19 +229,11 @@ class Views:
 
     # Private
 
-    def _maker(self, kind: type[SliceView | ThreeDView]) -> Callable:
-        """What makes a view: not drawn until it is complete, nor with eight samples a pixel.
-
-        Without a GPU, the samples alone make a slice three times as slow.
-        """
-
-        def made(**given: object) -> SliceView | ThreeDView:
-            view = kind(scheduled_render_strategy=NoScheduleRendering(), **given)
-            view.render_window().SetMultiSamples(0)
-            view.interactor().AddObserver(vtk.vtkCommand.WindowResizeEvent, self._on_resized)
-            return view
-
-        return made
+    def _dress(self, server: Server, view_id: str, view: SliceView) -> None:
+        """Slicer's slider and buttons, and in the corner which scan this is."""
+        create_vertical_slice_view_gutter_ui(server, view_id, view)
+        corner = SLICES.index(view.get_singleton_tag())
+        html.Div(text(f"{self.state.name.corners}[{corner}]"), classes="corner")
 
     def _lay_out(self) -> None:
         name = "pair" if len(self._scans) != 1 else "one"
@@ -311,41 +308,8 @@ class Views:
         self._ghosts = {}
 
 
-class _ViewFactory(RemoteViewFactory):
-    """Views whose pictures stay as large as a screen: a window of a million pixels ends VTK."""
-
-    def _create_view(self, *given: object) -> object:
-        made = super()._create_view(*given)
-        adapter = made.view_adapter
-        adapter.max_pixel_count = MOST_PIXELS
-        resize = adapter.update_size
-        adapter.update_size = lambda origin, size: resize(origin, on_screen(size))
-        return made
-
-
-def on_screen(size: object) -> dict[str, float]:
-    """Width, height and pixel ratio that a page asked for, within what a screen has."""
-
-    def within(key: str, low: float, high: float, other: float) -> float:
-        value = size.get(key) if isinstance(size, dict) else None
-        known = isinstance(value, int | float) and math.isfinite(value)
-        return min(max(value, low), high) if known else other
-
-    return {
-        "w": within("w", 10, 4096, 300),
-        "h": within("h", 10, 4096, 300),
-        "p": within("p", 0.5, 3, 1),
-    }
-
-
 def _bright_part(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float]:
     """Darkest and brightest of what an MR shows: a few hot voxels must not darken the rest."""
     voxels = numpy_support.vtk_to_numpy(node.GetImageData().GetPointData().GetScalars())
     low, high = np.percentile(voxels[:: max(1, len(voxels) // SAMPLE)], (1, 99))
     return float(low), float(max(high, low + 1))
-
-
-def _slice_ui(server: Server, view_id: str, view: SliceView) -> None:
-    """Slicer's slider and buttons, and in the corner which scan this is."""
-    create_vertical_slice_view_gutter_ui(server, view_id, view)
-    html.Div(f"{{{{ corners[{SLICES.index(view.get_singleton_tag())}] }}}}", classes="corner")

@@ -1,0 +1,209 @@
+"""Which cases lie in the folder, and which one is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trame_server.utils.typed_state import TypedState
+
+from cmcseg.core.errors import BadInput
+from cmcseg.core.messages import Message
+from cmcseg.core.signal import Signal
+from cmcseg.session.ports import Listener, Runner
+from cmcseg.session.segment import SegmentSession
+from cmcseg.session.stage import Stage
+from cmcseg.web.case_loader import CaseLoader
+from cmcseg.web.drafts import Drafts
+from cmcseg.web.folder import Case, Folder, filed
+from cmcseg.web.open_case import OpenCase
+from cmcseg.web.page import Page
+
+SAMPLE = "sample"
+
+
+@dataclass
+class CasesState:
+    """What the list shows."""
+
+    cases: list[dict] = field(default_factory=list)
+    opened: str = ""
+    uploading: bool = False
+    making: bool = False
+
+
+class CasesActions:
+    """The list of cases.
+
+    Args:
+        page: that it is shown on.
+        folder: where the cases lie.
+        drafts: of the cases.
+        loader: brings a case into the scene.
+        case: the one that is open.
+        segment: what its scans are chosen for.
+        runner: makes pictures, and the sample.
+
+    Attributes:
+        closing: ``()`` the open case is about to leave the scene; whoever raises keeps it there.
+        opened: ``(case id)`` another case is in the scene.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        *,
+        folder: Folder,
+        drafts: Drafts,
+        loader: CaseLoader,
+        case: OpenCase,
+        segment: SegmentSession,
+        runner: Runner,
+    ) -> None:
+        self.page = page
+        self.closing, self.opened = Signal(), Signal()
+        self._folder, self._drafts, self._loader = folder, drafts, loader
+        self._case, self._segment, self._runner = case, segment, runner
+        self._cases: tuple[Case, ...] = ()
+        self._pictures: dict[str, str] = {}
+        self._wanted: set[str] = set()
+        self._models = -1
+        self.state = TypedState(page.server.state, CasesState)
+        segment.changed.connect(self._on_models)
+
+    def refresh(self) -> None:
+        """Show what is in the folder now."""
+        drafts = self._drafts.cases()
+        self.state.data.opened = self._case.id
+        self.state.data.cases = [
+            {
+                "id": case.id,
+                "about": self._about(case),
+                "state": "draft" if filed(case.id) in drafts else "",
+                "picture": self._pictures.get(case.id, ""),
+            }
+            for case in self._cases
+        ]
+
+    def look(self) -> None:
+        """Read the folder again."""
+        roles = {role for card in self._segment.cards for role in card.roles}
+        self._cases = self._folder.cases(roles)
+        for case in self._cases:
+            self._want_picture(case)
+        self.page.touch()
+
+    def choose(self, case_id: str) -> None:
+        """Open a case: its scans into the scene, its draft on top of them.
+
+        Raises:
+            BadInput: when it is gone or cannot be read; the open case stays then.
+        """
+        if self._segment.stage is Stage.SEGMENTING:
+            raise BadInput("A segmentation is running; cancel it before you open another case.")
+        case = next((case for case in self._cases if case.id == case_id), None)
+        if case is None:
+            raise BadInput(f"{case_id} is no longer in the folder.")
+        if case_id == self._case.id:  # reading it again would lose what was found
+            self.page.go("review" if self._segment.result else "segment")
+            return
+        titles = {role: self._title(role) for role in case.files}
+        loaded = self._loader.load(case, titles)
+        try:
+            self.closing.emit()
+        except BadInput:
+            self._loader.unload(case_id)
+            raise
+        self._loader.unload(self._case.id)
+        self._case.id = case_id
+        self._choose_scans(loaded)
+        self._case.show()
+        self.page.go("segment")
+        if self._segment.card:
+            self._segment.warm_up()
+            self.opened.emit(case_id)
+
+    def arrived(self, folder: Path) -> None:
+        """A new case lies in the folder: list it and open it."""
+        self.look()
+        mine = [case for case in self._cases if case.id.split("/")[0] == folder.name]
+        if mine:
+            self.page.trying(self.choose, str)(mine[0].id)
+
+    def make_sample(self) -> None:
+        """Render a misaligned pair into the folder and open it."""
+        if any(case.id == SAMPLE for case in self._cases):
+            self.choose(SAMPLE)
+            return
+        self.state.data.making = True
+
+        def done(answer: Message) -> None:
+            self.state.data.making = False
+            self.arrived(Path(answer.values["folder"]))
+
+        def failed(sentence: str, log: str) -> None:
+            self.state.data.making = False
+            self.page.tell(sentence, log)
+
+        values = {"folder": str(self._folder.inside(SAMPLE))}
+        self._runner.start(
+            Message(verb="sample", values=values), Listener(finished=done, failed=failed)
+        )
+
+    def upload_began(self, running: bool) -> None:
+        """The page sends files, or has sent them."""
+        self.state.data.uploading = running
+
+    def upload_failed(self, words: str) -> None:
+        """The page could not send files."""
+        self.page.tell(f"The upload failed: {words}.")
+
+    # Private
+
+    def _on_models(self) -> None:
+        """The roles that files are told apart by come with the models."""
+        if len(self._segment.cards) != self._models:
+            self._models = len(self._segment.cards)
+            self.look()
+
+    def _choose_scans(self, loaded: list[tuple[str, str]]) -> None:
+        """Choose a model that takes the roles of the case, and the scans for its roles."""
+        segment = self._segment
+        roles = {role for role, _ in loaded if role}
+        if not (segment.card and roles & set(segment.card.roles)):
+            suited = (card.name for card in segment.cards if roles & set(card.roles))
+            if name := next(suited, ""):
+                segment.choose_model(name)
+        known = segment.card.roles if segment.card else ()
+        for role, key in loaded:
+            if role in known:
+                segment.set_scan(role, key)
+        if not any(role in known for role, _ in loaded):
+            segment.guess()
+
+    def _title(self, role: str) -> str:
+        """What a clinician calls a role; a role that no model has is called as it is."""
+        word = role.strip("'")
+        titles = {spec.role: spec.title for card in self._segment.cards for spec in card.inputs}
+        return titles.get(word, word)
+
+    def _about(self, case: Case) -> str:
+        names = [self._title(role) or "scans" for role in case.files]
+        note = self._case.notes.get(case.id, "")
+        return " + ".join(names) + (f" · {note}" if note else "")
+
+    def _want_picture(self, case: Case) -> None:
+        if case.id in self._wanted:
+            return
+        self._wanted.add(case.id)
+        files = next(iter(case.files.values()))
+
+        def done(answer: Message) -> None:
+            self._pictures[case.id] = answer.values["picture"]
+            self.page.touch()
+
+        path = files[0] if len(files) == 1 else files[0].parent
+        self._runner.start(
+            Message(verb="thumbnail", values={"scan": str(path)}),
+            Listener(finished=done, failed=lambda *_told: None),
+        )

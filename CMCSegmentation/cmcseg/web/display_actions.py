@@ -1,0 +1,126 @@
+"""How the scans and organs are shown: plane, 3D, opacity, the other scan, maps of doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trame_server.utils.typed_state import TypedState
+
+from cmcseg.core.errors import BadInput
+from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.result import Result
+from cmcseg.session.review import ReviewSession
+from cmcseg.web.editor import Editor
+from cmcseg.web.page import Page
+from cmcseg.web.tools_actions import ToolsActions
+from cmcseg.web.views import ORIENTATIONS, Views
+from cmcseg.web.widgets import NUMBER, share
+
+
+@dataclass
+class DisplayState:
+    """What the bar below the views shows; ``blend`` and ``opacity`` are the user's, per cent."""
+
+    orientation: str = ORIENTATIONS[0]
+    solid: bool = False
+    opacity: int | float = 45
+    blend: int | float = 0
+    overlay: str = ""
+
+
+class DisplayActions:
+    """The bar below the views.
+
+    Args:
+        page: that it is shown on.
+        session: whose result is shown.
+        views: that show it.
+        scene: knows the maps.
+        editor: keeps the organs' surfaces.
+        tools: which scan is in hand.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        session: ReviewSession,
+        *,
+        views: Views,
+        scene: MrmlScene,
+        editor: Editor,
+        tools: ToolsActions,
+    ) -> None:
+        self.page, self.tools, self.views = page, tools, views
+        self._session, self._scene, self._editor = session, scene, editor
+        self._overlay, self._solid, self._opacity = "", False, 0.45
+        self.state = TypedState(page.server.state, DisplayState)
+        page.watch(self.state.name.blend, self._blend, NUMBER)
+        page.watch(self.state.name.opacity, self._paint, NUMBER)
+        views.turned.connect(self._on_turned)
+
+    def begin(self, result: Result) -> None:
+        """A result is there."""
+        self.views.show_results(result.segmentations, result.prediction.alignment)
+        self._overlay, self.state.data.blend = "", 0
+        self.views.opacity(self._opacity)
+
+    def orient(self, name: str) -> None:
+        """Turn the views.
+
+        Raises:
+            BadInput: when there is no such plane.
+        """
+        if name not in ORIENTATIONS:
+            raise BadInput(f"There is no view {name!r}; there are: {', '.join(ORIENTATIONS)}.")
+        self.views.orient(name)
+
+    def fit(self) -> None:
+        """Show each scan as a whole."""
+        self.views.fit()
+
+    def toggle_solid(self) -> None:
+        """Show the organs in 3D, or no longer.
+
+        Raises:
+            BadInput: when there are none.
+        """
+        result, shown = self._session.result, not self._solid
+        if shown and result is None:
+            raise BadInput("There are no organs to show yet; segment a scan first.")
+        self._solid = shown
+        self._editor.solid(shown)
+        self.views.solid(result.segmentations[self.tools.role] if shown else "")
+
+    def lay_over(self, kind: str | None) -> None:
+        """Lay a map of doubt or disagreement over the scans, or none."""
+        result, scene = self._session.result, self._scene
+        asks = {"doubt": scene.doubt, "disagreement": scene.disagreement}
+        self._overlay = kind if result and kind in asks else ""
+        self.state.data.blend = 0
+        scans = result.scans.values() if self._overlay else ()
+        self.views.veil([asks[self._overlay](key) for key in scans])
+
+    def hide_organs(self, hidden: bool) -> None:
+        """Take the organs away for a look at the scan itself."""
+        self.views.hide(hidden)
+
+    def refresh(self) -> None:
+        """Show what is set."""
+        if self._session.result is None:
+            self._overlay = ""
+        self.state.data.overlay, self.state.data.solid = self._overlay, self._solid
+
+    # Private
+
+    def _blend(self, percent: float) -> None:
+        if percent > 0:
+            self._overlay = ""
+        if not self._overlay:
+            self.views.blend(share(percent))
+
+    def _paint(self, percent: float) -> None:
+        self._opacity = share(percent)
+        self.views.opacity(self._opacity)
+
+    def _on_turned(self, name: str) -> None:
+        self.state.data.orientation = name

@@ -1,0 +1,202 @@
+"""What is drawn is measured and kept on disk, once the hand rests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from trame_server.utils.typed_state import TypedState
+
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.ports import Runner
+from cmcseg.session.result import Result
+from cmcseg.session.review import ReviewSession
+from cmcseg.session.segment import SegmentSession
+from cmcseg.session.stage import Stage
+from cmcseg.web.drafts import Drafts
+from cmcseg.web.open_case import OpenCase
+from cmcseg.web.page import Page
+
+CALM = 0.4  # seconds after the last stroke before volumes are measured
+EVERY = 3.0  # seconds between two drafts
+
+Volumes = dict[tuple[str, str], tuple[float, bool]]
+
+
+@dataclass
+class DraftState:
+    """Of which case there is a draft that can be taken up."""
+
+    of: str = ""
+
+
+class DraftKeeper:
+    """The draft of the open case.
+
+    Args:
+        page: that it is offered on.
+        drafts: on disk.
+        scene: where the organs are drawn.
+        runner: writes beside the window.
+        review: the session that the drawing belongs to.
+        segment: takes a result up again.
+        case: that is open.
+
+    Attributes:
+        volumes: by role and organ, as the organs are drawn now: mL, and whether the scan cuts
+            the organ off; empty until something was drawn.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        drafts: Drafts,
+        *,
+        scene: MrmlScene,
+        runner: Runner,
+        review: ReviewSession,
+        segment: SegmentSession,
+        case: OpenCase,
+    ) -> None:
+        self.page, self._drafts = page, drafts
+        self.volumes: Volumes = {}
+        self._scene, self._runner = scene, runner
+        self._review, self._segment, self._case = review, segment, case
+        self._touched = self._measured = self._saved = self._tried = 0.0
+        self._reading = False
+        self._dropped = 0  # times; what was read before the last one is not kept after it
+        self._pending: dict[str, LabelMap] | None = None
+        self.state = TypedState(page.server.state, DraftState)
+
+    def begin(self, result: Result) -> None:
+        """A result is shown: draw the draft over it that was asked for, else keep the result."""
+        self.volumes.clear()
+        self._touched = self._saved = 0.0
+        case, drafts = self._case.id, self._drafts
+        if self._pending is not None:
+            drawn, self._pending = self._pending, None
+            self._review.redraw(drawn)
+        elif case:
+            self._runner.aside(
+                lambda: drafts.keep_found(case, result.prediction) or "",
+                self.page.touch,
+                self.page.tell,
+            )
+
+    def edited(self) -> None:
+        """Something was drawn."""
+        self._touched = time.monotonic()
+
+    def tick(self) -> None:
+        """Measure volumes and keep a draft, once the hand rests."""
+        now = time.monotonic()
+        if not self._touched or self._reading or now - self._touched < CALM:
+            return
+        if self._review.result is None or self._review.stage is Stage.ACCEPTED:
+            return
+        due = self._saved < self._touched and now - max(self._saved, self._tried) > EVERY
+        if self._measured < self._touched:
+            self._measured = now
+            self._read(keep=due)
+        elif due:
+            self._read(keep=True)
+
+    def save_now(self) -> None:
+        """Keep the draft at once: the case is about to be closed.
+
+        Raises:
+            BadInput: when it cannot be written.
+        """
+        result, case = self._review.result, self._case.id
+        if result is None or not case or self._saved >= self._touched:
+            return
+        if self._review.stage is Stage.CORRECTING:
+            drawn = {}
+            for role, key in result.scans.items():
+                for labels in self._scene.reading_labels(key):
+                    if labels is not None:
+                        drawn[role] = labels
+            self._drafts.keep(case, result.prediction, drawn)
+            self._saved = time.monotonic()
+
+    def offer(self, case: str) -> None:
+        """Say that there is a draft of the case that was opened."""
+        kept = self._drafts.open(case)
+        self.state.data.of = case if kept else ""
+        if kept:
+            self.page.go("review")
+
+    def take(self) -> None:
+        """Show what was drawn before, on top of what the model had found.
+
+        Raises:
+            BadInput: when the draft is damaged or belongs to other scans.
+        """
+        segment = self._segment
+        self.state.data.of = ""
+        kept = self._drafts.open(self._case.id)
+        if kept is None:
+            return
+        prediction, drawn = kept
+        if prediction.model in [card.name for card in segment.cards]:
+            segment.choose_model(prediction.model)
+        for role in [role for role in segment.chosen if role not in prediction.labels]:
+            segment.set_scan(role, "")
+        segment.resume(prediction)
+        self._pending = drawn
+        self._case.show()
+
+    def drop(self) -> None:
+        """Forget the draft of the open case."""
+        self._dropped += 1
+        self._drafts.drop(self._case.id)
+        self._saved = self._touched = 0.0
+        self.state.data.of = ""
+
+    # Private
+
+    def _read(self, *, keep: bool) -> None:
+        """Read the organs as they are drawn; measure them, and keep them when asked to."""
+        result, case = self._review.result, self._case.id
+        self._reading = True
+        at, dropped = time.monotonic(), self._dropped
+
+        def reading() -> Iterator[dict[str, LabelMap] | None]:
+            drawn = {}
+            for role, key in result.scans.items():
+                for labels in self._scene.reading_labels(key):
+                    if labels is None:
+                        yield None
+                    else:
+                        drawn[role] = labels
+            yield drawn
+
+        def sums(drawn: dict[str, LabelMap]) -> Volumes:
+            if keep and case:
+                late = lambda: self._dropped != dropped  # noqa: E731
+                self._drafts.keep(case, result.prediction, drawn, unless=late)
+            cut = {role: labels.cut_off() for role, labels in drawn.items()}
+            return {
+                (role, organ): (ml, organ in cut[role])
+                for role, labels in drawn.items()
+                for organ, ml in labels.volumes_ml().items()
+            }
+
+        def done(volumes: Volumes) -> None:
+            self._reading = False
+            if self._review.result is result:
+                self.volumes.update(volumes)
+                self._saved = at if keep else self._saved
+            self.page.touch()
+
+        def failed(sentence: str, log: str) -> None:
+            self._reading, self._tried = False, at  # not kept: closing the case tries again
+            self.page.tell(sentence, log)
+
+        self._runner.steps(
+            reading(),
+            lambda drawn: self._runner.aside(lambda: sums(drawn), done, failed),
+            failed,
+        )

@@ -1,0 +1,49 @@
+"""The keys of the page: what each does, and the list that tells it."""
+
+from __future__ import annotations
+
+from cmcseg.web.display_actions import DisplayActions
+from cmcseg.web.page import Page
+from cmcseg.web.review_actions import ReviewActions
+
+KEYS = (
+    ("N / P", "next, previous doubt"),
+    ("A", "accept"),
+    ("1 … 9", "organ"),
+    ("B / E", "brush, erase"),
+    ("Esc", "lay the tool down"),
+    ("Z / Shift-Z", "undo, redo"),
+    ("Space", "hold to hide the organs"),
+    ("?", "this list"),
+)
+
+
+def bind_keys(page: Page, review: ReviewActions, display: DisplayActions) -> None:
+    """Let the page's script reach what keys do."""
+    tools = review.tools
+
+    def organ(number: int) -> None:
+        labels = review.session.result.card.table.labels
+        if number <= len(labels):
+            tools.choose_organ(labels[number - 1].name)
+
+    calls = {
+        "n": review.next,
+        "p": review.previous,
+        "a": review.accept,
+        "b": lambda: tools.use("brush"),
+        "e": lambda: tools.use("erase"),
+        "Escape": lambda: tools.use(""),
+        "z": tools.undo,
+        "Z": tools.redo,
+        **{str(n): (lambda n=n: organ(n)) for n in range(1, 10)},
+    }
+
+    def key(name: str) -> None:
+        if name == "?":
+            page.state.data.help = not page.state.data.help
+        elif name in calls and review.session.result is not None:
+            calls[name]()
+
+    page.server.trigger("key")(page.trying(key, str))
+    page.server.trigger("hold")(page.trying(display.hide_organs, bool))

@@ -1,0 +1,69 @@
+"""The models at hand: what each promises, which one is used, import and remove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from trame_server.utils.typed_state import TypedState
+
+from cmcseg.core.card import ModelCard
+from cmcseg.session.segment import SegmentSession
+from cmcseg.web.page import Page
+
+
+@dataclass
+class ModelsState:
+    """What the panel shows: a row per model."""
+
+    cards: list[dict] = field(default_factory=list)
+
+
+class ModelsActions:
+    """The cards of all models.
+
+    Args:
+        page: that it is shown on.
+        session: knows the models.
+    """
+
+    def __init__(self, page: Page, session: SegmentSession) -> None:
+        self.page, self._session = page, session
+        self.state = TypedState(page.server.state, ModelsState)
+
+    def use(self, name: str) -> None:
+        """Choose a model."""
+        self._session.choose_model(name)
+
+    def remove(self, name: str) -> None:
+        """Delete a model that was imported."""
+        self._session.remove_model(name)
+
+    def refresh(self) -> None:
+        """Show the models."""
+        chosen = self._session.card
+        self.state.data.cards = [
+            {
+                "name": card.name,
+                "title": card.title,
+                "version": card.version,
+                "description": card.description,
+                "organs": ", ".join(label.name for label in card.table),
+                "measured": _measured(card),
+                "terms": card.intended_use,
+                "chosen": bool(chosen and chosen.name == card.name),
+                "stays": self._session.why_not_remove(card),
+            }
+            for card in self._session.cards
+        ]
+
+
+def _measured(card: ModelCard) -> str:
+    """Mean Dice by scan, when the card tells it."""
+    means = []
+    for spec in card.inputs:
+        values = card.measured.get(spec.role) if isinstance(card.measured, dict) else None
+        if isinstance(values, dict):
+            numbers = [n for n in values.values() if isinstance(n, int | float)]
+            if numbers:
+                means.append(f"{spec.title} {sum(numbers) / len(numbers):.2f}")
+    return f"Mean Dice on validation cases: {', '.join(means)}" if means else ""

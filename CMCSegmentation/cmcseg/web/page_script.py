@@ -1,0 +1,48 @@
+"""What the page does by itself, without the server: keys, and files that are dropped on it."""
+
+# Vue's templates reach neither the network nor the keyboard of the whole page.
+SCRIPT = """
+(() => {
+  if (window.cmcsegListens) return;  // a new layout runs this again
+  window.cmcsegListens = true;
+  const typing = (e) => /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) &&
+    !/^(range|checkbox|button)$/.test(e.target.type);
+  const tell = (name, value) => window.trame && window.trame.trigger(name, [value]);
+  document.addEventListener('keydown', (e) => {
+    if (typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.key === ' ') { e.preventDefault(); if (!e.repeat) tell('hold', true); return; }
+    if (/^([1-9npabez?]|Escape)$/i.test(e.key) && !e.repeat) tell('key', e.shiftKey &&
+      e.key.toLowerCase() === 'z' ? 'Z' : e.key.length === 1 ? e.key.toLowerCase() : e.key);
+  });
+  document.addEventListener('keyup', (e) => { if (e.key === ' ') tell('hold', false); });
+  const send = async (files, to) => {
+    if (!files.length) return;
+    const form = new FormData();
+    for (const file of files) form.append('file', file, file.name);
+    tell('uploading', true);
+    try { await fetch(to, { method: 'POST', body: form }); }
+    catch (error) { tell('lost', String(error)); }
+    tell('uploading', false);
+  };
+  document.addEventListener('change', (e) => {
+    if (e.target.type === 'file' && e.target.dataset.to) {
+      send([...e.target.files], e.target.dataset.to); e.target.value = '';
+    }
+  });
+  const within = (entry) => new Promise((done) => {
+    if (entry.isFile) return entry.file((f) => done([f]), () => done([]));
+    const reader = entry.createReader(); const all = [];
+    const more = () => reader.readEntries(async (found) => {
+      if (!found.length) return done((await Promise.all(all.map(within))).flat());
+      all.push(...found); more();
+    }, () => done([]));
+    more();
+  });
+  document.addEventListener('dragover', (e) => e.preventDefault());
+  document.addEventListener('drop', async (e) => {
+    e.preventDefault();
+    const entries = [...e.dataTransfer.items].map((i) => i.webkitGetAsEntry()).filter(Boolean);
+    send((await Promise.all(entries.map(within))).flat(), '/upload');
+  });
+})();
+"""

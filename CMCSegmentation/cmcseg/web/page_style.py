@@ -1,0 +1,71 @@
+"""Colours, defaults of the widgets, and the style sheet of the page."""
+
+CALM = {"density": "compact", "variant": "outlined"}
+VUETIFY = {
+    "theme": {
+        "themes": {
+            "light": {"colors": {"primary": "#1b5e8c", "error": "#a8330d", "success": "#1c6b45"}},
+            "dark": {
+                "dark": True,
+                "colors": {"primary": "#7cc0ee", "error": "#ff9b74", "success": "#7fd6a8"},
+            },
+        }
+    },
+    "defaults": {
+        "VSelect": {**CALM, "hideDetails": "auto"},
+        "VTextField": CALM,
+        "VSlider": {"density": "compact", "color": "primary"},
+        "VRangeSlider": {"density": "compact", "color": "primary"},
+        "VAlert": {"variant": "tonal", "density": "compact"},
+        "VProgressLinear": {"color": "primary"},
+    },
+}
+
+STYLE = """
+html { overflow: hidden; }
+.v-btn, .v-tab { text-transform: none !important; letter-spacing: 0 !important; }
+.v-table th, .v-table td { padding: 0 6px !important; }
+.v-table td:first-child { white-space: nowrap; }
+.pane { padding: 14px 16px 24px; font-size: 14px; line-height: 1.4; }
+.pane > p { margin-bottom: 8px; }
+.line { display: flex; align-items: center; gap: 8px; }
+.grow { flex: 1 1 auto; }
+.quiet { opacity: .72; font-size: 13px; }
+.number { text-align: right !important; font-variant-numeric: tabular-nums; }
+.unit { min-width: 4em; }
+.swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 8px; }
+.organ { display: flex; align-items: center; padding: 3px 8px; border-radius: 6px;
+  cursor: pointer; }
+.organ.chosen { background: rgba(var(--v-theme-primary), .14); }
+.organs { margin: 4px 0 8px; }
+.tools { display: flex; margin: 4px -4px; }
+.tools .v-btn { width: 34px; height: 34px; }
+.tools .v-btn--active { background: rgba(var(--v-theme-primary), .2); }
+.place { text-align: center; font-size: 13px; min-height: 2.6em; display: flex;
+  align-items: center; justify-content: center; }
+.doubtful { font-weight: 600; color: rgb(var(--v-theme-error)); }
+.warning-line { margin-top: 6px; }
+.research { margin-top: 14px; font-size: 12px; opacity: .7; }
+.good { color: rgb(var(--v-theme-success)); margin-top: 6px; }
+.thumb { width: 44px; height: 44px; border-radius: 4px; margin-right: 12px; background: #0003;
+  display: block; object-fit: cover; }
+.drop { display: flex; align-items: center; justify-content: center; border: 1.5px dashed #8888;
+  border-radius: 8px; padding: 18px 10px; margin-top: 14px; cursor: pointer; font-size: 13px; }
+.drop:hover, .drop.over { background: rgba(var(--v-theme-primary), .1); }
+.drop input { position: absolute; width: 1px; height: 1px; opacity: 0; }
+.drop:focus-within { outline: 2px solid rgb(var(--v-theme-primary)); }
+.corner { position: absolute; top: 8px; right: 12px; color: #eee; font-size: 13px;
+  text-shadow: 0 0 3px #000; pointer-events: none; }
+.choices { display: flex; flex-wrap: wrap; justify-content: space-between; }
+.bar { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 2px 12px;
+  min-height: 44px; }
+.bar .v-btn-toggle { flex: none; }
+.shown { display: flex; flex: 1 1 420px; align-items: center; justify-content: flex-end; gap: 6px; }
+.short { max-width: 130px; min-width: 70px; }
+.stage { position: absolute; inset: 0; display: flex; flex-direction: column; }
+.stage .views { flex: 1 1 auto; display: flex; min-height: 0; background: #000; }
+.empty { position: absolute; inset: 0; display: flex; align-items: center; justify-content: center;
+  color: #bbb; pointer-events: none; background: #111; }
+kbd { font: 12px ui-monospace, monospace; border: 1px solid #8888; border-radius: 4px;
+  padding: 1px 6px; }
+"""

@@ -1,0 +1,68 @@
+"""What the server answers beside the page: files that come in, reports that go out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from aiohttp import web
+
+from cmcseg.core.errors import CMCSegError
+from cmcseg.web.folder import Folder
+from cmcseg.web.page import Page
+from cmcseg.web.uploads import receive, receive_archive
+
+
+class Routes:
+    """The routes of the app.
+
+    Args:
+        page: told what goes wrong.
+        folder: where files come in and go out.
+        arrived: called with the folder of a new case.
+        model_came: called with the archive of a model.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        folder: Folder,
+        *,
+        arrived: Callable[[Path], None],
+        model_came: Callable[[Path], None],
+    ) -> None:
+        self._page, self._folder = page, folder
+        self._arrived, self._model_came = arrived, model_came
+
+    def table(self) -> list[web.RouteDef]:
+        """All of them."""
+        return [
+            web.post("/upload", self._on_upload),
+            web.post("/model", self._on_model),
+            web.get("/report/{name}", self._on_report),
+        ]
+
+    async def _on_upload(self, request: web.Request) -> web.Response:
+        return await self._taken(receive, request, self._arrived)
+
+    async def _on_model(self, request: web.Request) -> web.Response:
+        return await self._taken(receive_archive, request, self._model_came)
+
+    async def _taken(
+        self, take: Callable, request: web.Request, then: Callable[[Path], None]
+    ) -> web.Response:
+        try:
+            then(await take(request, self._folder))
+        except CMCSegError as error:
+            self._page.tell(str(error))
+            return web.json_response({"text": str(error)}, status=400)
+        self._page.touch()
+        return web.json_response({"text": "kept"})
+
+    async def _on_report(self, request: web.Request) -> web.StreamResponse:
+        with suppress(CMCSegError):
+            path = self._folder.own("reports", request.match_info["name"])
+            if path.is_file():
+                return web.FileResponse(path)
+        raise web.HTTPNotFound

@@ -1,0 +1,222 @@
+"""Scans, model, Segment and its result: steps 1 to 3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from trame_server.utils.typed_state import TypedState
+
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+from cmcseg.core.progress import Progress
+from cmcseg.core.settings import ALIGNMENTS
+from cmcseg.core.signal import Signal
+from cmcseg.session.result import Result, notes, volume_words
+from cmcseg.session.segment import SegmentSession
+from cmcseg.session.stage import Stage
+from cmcseg.web.draft_keeper import Volumes
+from cmcseg.web.folder import Folder, filed
+from cmcseg.web.open_case import OpenCase
+from cmcseg.web.page import Page
+
+
+@dataclass
+class SegmentState:
+    """What the panel shows."""
+
+    models: list[dict] = field(default_factory=list)
+    model: str = ""
+    model_line: str = ""
+    roles: list[dict] = field(default_factory=list)
+    scans: list[dict] = field(default_factory=list)
+    placement: str = ""
+    hint: str = ""
+    align: str = "auto"
+    why_not: str = ""
+    running: bool = False
+    percent: int = 0
+    progress_line: str = ""
+    rows: list[dict] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+    aligned: str = ""
+    warnings: list[str] = field(default_factory=list)
+    report: str = ""
+
+
+class SegmentActions:
+    """Steps 1 to 3.
+
+    Args:
+        page: that they are shown on.
+        session: does the work.
+        folder: where reports go.
+        case: that is open.
+        volumes: of the organs as they are drawn now.
+
+    Attributes:
+        starting: ``()`` the result that is shown is about to be replaced.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        session: SegmentSession,
+        *,
+        folder: Folder,
+        case: OpenCase,
+        volumes: Volumes,
+    ) -> None:
+        self.page, self._session = page, session
+        self.starting = Signal()
+        self._folder, self._case, self._volumes = folder, case, volumes
+        self._progress: Progress | None = None
+        self.state = TypedState(page.server.state, SegmentState)
+        session.started.connect(self._on_started)
+        session.progressed.connect(self._on_progress)
+        session.reported.connect(self._on_reported)
+        for ended in (session.finished, session.failed, session.cancelled):
+            ended.connect(self._on_ended)
+
+    def choose_scan(self, role: str, key: str | None) -> None:
+        """Choose a scan for a role, or none.
+
+        Raises:
+            BadInput: when it is gone.
+        """
+        if key and key not in [scan.key for scan in self._session.scans()]:
+            raise BadInput("That scan is no longer there; choose another.")
+        self._session.set_scan(role, key or "")
+        self._case.show()
+
+    def swap(self) -> None:
+        """Exchange the two scans."""
+        self._session.swap()
+        self._case.show()
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model and make it ready."""
+        self._session.choose_model(name)
+        self._case.show()
+        self._session.warm_up()
+
+    def choose_align(self, align: str) -> None:
+        """How the two scans are aligned first.
+
+        Raises:
+            BadInput: when there is no such way.
+        """
+        if align not in ALIGNMENTS:
+            raise BadInput(f"There is no alignment {align!r}.")
+        self._session.settings = replace(self._session.settings, align=align)
+
+    def segment(self) -> None:
+        """Segment the chosen scans."""
+        self.starting.emit()
+        self._session.segment()
+
+    def cancel(self) -> None:
+        """Stop segmenting."""
+        self._session.cancel()
+
+    def make_report(self) -> None:
+        """Write the report of the result.
+
+        Raises:
+            BadInput: when there is none, or no place for it.
+        """
+        path = self._folder.own("reports", f"{filed(self._case.id)}.html")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"The report cannot be written: {error.strerror}.") from error
+        self._session.write_report(path)
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        data, session, card = self.state.data, self._session, self._session.card
+        data.models = [{"title": c.title, "value": c.name} for c in session.cards]
+        data.model = card.name if card else ""
+        data.model_line = _model_line(card) if card else ""
+        data.scans = [
+            {"title": "none", "value": ""},
+            *({"title": scan.name, "value": scan.key} for scan in session.scans()),
+        ]
+        data.roles = [
+            {"role": spec.role, "title": spec.title, "key": session.chosen.get(spec.role, "")}
+            for spec in (card.inputs if card else ())
+        ]
+        data.placement, data.hint = session.placement, session.hint()
+        data.align = session.settings.align
+        data.running = session.stage is Stage.SEGMENTING
+        data.why_not = session.why_not()
+        if self._progress:
+            data.percent = round(100 * self._progress.fraction)
+            data.progress_line = _progress_line(self._progress, session.device)
+        self._show_result(session.result)
+
+    # Private
+
+    def _show_result(self, result: Result | None) -> None:
+        data = self.state.data
+        data.titles = [result.card.input(role).title for role in result.scans] if result else []
+        shown = _shown(result, self._volumes) if result else {}
+        data.rows = [
+            {
+                "organ": row.organ,
+                "color": row.color,
+                "ml": [volume_words(*shown[role, row.organ]) for role in result.scans],
+                "doubt": worst(found.doubt for found in row.found.values()),
+            }
+            for row in (result.rows if result else ())
+        ]
+        alignment = result.prediction.alignment if result else None
+        data.aligned = alignment.sentence() if alignment else ""
+        is_any_cut = any(is_cut for _, is_cut in shown.values())
+        data.warnings = list(notes(result, is_any_cut)) if result else []
+        if not result:
+            data.report = ""
+
+    def _on_reported(self, path: str) -> None:
+        self.state.data.report = f"/report/{path.replace(chr(92), '/').split('/')[-1]}"
+        self.page.touch()
+
+    def _on_started(self) -> None:
+        self._progress = None
+        data = self.state.data
+        data.percent, data.progress_line, data.report = 0, "", ""
+        self.page.tell("")
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def _on_ended(self, *_told: object) -> None:
+        self._progress = None
+
+
+def worst(levels: Iterable[str]) -> str:
+    """The most doubtful of some organs' levels."""
+    return max(levels, key=("low", "some", "high", "not found").index, default="low")
+
+
+def _model_line(card: ModelCard) -> str:
+    organs = ", ".join(label.name for label in card.table)
+    return f"{organs} · version {card.version} · research use"
+
+
+def _progress_line(progress: Progress, device: str) -> str:
+    parts = [progress.stage, f"{round(100 * progress.fraction)} %"]
+    if progress.seconds_left is not None:
+        parts.append(f"about {progress.seconds_left:.0f} s left")
+    if device:
+        parts.append(device.upper())
+    return " · ".join(parts)
+
+
+def _shown(result: Result, drawn: Volumes) -> Volumes:
+    """By role and organ: mL, and whether the scan cuts it off; as drawn, where it was measured."""
+    return {
+        (role, row.organ): (row.found[role].ml, row.found[role].is_cut)
+        for row in result.rows
+        for role in result.scans
+    } | drawn

@@ -1,0 +1,162 @@
+"""Which scan and organ is in hand, with which tool, and what is taken back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from trame_server.utils.typed_state import TypedState
+from trame_slicer.core import SlicerApp
+
+from cmcseg.core.errors import BadInput
+from cmcseg.session.result import Result
+from cmcseg.session.review import ReviewSession
+from cmcseg.web.editor import Editor
+from cmcseg.web.page import Page
+from cmcseg.web.views import Views
+
+THICKEST = 40  # mm, of the brush
+
+
+@dataclass
+class ToolsState:
+    """What is in hand."""
+
+    role: str = ""
+    roles: list[dict] = field(default_factory=list)
+    organ: str = ""
+    hidden: list[str] = field(default_factory=list)
+    tool: str = ""
+    brush_mm: int | float = 10
+    brush_ball: bool = True
+    low: int | float = 0
+    high: int | float = 200
+    range: list[int | float] = field(default_factory=lambda: [0, 200])
+    can_undo: bool = False
+    can_redo: bool = False
+
+
+class ToolsActions:
+    """The tools of the review.
+
+    Args:
+        page: that they are shown on.
+        session: whose result they work on.
+        editor: Slicer's effects.
+        views: show organs and hide them.
+        app: Slicer's scene.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        session: ReviewSession,
+        *,
+        editor: Editor,
+        views: Views,
+        app: SlicerApp,
+    ) -> None:
+        self.page, self._session = page, session
+        self._editor, self._views, self._app = editor, views, app
+        self.role = self.organ = ""
+        self._brush_mm, self._ball = 10.0, True
+        self._ranged = ""  # the scan that the range of Threshold was set for
+        self._hidden: set[str] = set()
+        self.state = TypedState(page.server.state, ToolsState)
+
+    def begin(self, result: Result) -> None:
+        """A result is there: put it into the editor's hands."""
+        self._hidden = set()
+        self.edit(next(iter(result.scans)))
+        self.choose_organ(result.card.table.labels[0].name)
+
+    def edit(self, role: str) -> None:
+        """Take a scan's organs in hand."""
+        result = self._session.result
+        if result and role in result.scans:
+            self.role = role
+            self._editor.edit(result.segmentations[role], result.scans[role])
+            self._editor.choose(self.organ)
+            self._views.solid_of(result.segmentations[role])
+
+    def use(self, tool: str) -> None:
+        """Take a tool in hand, or lay it down when it is in hand already."""
+        self._editor.use("" if tool == self._editor.tool else tool)
+        if tool in ("brush", "erase"):
+            self._editor.brush(self._brush_mm, self._ball)
+        if tool == "threshold" and self._ranged != self._session.result.scans[self.role]:
+            self._ranged = self._session.result.scans[self.role]
+            low, high = self._app.scene.GetNodeByID(self._ranged).GetImageData().GetScalarRange()
+            self.state.data.range = [low, high]
+            self.threshold((low + high) / 2, high)
+
+    def choose_organ(self, organ: str) -> None:
+        """The organ that the tools work on."""
+        result = self._session.result
+        if result and organ in [label.name for label in result.card.table]:
+            self.organ = organ
+            self._editor.choose(organ)
+            self.page.touch()
+
+    def toggle_organ(self, organ: str) -> None:
+        """Show an organ, or hide it."""
+        self._views.show_organ(organ, organ in self._hidden)
+        self._hidden ^= {organ}
+
+    def brush(self, mm: float, ball: bool) -> None:
+        """Size and shape of brush and eraser.
+
+        Raises:
+            BadInput: when it is too large or none.
+        """
+        if not 1 <= mm <= THICKEST:
+            raise BadInput(f"A brush of {mm} mm is none; choose 1 to {THICKEST}.")
+        self._brush_mm, self._ball = float(mm), ball
+        self._editor.brush(self._brush_mm, ball)
+
+    def threshold(self, low: float, high: float) -> None:
+        """The range that Threshold shows and fills.
+
+        Raises:
+            BadInput: when it is none.
+        """
+        if not -math.inf < low <= high < math.inf:
+            raise BadInput(f"{low} to {high} is no range; the first number is the smaller one.")
+        self.state.data.low, self.state.data.high = low, high
+        self._editor.threshold(float(low), float(high))
+
+    def apply(self) -> None:
+        """Let the tool in hand work on the whole organ."""
+        self._editor.apply()
+
+    def copy(self) -> None:
+        """Replace the organ of the other scan by this one's."""
+        roles = self._session.result.scans if self._session.result else ()
+        other = next((role for role in roles if role != self.role), "")
+        self._session.copy_organ(self.organ, self.role, other)
+
+    def restore(self) -> None:
+        """Put back what the model found."""
+        self._session.restore(self.role, self.organ)
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self._editor.undo()
+
+    def redo(self) -> None:
+        """Do it again."""
+        self._editor.redo()
+
+    def refresh(self) -> None:
+        """Show what is in hand."""
+        data, result = self.state.data, self._session.result
+        roles = list(result.scans) if result else []
+        if self.role not in roles:
+            self.role = roles[0] if roles else ""
+        if result is None:
+            self._hidden = set()
+        data.role, data.organ = self.role, self.organ
+        data.roles = [{"role": r, "title": result.card.input(r).title} for r in roles]
+        data.brush_mm, data.brush_ball = self._brush_mm, self._ball
+        data.hidden, data.tool = sorted(self._hidden), self._editor.tool
+        data.can_undo, data.can_redo = self._editor.can_undo, self._editor.can_redo

@@ -1,0 +1,136 @@
+"""The row of tools, and what can be set of the one in hand."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
+
+from cmcseg.web.tools_actions import THICKEST, ToolsActions
+from cmcseg.web.widgets import NUMBER, icon_button, labelled, text
+
+ICONS = {
+    "": ("mdi-cursor-move", "Move and zoom (Esc)"),
+    "brush": ("mdi-brush", "Brush (B)"),
+    "erase": ("mdi-eraser", "Erase (E)"),
+    "scissors": ("mdi-content-cut", "Scissors"),
+    "threshold": ("mdi-contrast-circle", "Threshold"),
+    "islands": ("mdi-island", "Islands: keep the largest piece"),
+    "smooth": ("mdi-blur", "Smooth"),
+}
+APPLIED = {
+    "threshold": "Fill the range",
+    "islands": "Keep the largest piece",
+    "smooth": "Smooth by 3 mm",
+}
+
+
+def lay_out_scan_choice(tools: ToolsActions) -> None:
+    """Which scan is in hand."""
+    names = tools.state.name
+    with v.VBtnToggle(
+        model_value=(names.role,),
+        update_modelValue=(tools.page.trying(tools.edit, str), "[$event]"),
+        mandatory=True,
+        density="compact",
+        classes="mb-2 mt-1",
+        v_if=f"{names.roles}.length > 1",
+    ):
+        v.VBtn(
+            "{{ r.title }}",
+            v_for=f"r in {names.roles}",
+            key="r.role",
+            value=("r.role",),
+            size="small",
+        )
+
+
+def lay_out_tools(tools: ToolsActions) -> None:
+    """The tools."""
+    page, names = tools.page, tools.state.name
+    with html.Div(classes="tools"):
+        for tool, (icon, title) in ICONS.items():
+            icon_button(
+                icon,
+                title,
+                page.trying(lambda tool=tool: tools.use(tool)),
+                active=(f"{names.tool} === '{tool}'",),
+                id=f"tool-{tool or 'none'}",
+            )
+        v.VSpacer()
+        icon_button(
+            "mdi-undo",
+            "Undo (Z)",
+            page.trying(tools.undo),
+            disabled=(f"!{names.can_undo}",),
+            id="undo",
+        )
+        icon_button(
+            "mdi-redo",
+            "Redo (Shift-Z)",
+            page.trying(tools.redo),
+            disabled=(f"!{names.can_redo}",),
+            id="redo",
+        )
+    _settings(tools)
+    with html.Div(classes="choices"):
+        v.VBtn(
+            "Copy to the other scan",
+            v_if=f"{names.roles}.length > 1",
+            click=page.trying(tools.copy),
+            size="small",
+            variant="text",
+            id="copy",
+        )
+        v.VBtn(
+            "Back to the model's result",
+            click=page.trying(tools.restore),
+            size="small",
+            variant="text",
+            id="restore",
+        )
+
+
+def _settings(tools: ToolsActions) -> None:
+    page, names = tools.page, tools.state.name
+    brush = page.trying(tools.brush, NUMBER, bool)
+    with html.Div(v_if=f"['brush', 'erase'].includes({names.tool})", classes="line"):
+        html.Span(f"{text(names.brush_mm)} mm", classes="quiet unit")
+        v.VSlider(
+            model_value=(names.brush_mm,),
+            update_modelValue=(brush, f"[$event, {names.brush_ball}]"),
+            min=1,
+            max=THICKEST,
+            step=1,
+            hide_details=True,
+            raw_attrs=labelled("Diameter of the brush"),
+        )
+        v.VCheckbox(
+            model_value=(names.brush_ball,),
+            update_modelValue=(brush, f"[{names.brush_mm}, $event]"),
+            label="ball",
+            hide_details=True,
+            density="compact",
+        )
+    with html.Div(v_if=f"{names.tool} === 'threshold'"):
+        v.VRangeSlider(
+            model_value=(f"[{names.low}, {names.high}]",),
+            update_modelValue=(
+                page.trying(tools.threshold, NUMBER, NUMBER),
+                "[$event[0], $event[1]]",
+            ),
+            min=(f"{names.range}[0]",),
+            max=(f"{names.range}[1]",),
+            step=1,
+            thumb_label=True,
+            hide_details=True,
+        )
+    words = str(APPLIED)
+    v.VBtn(
+        text(f"({words})[{names.tool}]"),
+        v_if=f"{list(APPLIED)}.includes({names.tool})",
+        click=page.trying(tools.apply),
+        size="small",
+        variant="tonal",
+        block=True,
+        classes="mb-2",
+    )
