@@ -13,7 +13,6 @@ from cmcseg.session.stage import Stage
 from cmcseg.web.draft_keeper import DraftKeeper
 from cmcseg.web.open_case import OpenCase
 from cmcseg.web.page import Page
-from cmcseg.web.segment_actions import worst
 from cmcseg.web.tools_actions import ToolsActions
 from cmcseg.web.views import Views
 
@@ -63,8 +62,8 @@ class ReviewActions:
         self.session.open(result)
         self.tools.begin(result)
         self.state.data.accepted = ""
-        level = worst(found.doubt for row in result.rows for found in row.found.values())
-        self._case.note(f"doubt {level}")
+        level = max(found.level for row in result.rows for found in row.found.values())
+        self._case.note(f"doubt {level.word}")
         self.drafts.begin(result)
 
     def edited(self) -> None:

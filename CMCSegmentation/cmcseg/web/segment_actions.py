@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from trame_server.utils.typed_state import TypedState
@@ -166,7 +165,7 @@ class SegmentActions:
                 "organ": row.organ,
                 "color": row.color,
                 "ml": [volume_words(*shown[role, row.organ]) for role in result.scans],
-                "doubt": worst(found.doubt for found in row.found.values()),
+                "doubt": max(found.level for found in row.found.values()).word,
             }
             for row in (result.rows if result else ())
         ]
@@ -192,11 +191,6 @@ class SegmentActions:
 
     def _on_ended(self, *_told: object) -> None:
         self._progress = None
-
-
-def worst(levels: Iterable[str]) -> str:
-    """The most doubtful of some organs' levels."""
-    return max(levels, key=("low", "some", "high", "not found").index, default="low")
 
 
 def _model_line(card: ModelCard) -> str:
