@@ -34,6 +34,14 @@ def largest_piece(mask: np.ndarray) -> np.ndarray:
     return result
 
 
+def touching(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """The pieces of a bool mask, joined over faces, that hold a voxel of ``seed``."""
+    pieces = sitk.GetArrayFromImage(
+        sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    )
+    return np.isin(pieces, np.setdiff1d(pieces[seed], [0]))
+
+
 def filled(mask: np.ndarray) -> np.ndarray:
     """A bool mask without its enclosed holes."""
     if not mask.any():

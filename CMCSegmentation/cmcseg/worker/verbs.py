@@ -13,6 +13,7 @@ from cmcseg.core.settings import SegmentSettings
 from cmcseg.worker.case_verbs import sample, thumbnail
 from cmcseg.worker.eta import Eta
 from cmcseg.worker.learn_verbs import adopt_run, finetune, look_at_both, roll_back, versions
+from cmcseg.worker.mark_verbs import look, propose
 from cmcseg.worker.model_cache import ModelCache
 from cmcseg.worker.queue_verbs import queue_add, queue_list, queue_next, queue_pair
 
@@ -116,6 +117,8 @@ VERBS: dict[str, Verb] = {
     "warm-up": warm_up,
     "describe": describe,
     "segment": segment,
+    "look": look,
+    "propose": propose,
     "report": report_page,
     "queue-add": queue_add,
     "queue-list": queue_list,

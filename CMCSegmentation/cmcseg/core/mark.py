@@ -1,0 +1,85 @@
+"""A stroke of a user's: what it says of an organ, and where."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmcseg.core.grid import Grid
+
+MOST_VOXELS = 20_000  # of one stroke; a longer one is no stroke
+MOST_AROUND = 300_000  # voxels of a box that is worked on; keeps a proposal under a second
+IN_PLANE_MM, THROUGH_MM = 28.0, 24.0  # how far a mark reaches
+MOST_SLICES = 8  # to either side
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mark:
+    """One stroke on one scan.
+
+    Attributes:
+        value: of the organ, as in the label table.
+        is_organ: "this is the organ"; else "this is not".
+        voxels: ``(n, 3)`` int indices on the scan's grid, at least one, none twice.
+        seconds: how long the hand took.
+
+    Raises:
+        ValueError: when it has no voxel, too many, or negative ones.
+    """
+
+    value: int
+    is_organ: bool
+    voxels: np.ndarray
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        voxels = np.asarray(self.voxels, dtype=np.int64)
+        if voxels.ndim != 2 or voxels.shape[1] != 3 or not len(voxels):
+            raise ValueError("A mark needs at least one voxel of three indices.")
+        if len(voxels) > MOST_VOXELS:
+            raise ValueError(f"A mark holds {MOST_VOXELS} voxels at most, not {len(voxels)}.")
+        if voxels.min() < 0:
+            raise ValueError("A mark's indices must not be negative.")
+        if not 1 <= self.value <= 254:
+            raise ValueError(f"No organ has the value {self.value}.")
+        object.__setattr__(self, "voxels", np.unique(voxels, axis=0))
+
+    def normal(self, grid: Grid) -> int:
+        """The axis across the plane it was drawn in; where several would do, the coarsest."""
+        spread = np.ptp(self.voxels, axis=0) * np.array(grid.spacing)
+        return int(np.lexsort((-np.array(grid.spacing), spread))[0])
+
+    def box(self, grid: Grid) -> tuple[slice, slice, slice]:
+        """The part of the scan that it can change, cut at the scan's borders.
+
+        A very long stroke reaches less far, first across its plane, so that the box stays small.
+        """
+        low, high, normal = self.voxels.min(axis=0), self.voxels.max(axis=0) + 1, self.normal(grid)
+        for share in (1.0, 0.7, 0.4, 0.2):
+            margin = np.ceil(share * IN_PLANE_MM / np.array(grid.spacing))
+            through = np.clip(round(share * THROUGH_MM / grid.spacing[normal]), 1, MOST_SLICES)
+            margin[normal] = through
+            first = np.maximum(low - margin, 0).astype(int)
+            last = np.minimum(high + margin, grid.shape).astype(int)
+            if np.prod(last - first) <= MOST_AROUND:
+                break
+        return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+
+    def within(self, box: tuple[slice, slice, slice]) -> np.ndarray:
+        """Its voxels inside a box, ``(m, 3)``, counted from the box's corner."""
+        low, high = np.array([(part.start, part.stop) for part in box]).T
+        inside = ((self.voxels >= low) & (self.voxels < high)).all(axis=1)
+        return self.voxels[inside] - low
+
+    def to_dict(self) -> dict:
+        """JSON-ready form."""
+        return {
+            "value": self.value,
+            "is_organ": self.is_organ,
+            "voxels": self.voxels.tolist(),
+            "seconds": self.seconds,
+        }
+
+    @staticmethod
+    def from_dict(value: dict) -> "Mark":
+        """Inverse of ``to_dict``."""
+        return Mark(**{**value, "voxels": np.array(value["voxels"])})

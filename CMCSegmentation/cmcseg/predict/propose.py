@@ -1,0 +1,73 @@
+"""From one stroke to a proposal: the border as the stroke, the model and the scan suggest it."""
+
+import numpy as np
+
+from cmcseg.core.mark import Mark
+from cmcseg.imaging.components import touching
+from cmcseg.imaging.planes import smooth_in_plane
+from cmcseg.predict.scan_memory import Box, ScanMemory
+from cmcseg.predict.stroke_evidence import Evidence, weigh
+from cmcseg.predict.stroke_weights import BIAS, WEIGHTS
+
+SMOOTH = 0.7  # voxels in the plane
+SURE = 6.0  # a voxel alone does not outvote its neighbours by more
+
+
+def propose(
+    memory: ScanMemory, labels: np.ndarray, box: Box, mark: Mark, earlier: tuple[Mark, ...] = ()
+) -> np.ndarray:
+    """The present result, corrected as one stroke says.
+
+    The stroke's voxels always become what it says, and those of earlier marks stay what they are.
+    What changes is connected with the stroke, and changes in the stroke's sense only: the organ
+    grows, or it shrinks. An organ that the stroke does not touch gives up nothing.
+
+    Args:
+        memory: what the model saw of the scan.
+        labels: uint8, the present result within ``box``.
+        box: ``mark.box`` of the scan's grid.
+        mark: the stroke.
+        earlier: marks that hold already, oldest first.
+
+    Returns:
+        uint8 of the box's shape.
+    """
+    evidence = weigh(memory, labels, box, mark, earlier)
+    joins = decide(evidence, score(evidence))
+    normal = mark.normal(memory.grid)
+    joins = np.moveaxis(joins, 2, normal)
+    out = labels.copy()
+    if mark.is_organ:
+        out[joins] = mark.value
+    else:
+        left = joins & (labels == mark.value)
+        p_KN = memory.probabilities_in(box)[:, left]
+        p_KN[mark.value] = -1
+        for other in earlier:
+            if not other.is_organ and other.value != mark.value:
+                p_KN[other.value, _mask_of(other, box)[left]] = -1
+        out[left] = p_KN.argmax(axis=0)
+    return out
+
+
+def score(evidence: Evidence) -> np.ndarray:
+    """Log odds that a voxel belongs to the region, before its neighbours are asked."""
+    total = np.full(evidence.stroke.shape, BIAS, dtype=np.float32)
+    for name, weight in WEIGHTS.items():
+        total += np.float32(weight) * evidence.numbers[name]
+    return total
+
+
+def decide(evidence: Evidence, log_odds: np.ndarray) -> np.ndarray:
+    """Which voxels join the region; bool ``(X, Y, Z)``, the stroke's own among them."""
+    inside = evidence.numbers["depth"] < 0
+    calm = np.clip(log_odds, -SURE, SURE)
+    calm = np.where(inside, np.maximum(calm, 2), calm)
+    likely = (smooth_in_plane(calm, SMOOTH) > 0) & evidence.may_join
+    return touching(likely | evidence.stroke, evidence.stroke)
+
+
+def _mask_of(mark: Mark, box: Box) -> np.ndarray:
+    mask = np.zeros([part.stop - part.start for part in box], dtype=bool)
+    mask[tuple(mark.within(box).T)] = True
+    return mask
