@@ -8,7 +8,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Code, Label, LabelMap, LabelTable
 from cmcseg.imaging.dicom import read_series, series_files
-from cmcseg.imaging.dicom_seg import write_dicom_seg
+from cmcseg.imaging.dicom_seg import seg_obstacle, write_dicom_seg
 from dicom_phantom import LPS, write_series
 from pydicom.uid import SegmentationStorage
 
@@ -191,12 +191,77 @@ def test_without_slices_there_is_nothing_to_point_to(tmp_path, a_table):
     )
 
 
+def drop(*keys):
+    def change(_k, one):
+        for key in keys:
+            del one[key]
+
+    return change
+
+
+def put(**values):
+    def change(_k, one):
+        for key, value in values.items():
+            setattr(one, key, value)
+
+    return change
+
+
+def tremble(k, one):
+    one.ImageOrientationPatient = [1, 0, 0, 0, 1, -1e-6 * (k % 2)]
+
+
+EVERYTHING = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate"),
+    *("StudyTime", "AccessionNumber", "ReferringPhysicianName", "FrameOfReferenceUID"),
+    *("SliceThickness", "SOPClassUID", "SeriesNumber"),
+)
+
+
+@pytest.mark.filterwarnings("ignore")  # pydicom tells that these values are odd
+@pytest.mark.parametrize(
+    "change",
+    [
+        drop(*EVERYTHING),
+        put(StudyDate="***", PatientBirthDate="00000000", StudyTime="12:00:00"),
+        put(PatientSex="U", PatientName="MUSTERFRAU ERIKA", SpecificCharacterSet=""),
+        put(PatientSex="m", PatientName="YAMADA^TARO", SpecificCharacterSet=["", "ISO 2022 IR 87"]),
+        put(SpecificCharacterSet="ISO_IR 6", AccessionNumber="x" * 40, PatientID="12\\34"),
+        tremble,
+    ],
+)
+def test_odd_headers_carry_a_segmentation_all_the_same(
+    tmp_path, a_table, change, monkeypatch, capfd
+):
+    monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.IGNORE)
+    label_map = scan_and_labels(tmp_path / "scan", AXIAL, a_table, change=change)
+    segmentation = written(label_map, tmp_path / "scan", tmp_path / "seg.dcm")
+    assert np.array_equal(labels_at(segmentation, everywhere(label_map.grid)), label_map.array)
+    assert segmentation.PatientSex in ("", "M", "F", "O")
+    shown = capfd.readouterr()
+    assert "ERIKA" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize("name", ["Müller^Jörg", "YAMADA^TARO=山田^太郎=やまだ^たろう"])
+def test_a_name_survives_whatever_characters_it_was_written_in(tmp_path, a_table, name):
+    change = put(SpecificCharacterSet="ISO_IR 192", PatientName=name)
+    label_map = scan_and_labels(tmp_path / "scan", AXIAL, a_table, change=change)
+    assert written(label_map, tmp_path / "scan", tmp_path / "seg.dcm").PatientName == name
+
+
+def test_a_segmentation_that_cannot_be_written_is_known_beforehand(tmp_path, a_table):
+    scan_and_labels(tmp_path / "scan", AXIAL, a_table, change=put(SOPInstanceUID="1.2.3"))
+    assert seg_obstacle(a_table, series_files(tmp_path / "scan")) == (
+        "No DICOM SEG can point to the slices: several of them share one SOPInstanceUID."
+    )
+    scan_and_labels(tmp_path / "fine", AXIAL, a_table)
+    assert seg_obstacle(a_table, series_files(tmp_path / "fine")) == ""
+
+
 def test_slices_that_lack_what_the_standard_wants_are_told(tmp_path, a_table):
     def spoil(_k, one):
         del one.StudyInstanceUID
 
     label_map = scan_and_labels(tmp_path / "scan", AXIAL, a_table, change=spoil)
     words = refused(tmp_path, label_map, series_files(tmp_path / "scan"))
-    assert words.startswith("The DICOM series cannot carry a segmentation (")
-    assert "StudyInstanceUID" in words
-    assert words.endswith("or save the segmentation as NIfTI.")
+    assert words == ("No DICOM SEG can point to the slices: they have no valid StudyInstanceUID.")

@@ -9,6 +9,7 @@ from tyro.conf import Positional
 
 from cmcseg.cli.console import SCREEN, bar, check_folder, checked, new_folder
 from cmcseg.core.errors import BadInput
+from cmcseg.core.volume import Volume
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,8 @@ class Segment:
     """Segment one scan, or two scans of one patient."""
 
     scans: Positional[tuple[str, ...]]
-    """ROLE=PATH, a file or a DICOM folder, once per scan (ct=a.nii.gz mr=b.nii.gz)."""
+    """ROLE=PATH, a file or a DICOM folder, once per scan (ct=a.nii.gz mr=b.nii.gz); ct=FOLDER#2
+    is the second stack of slices that the folder holds."""
     model: str
     """Name of a model (see 'cmcseg models list') or its folder."""
     out: Path
@@ -38,7 +40,7 @@ class Segment:
         from cmcseg.imaging.files import read_volume
         from cmcseg.imaging.role_checks import name_warnings
         from cmcseg.predict.segment import segment
-        from cmcseg.predict.write import REPORT, former_files, write_prediction
+        from cmcseg.predict.write import REPORT, former_files, seg_warnings, write_prediction
         from cmcseg.report.organ_table import organ_rows
         from cmcseg.report.page import write_report
 
@@ -54,11 +56,14 @@ class Segment:
         check_folder(out)
         former = former_files(out, tuple(paths))
         volumes = {role: read_volume(path) for role, path in paths.items()}
+        notes = [*_reading_notes(volumes), *seg_warnings(bundle.card.table, paths)]
+        if not self.json:
+            _show(notes)  # before a minute of computing
         with bar(quiet=self.json) as report:
             prediction = segment(volumes, bundle, settings, report)
         names = {role: path.name for role, path in paths.items()}
-        notes = (*name_warnings(names, bundle.card), *prediction.warnings)
-        prediction = replace(prediction, warnings=notes)
+        known = (*notes, *name_warnings(names, bundle.card), *prediction.warnings)
+        prediction = replace(prediction, warnings=known)
         with new_folder(out, former) as draft:
             summary = write_prediction(prediction, volumes, paths, draft)
             write_report(
@@ -75,9 +80,19 @@ class Segment:
         _show_organs(roles, organ_rows(bundle.card, prediction, {}))
         if prediction.alignment:
             SCREEN.print(prediction.alignment.sentence(), soft_wrap=True, highlight=False)
-        for warning in prediction.warnings:
-            SCREEN.print(f"Note: {warning}", soft_wrap=True, markup=False)
+        _show([warning for warning in summary["warnings"] if warning not in notes])
         SCREEN.print(f"Report: {out / REPORT}", soft_wrap=True)
+
+
+def _reading_notes(volumes: dict[str, Volume]) -> list[str]:
+    """What the user should know of how each scan was read."""
+    notes = {role: volume.facts.get("note", "") for role, volume in volumes.items()}
+    return [f"{role}: {note}" for role, note in notes.items() if note]
+
+
+def _show(notes: list[str]) -> None:
+    for note in notes:
+        SCREEN.print(f"Note: {note}", soft_wrap=True, markup=False)
 
 
 def _paths_by_role(scans: tuple[str, ...], roles: tuple[str, ...]) -> dict[str, Path]:

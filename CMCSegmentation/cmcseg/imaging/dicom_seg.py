@@ -5,19 +5,20 @@ from pathlib import Path
 
 import highdicom as hd
 import numpy as np
-import pydicom
 from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues
 from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
-from cmcseg.core.labelmap import UNANNOTATED, Code, Label, LabelMap
+from cmcseg.core.labelmap import UNANNOTATED, Code, Label, LabelMap, LabelTable
+from cmcseg.imaging.dicom_slices import FAULTS
+from cmcseg.imaging.dicom_source import clean_sources
 from cmcseg.imaging.resample import LPS
+from cmcseg.imaging.silence import silent
 
 MANUFACTURER = "CMCSeg"
 
@@ -46,32 +47,39 @@ def write_dicom_seg(
         BadInput: when the source is not the scan of the label map, lacks what the standard
             wants, or the file cannot be written.
     """
-    if any(label.code is None for label in label_map.table):
-        nameless = next(label.name for label in label_map.table if label.code is None)
+    _check_codes(label_map.table)
+    with silent():
+        sources = clean_sources(source_files)
+        frames = np.stack([_frame(label_map, source, path) for source in sources])
+        try:
+            segmentation = _segmentation(label_map, sources, frames, algorithm, version)
+        except FAULTS as error:
+            # Not its words: they may quote the patient's name.
+            raise BadInput(
+                f"The DICOM series cannot carry a segmentation ({type(error).__name__}); export it "
+                "again with all its tags."
+            ) from error
+        with atomic_path(Path(path)) as draft:
+            segmentation.save_as(draft)
+
+
+def seg_obstacle(table: LabelTable, source_files: Sequence[Path]) -> str:
+    """Why no segmentation can be written beside a series, in one sentence, or empty."""
+    try:
+        _check_codes(table)
+        with silent():
+            clean_sources(source_files)
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def _check_codes(table: LabelTable) -> None:
+    if nameless := next((label.name for label in table if label.code is None), ""):
         raise BadInput(
             f"DICOM SEG needs a SNOMED code for every organ, and {nameless} has none; add the "
             "code to the model card."
         )
-    sources = [_source(Path(file)) for file in source_files]
-    if not sources:
-        raise BadInput("DICOM SEG needs the scan's own DICOM slices; segment a DICOM series.")
-    frames = np.stack([_frame(label_map, source, path) for source in sources])
-    try:
-        segmentation = _segmentation(label_map, sources, frames, algorithm, version)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BadInput(
-            f"The DICOM series cannot carry a segmentation ({error}); export it again with all "
-            "its tags, or save the segmentation as NIfTI."
-        ) from error
-    with atomic_path(Path(path)) as draft:
-        segmentation.save_as(draft)
-
-
-def _source(file: Path) -> Dataset:
-    try:
-        return pydicom.dcmread(file, stop_before_pixels=True)
-    except (InvalidDicomError, OSError) as error:
-        raise BadInput(f"{file} is not a readable DICOM slice; give the scan's files.") from error
 
 
 def _frame(label_map: LabelMap, source: Dataset, path: Path) -> np.ndarray:

@@ -76,8 +76,18 @@ def read_scan(path: Path, within: Path | None = None) -> ReadScan:
 
 
 def is_series(path: Path) -> bool:
-    """Whether a path is read as DICOM: a folder, or one file of a series."""
+    """Whether a path is read as DICOM: a folder, ``FOLDER#2``, or one file of a series."""
+    path, _ = split_number(Path(path))
     return path.is_dir() or is_dicom(path)
+
+
+def series_files(path: Path) -> list[Path]:
+    """The DICOM files that ``read_volume`` reads, in the order of the volume's slices.
+
+    Raises:
+        BadInput: when there is no usable series.
+    """
+    return open_series(*split_number(Path(path))).files
 
 
 def split_number(path: Path) -> tuple[Path, int]:

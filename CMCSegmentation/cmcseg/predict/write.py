@@ -7,12 +7,11 @@ import numpy as np
 
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
-from cmcseg.core.file_kinds import is_dicom
+from cmcseg.core.labelmap import LabelTable
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.dicom import series_files
-from cmcseg.imaging.dicom_seg import write_dicom_seg
-from cmcseg.imaging.files import write_label_map, write_volume
+from cmcseg.imaging.dicom_seg import seg_obstacle, write_dicom_seg
+from cmcseg.imaging.files import is_series, series_files, write_label_map, write_volume
 from cmcseg.imaging.seg_nrrd import write_seg_nrrd
 
 REPORT = "report.html"
@@ -71,18 +70,48 @@ def write_prediction(
         write_label_map(label_map, folder / f"{role}_labels.nii.gz")
         write_volume(_rounded(prediction.doubt[role]), folder / f"{role}_doubt.nii.gz")
         write_seg_nrrd(label_map, folder / f"{role}.seg.nrrd", role)
-        if sources[role].is_dir() or is_dicom(sources[role]):
-            write_dicom_seg(
-                label_map,
-                series_files(sources[role]),
-                folder / f"{role}_seg.dcm",
-                algorithm=prediction.model,
-                version=prediction.version,
-            )
+    # What is finished must not be lost by what only some PACS want, so it comes last.
+    lost = [_write_seg(prediction, role, sources[role], folder) for role in prediction.labels]
     content = summary(prediction, volumes, sources)
+    known = content["warnings"]
+    content["warnings"] = [*known, *(told for told in lost if told and told not in known)]
     text = json.dumps(content, indent=1)
     write_whole(folder / "prediction.json", text + "\n")
     return content
+
+
+def seg_warnings(table: LabelTable, sources: dict[str, Path]) -> list[str]:
+    """A sentence for every DICOM series beside which no DICOM SEG can be written.
+
+    Known before anything is computed; ``write_prediction`` says the same afterwards.
+    """
+    rows = {role: seg_obstacle(table, series_files(path)) for role, path in _series(sources)}
+    return [_no_seg(role, reason) for role, reason in rows.items() if reason]
+
+
+def _series(sources: dict[str, Path]) -> list[tuple[str, Path]]:
+    return [(role, path) for role, path in sources.items() if is_series(path)]
+
+
+def _write_seg(prediction: Prediction, role: str, source: Path, folder: Path) -> str:
+    """Write a DICOM SEG where the scan was DICOM; why it could not be, else empty."""
+    if not is_series(source):
+        return ""
+    try:
+        write_dicom_seg(
+            prediction.labels[role],
+            series_files(source),
+            folder / f"{role}_seg.dcm",
+            algorithm=prediction.model,
+            version=prediction.version,
+        )
+    except (BadInput, MemoryError) as error:
+        return _no_seg(role, str(error) or "The memory is full.")
+    return ""
+
+
+def _no_seg(role: str, reason: str) -> str:
+    return f"No DICOM SEG is written for the {role} scan; the other files are. {reason}"
 
 
 def _rounded(doubt: Volume) -> Volume:
