@@ -66,6 +66,7 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
             "installing",
             "learning",
             "listing",
+            "panel_size",
             "preflight",
             "result",
             "reviewing",

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 CALLS = ("_", "translate", "delayDisplay", "skipTest")  # the last two speak to developers
-MARKS = re.compile(r"[<>=^\\]|font-weight")  # of pages and patterns
+MARKS = re.compile(r"[<>=^\\]|font-weight|(color|padding): ")  # of pages, styles and patterns
 
 
 def untranslated(path: Path, plain: set[str] = frozenset()) -> list[str]:

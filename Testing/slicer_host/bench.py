@@ -59,13 +59,28 @@ class Collapsible(QtWidgets.QGroupBox):
     def __init__(self, parent=None):
         super().__init__(parent)
         self._collapsed = False
+        self._folded = []
 
     def _get(self):
         return self._collapsed
 
+    contentsCollapsed = QtCore.Signal(bool)
+
     def _set(self, value):
-        self._collapsed = value
-        self.setMaximumHeight(18 if value else 16777215)
+        changed, self._collapsed = value != self._collapsed, value
+        self.setMaximumHeight(22 if value else 16777215)
+        for child in self.findChildren(
+            QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly
+        ):
+            if value and not child.isHidden():
+                self._folded.append(child)
+                child.hide()
+        if not value:
+            for child in self._folded:
+                child.show()
+            self._folded = []
+        if changed:
+            self.contentsCollapsed.emit(value)
 
     collapsed = QtCore.Property(bool, _get, _set)
     text = QtCore.Property(str, lambda self: "", lambda self, text: self.setTitle(text))
@@ -77,6 +92,7 @@ class MrmlWidget(QtWidgets.QWidget):
 
 
 CRASHES: list[str] = []  # what would have ended Slicer
+LOG: list[str] = []  # warnings that Slicer would have written
 
 
 class SegmentEditor(QtWidgets.QWidget):
@@ -109,9 +125,13 @@ class SegmentEditor(QtWidgets.QWidget):
         self.editor = node
 
     def setSegmentationNode(self, node):
+        if node is None and self.source is not None:
+            LOG.append("Need to set segment editor and segmentation nodes first")
         self.node = node
 
     def setSourceVolumeNode(self, node):
+        if self.node is None:
+            LOG.append("Need to set segment editor and segmentation nodes first")
         self.source = node
 
     def segmentationNode(self):
@@ -128,6 +148,9 @@ class SegmentEditor(QtWidgets.QWidget):
     def setSegmentationNodeSelectorVisible(self, shown): ...
 
     def setSourceVolumeNodeSelectorVisible(self, shown): ...
+
+    def setAutoShowSourceVolumeNode(self, shown):
+        self.shows_source = shown
 
     def setActiveEffectByName(self, name):
         self.effect = name
@@ -150,6 +173,12 @@ class SegmentEditor(QtWidgets.QWidget):
         self.observed = False
 
 
+def all_nodes(scene, kind):
+    """All slice nodes, or all of their composite nodes."""
+    name = f"vtkMRMLSlice{kind}Node"
+    return [scene.GetNthNodeByClass(n, name) for n in range(scene.GetNumberOfNodesByClass(name))]
+
+
 class SliceWidget:
     """A slice view without a picture."""
 
@@ -161,7 +190,25 @@ class SliceWidget:
         return self._node
 
     def fitSliceToBackground(self):
+        """Fit the scan; linked control broadcasts it to every view of the group, shown or not."""
         self.fitted += 1
+        scene, name = self._node.GetScene(), self._node.GetLayoutName()
+        composite = next(n for n in all_nodes(scene, "Composite") if n.GetLayoutName() == name)
+        volume = scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
+        if volume is None:
+            return
+        bounds = [0.0] * 6
+        volume.GetRASBounds(bounds)
+        width = max(bounds[1] - bounds[0], bounds[3] - bounds[2])
+        centre = [(bounds[n] + bounds[n + 1]) / 2 for n in (0, 2, 4)]
+        views = [self._node]
+        if composite.GetLinkedControl():
+            views = [
+                n for n in all_nodes(scene, "") if n.GetViewGroup() == self._node.GetViewGroup()
+            ]
+        for view in views:
+            view.SetFieldOfView(width, width, 1)
+            view.JumpSliceByCentering(*centre)
 
 
 class Console(QtWidgets.QTextEdit):
@@ -205,16 +252,29 @@ class LayoutManager:
     def setLayout(self, number):
         node = self._logic.GetLayoutNode()
         node.SetViewArrangement(number)
-        for tag in re.findall('singletontag="([^"]+)"', node.GetLayoutDescription(number)):
+        text = node.GetLayoutDescription(number)
+        for view in re.findall('<view class="vtkMRMLSliceNode".*?</view>', text, flags=re.S):
+            tag = re.search('singletontag="([^"]+)"', view)[1]
+            fresh = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode") is None
             for kind in (slicer.vtkMRMLSliceNode, slicer.vtkMRMLSliceCompositeNode):
                 if slicer.mrmlScene.GetSingletonNode(tag, kind.__name__) is None:
                     made = kind()
                     made.SetSingletonTag(tag)
                     made.SetLayoutName(tag)
                     slicer.mrmlScene.AddNode(made)
+            made = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode")
+            if group := re.search('name="viewgroup"[^>]*>([0-9]+)<', view):
+                made.SetViewGroup(int(group[1]))
+            if fresh:  # its slider's offset comes one pass of the event loop later
+                QtCore.QTimer.singleShot(0, lambda made=made: made.SetSliceOffset(0))
 
     def sliceWidget(self, tag):
         return SliceWidget(slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode"))
+
+
+def set_layers(background=None):
+    for composite in all_nodes(slicer.mrmlScene, "Composite"):
+        composite.SetBackgroundVolumeID(background.GetID())
 
 
 class PlotView(QtWidgets.QWidget):
@@ -227,6 +287,11 @@ class PlotView(QtWidgets.QWidget):
 
     def setMRMLPlotViewNode(self, node):
         self.node = node
+
+    def fitToContent(self):
+        table = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLTableNode").GetTable()
+        if table.GetNumberOfRows() == 1:
+            LOG.append("Attempted to paint a line with <2 points.")
 
 
 def load_ui(path):
@@ -497,5 +562,9 @@ def start():
     slicer.util.loadLabelVolume = lambda path: load_volume(path, kind="vtkMRMLLabelMapVolumeNode")
     slicer.util.confirmOkCancelDisplay = lambda text, *more: True
     slicer.util.mainWindow = lambda: window
+    slicer.util.setSliceViewerLayers = set_layers
+    slicer.util.findChildren = lambda widget, name: [
+        child for child in widget.findChildren(QtWidgets.QWidget) if child.objectName == name
+    ]
     slicer.util.showStatusMessage = lambda text, duration=0: STATUS.append(text)
     return host, application

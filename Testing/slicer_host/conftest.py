@@ -68,8 +68,10 @@ def no_crash(a_host):
     import bench
 
     bench.CRASHES.clear()
+    bench.LOG.clear()
     yield
     assert bench.CRASHES == []
+    assert bench.LOG == []
 
 
 @pytest.fixture

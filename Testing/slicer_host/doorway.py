@@ -110,11 +110,12 @@ def test_images_are_opened_as_volumes_wherever_they_are_opened(a_host):
 
 def test_the_layout_is_known_from_the_start(a_host, a_module):
     import slicer
-    from cmcseg.desktop.layout import LAYOUT, XML
+    from cmcseg.desktop.layout import DESCRIPTIONS
 
     node = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
-    assert node.IsLayoutDescription(LAYOUT)
-    assert node.GetLayoutDescription(LAYOUT) == XML
+    for number, text in DESCRIPTIONS.items():
+        assert node.IsLayoutDescription(number)
+        assert node.GetLayoutDescription(number) == text
 
 
 def test_whatever_slicer_took_down_before_the_worker_ends(a_host, a_module, until, monkeypatch):

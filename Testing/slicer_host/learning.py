@@ -57,9 +57,9 @@ def test_a_verdict_for_it_is_a_table_and_one_press(a_school):
     ui = a_school.ui
     assert ui.verdictLabel.text == "As found."
     assert cells(ui.verdictTable) == [
-        ["CT liver", "0.900", "0.950", "+0.050", "+0.010", "better"],
-        ["MR liver", "0.900", "0.901", "+0.001", "-0.010", "not worse"],
-        ["MR left kidney", "0.900", "0.850", "-0.050", "-0.120", "may be worse"],
+        ["CT liver", "0.900", "0.950", "+0.010", "better"],
+        ["MR liver", "0.900", "0.901", "-0.010", "not worse"],
+        ["MR left kidney", "0.900", "0.850", "-0.120", "may be worse"],
     ]
     assert ui.reasonEdit.isHidden()
     ui.adoptButton.click()
@@ -123,7 +123,7 @@ def test_the_losses_are_drawn_as_they_come(a_school):
 
     a_school.panel.learn.progressed.connect(look)
     judged(a_school, "adopt")
-    assert drawn == [[1], [2]]
+    assert drawn == [[], [2]], "one point is no line"
     table = a_school.scene.GetFirstNodeByClass("vtkMRMLTableNode").GetTable()
     names = [table.GetColumnName(n) for n in range(table.GetNumberOfColumns())]
     assert names == ["%", "loss"]
@@ -217,7 +217,7 @@ def test_both_models_can_be_looked_at_where_they_differ_most(two_models):
 
     ui, scene = two_models.ui, two_models.scene
     shown = [ui.caseCombo.itemText(n) for n in range(ui.caseCombo.count)]
-    assert shown == ["pair-3 (-0.200)", "pair-1 (+0.050)"]
+    assert shown == ["pair-3 (-0.200)", "pair 1 (+0.050)"]
     ui.lookBothButton.click()
     two_models.quiet()
     assert two_models.worker.asked[-1].values["case"] == "pair-3"
@@ -235,11 +235,58 @@ def test_both_models_can_be_looked_at_where_they_differ_most(two_models):
     np.testing.assert_allclose(to_numpy(matrix), grid.affine)
     assert not two_models.panel.segment.scans(), "it is not offered as a scan to segment"
     ui.caseCombo.setCurrentIndex(1)
-    ui.lookBothButton.click()
     two_models.quiet()
     assert set(compared(scene)) == {"pair-1 ct", "pair-1 ct old", "pair-1 ct new"}
     two_models.panel.close()
     assert not compared(scene)
+
+
+def test_old_organs_lie_left_and_new_ones_right_until_the_users_views_come_back(two_models):
+    import slicer
+
+    ui, scene = two_models.ui, two_models.scene
+    layout = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+    before, seen = layout.GetViewArrangement(), []
+    ui.lookBothButton.click()
+    seen.append((ui.learnBar.isHidden(), ui.learnLabel.text, ui.lookBothButton.isEnabled()))
+    two_models.quiet()
+    assert seen == [(False, "asking both models", False)], "a sign of work meanwhile"
+    assert layout.GetViewArrangement() != before
+    for which in ("old", "new"):
+        display = compared(scene)[f"pair-3 ct {which}"].GetDisplayNode()
+        assert display.GetNumberOfViewNodeIDs() == 1
+        view = scene.GetNodeByID(display.GetNthViewNodeID(0))
+        assert which in view.GetLayoutName().lower()
+        tag = view.GetLayoutName()
+        composite = scene.GetSingletonNode(tag, "vtkMRMLSliceCompositeNode")
+        assert composite.GetBackgroundVolumeID() == compared(scene)["pair-3 ct"].GetID()
+    assert ui.lookBothButton.text == "Back to my scans"
+    ui.lookBothButton.click()
+    assert layout.GetViewArrangement() == before
+    assert not compared(scene)
+
+
+@pytest.mark.parametrize("button", ["keepButton", "adoptButton"])
+def test_what_was_compared_and_its_verdict_go_with_the_decision(two_models, button):
+    ui = two_models.ui
+    ui.lookBothButton.click()
+    two_models.quiet()
+    ui.reasonEdit.setText("two readers agree")
+    getattr(ui, button).click()
+    two_models.quiet()
+    assert not compared(two_models.scene)
+    assert ui.verdictLabel.isHidden()
+    assert ui.verdictTable.isHidden()
+    assert two_models.panel.learn.verdict == {}
+
+
+def test_after_a_change_of_models_the_queue_is_counted_anew(a_school):
+    judged(a_school, "adopt")
+    a_school.ui.adoptButton.click()
+    a_school.quiet()
+    asked = [m for m in a_school.worker.asked if m.verb in ("adopt", "queue-list")]
+    assert asked[-1].verb == "queue-list"
+    assert asked[-1].values["model"] == "tiny"
 
 
 def test_without_a_verdict_there_is_nothing_to_compare(two_models):
@@ -266,7 +313,7 @@ def test_a_folder_of_unlabelled_scans_is_learned_from_only_when_asked(a_school):
 
 def test_a_damaged_version_is_told(a_school):
     ui, card = a_school.ui, a_school.worker.cards[0]
-    assert ui.historyTable.isHidden()
+    assert ui.versionsSection.isHidden()
     damaged = {**version("base", "old"), "damage": "weights.safetensors was changed."}
     second = version("second", card.sha256, parent="old", in_use=True)
     a_school.worker.history = [damaged, second]

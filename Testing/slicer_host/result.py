@@ -30,7 +30,9 @@ def test_nothing_can_be_shown_before_there_is_a_result(a_desk):
 def test_the_table_says_how_much_and_how_sure(a_result):
     table = a_result.ui.resultTable
     titles = [table.horizontalHeaderItem(n).text() for n in range(table.columnCount)]
-    assert titles == ["organ", "CT mL", "MR mL", "doubt in CT", "doubt in MR"]
+    assert titles == ["organ", "CT mL", "doubt", "MR mL", "doubt"]
+    tips = [table.horizontalHeaderItem(n).toolTip() for n in range(table.columnCount)]
+    assert tips[1:3] == ["Volume in the CT", "How much of it is in doubt in the CT"]
     assert [table.item(n, 0).text() for n in range(table.rowCount)] == ["liver", "left kidney"]
 
 
@@ -59,41 +61,101 @@ def test_a_new_result_is_hidden_where_organs_are_hidden(a_result):
     assert not a_result.scene.GetNodeByID(key).GetDisplayVisibility()
 
 
-def test_side_by_side_shows_each_scan_with_its_own_organs(a_result):
+def shows(node, view):
+    """Whether organs are drawn in a view: those that name no view are drawn in all."""
+    return not views_of(node) or view.GetID() in views_of(node)
+
+
+def by_name(desk, kind):
+    return {node.GetLayoutName(): node for node in nodes(desk, kind)}
+
+
+def test_a_pair_is_shown_side_by_side_each_scan_with_its_own_organs(a_desk):
+    before = layout_of(a_desk)
+    a_desk.segmented()
+    organs = {
+        role: a_desk.scene.GetNodeByID(key)
+        for role, key in a_desk.panel.segment.result.segmentations.items()
+    }
+    assert layout_of(a_desk) != before
+    composites = by_name(a_desk, "vtkMRMLSliceCompositeNode")
+    slices = by_name(a_desk, "vtkMRMLSliceNode")
+    for tag, role, other in (("CMCSegFirst", "ct", "mr"), ("CMCSegSecond", "mr", "ct")):
+        assert composites[tag].GetBackgroundVolumeID() == a_desk.nodes[role].GetID()
+        assert composites[tag].GetLinkedControl() == 1
+        assert shows(organs[role], slices[tag])
+        assert not shows(organs[other], slices[tag])
+    a_desk.ui.viewsCheck.setChecked(False)
+    assert layout_of(a_desk) == before
+
+
+def test_a_fresh_view_shows_the_middle_of_its_scan_and_moves_no_view_of_the_users(a_desk):
+    import numpy as np
     import slicer
 
-    before = layout_of(a_result)
-    a_result.ui.viewsCheck.setChecked(True)
-    assert layout_of(a_result) != before
-    composites = {c.GetLayoutName(): c for c in nodes(a_result, "vtkMRMLSliceCompositeNode")}
-    slices = {s.GetLayoutName(): s for s in nodes(a_result, "vtkMRMLSliceNode")}
+    slicer.app.layoutManager().setLayout(3)
+    red = by_name(a_desk, "vtkMRMLSliceNode")["Red"]
+    red.SetFieldOfView(77, 77, 1)
+    red.JumpSliceByCentering(11, 12, 13)
+    where = [red.GetSliceToRAS().GetElement(row, 3) for row in range(3)]
+    for role in ("ct", "mr"):  # away from the origin, where a fresh view's slider stands
+        a_desk.nodes[role].SetOrigin(100, 100, 400 if role == "ct" else 430)
+    a_desk.segmented()
+    a_desk.until(lambda: not a_desk.panel.runner.busy)
     for tag, role in (("CMCSegFirst", "ct"), ("CMCSegSecond", "mr")):
-        assert composites[tag].GetBackgroundVolumeID() == a_result.nodes[role].GetID()
-        assert composites[tag].GetLinkedControl() == 1
-        assert views_of(a_result.organs[role]) == [slices[tag].GetID()]
+        bounds = [0.0] * 6
+        a_desk.nodes[role].GetRASBounds(bounds)
+        view = by_name(a_desk, "vtkMRMLSliceNode")[tag]
+        assert bounds[4] < view.GetSliceToRAS().GetElement(2, 3) < bounds[5], f"{tag} is black"
+    assert [red.GetSliceToRAS().GetElement(row, 3) for row in range(3)] == where
+    assert red.GetFieldOfView()[0] == 77
+    np.testing.assert_allclose(
+        *(
+            by_name(a_desk, "vtkMRMLSliceNode")[tag].GetFieldOfView()
+            for tag in ("CMCSegFirst", "CMCSegSecond")
+        )
+    )
+
+
+def test_in_ordinary_layouts_organs_are_not_drawn_over_the_other_scan(a_result):
     a_result.ui.viewsCheck.setChecked(False)
-    assert layout_of(a_result) == before
+    composites = by_name(a_result, "vtkMRMLSliceCompositeNode")
+    slices = by_name(a_result, "vtkMRMLSliceNode")
+    for shown, other in (("ct", "mr"), ("mr", "ct")):
+        composites["Red"].SetBackgroundVolumeID(a_result.nodes[shown].GetID())
+        assert shows(a_result.organs[shown], slices["Red"])
+        assert not shows(a_result.organs[other], slices["Red"])
+    composites["Red"].SetBackgroundVolumeID(a_result.add("another", "CT").GetID())
+    assert all(shows(node, slices["Red"]) for node in a_result.organs.values())
+
+
+def test_a_saved_scene_shows_organs_wherever_others_open_it(a_result):
+    import slicer
+
+    assert views_of(a_result.organs["ct"])
+    a_result.scene.InvokeEvent(slicer.vtkMRMLScene.StartSaveEvent)
     assert [views_of(node) for node in a_result.organs.values()] == [[], []]
-    slicer.app.layoutManager().setLayout(before)
+    a_result.scene.InvokeEvent(slicer.vtkMRMLScene.EndSaveEvent)
+    assert views_of(a_result.organs["ct"])
 
 
 def test_an_oblique_scan_lies_in_its_own_plane_until_the_user_turns_the_view(a_desk):
     import numpy as np
-    from cmcseg.desktop.layout import VIEWS, SideBySide
+    from cmcseg.desktop.layout import PAIR, VIEWS, OwnLayout
 
     scan = a_desk.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "oblique")
     scan.CopyOrientation(a_desk.nodes["ct"])
     scan.SetAndObserveImageData(a_desk.nodes["ct"].GetImageData())
     scan.SetIJKToRASDirections(1, 0, 0, 0, 0.6, -0.8, 0, 0.8, 0.6)
     scan.SetSpacing(1, 1, 8)
-    views = SideBySide()
-    views.show([scan.GetID()], {})
+    views = OwnLayout()
+    views.show(PAIR, {VIEWS[0]: scan.GetID()})
     view = a_desk.scene.GetSingletonNode(VIEWS[0], "vtkMRMLSliceNode")
     pose = view.GetSliceToRAS()
     np.testing.assert_allclose([pose.GetElement(row, 2) for row in range(3)], [0, 0.8, -0.6])
     pose.Identity()
     view.UpdateMatrices()
-    views.show([scan.GetID()], {})
+    views.show(PAIR, {VIEWS[0]: scan.GetID()})
     assert pose.GetElement(2, 2) == 1
     views.restore()
 
@@ -105,16 +167,16 @@ def nodes(desk, kind):
 
 def test_a_view_that_the_user_chose_for_an_organ_is_kept(a_result):
     display = a_result.organs["ct"].GetDisplayNode()
+    display.RemoveAllViewNodeIDs()
     display.AddViewNodeID("vtkMRMLSliceNodeRed")
-    a_result.ui.viewsCheck.setChecked(True)
     a_result.ui.viewsCheck.setChecked(False)
+    a_result.ui.viewsCheck.setChecked(True)
     assert views_of(a_result.organs["ct"]) == ["vtkMRMLSliceNodeRed"]
 
 
 def test_a_layout_that_the_user_chose_meanwhile_is_kept(a_result):
     import slicer
 
-    a_result.ui.viewsCheck.setChecked(True)
     slicer.app.layoutManager().setLayout(6)
     a_result.ui.viewsCheck.setChecked(False)
     assert layout_of(a_result) == 6
@@ -123,7 +185,6 @@ def test_a_layout_that_the_user_chose_meanwhile_is_kept(a_result):
 def test_a_scene_saved_side_by_side_can_be_left(a_result):
     import slicer
 
-    a_result.ui.viewsCheck.setChecked(True)
     ours = layout_of(a_result)
     a_result.ui.viewsCheck.setChecked(False)
     slicer.app.layoutManager().setLayout(ours)
@@ -132,16 +193,30 @@ def test_a_scene_saved_side_by_side_can_be_left(a_result):
     assert layout_of(a_result) == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
 
 
-def test_a_second_result_is_laid_side_by_side_too(a_result):
-    a_result.ui.viewsCheck.setChecked(True)
-    a_result.scene.RemoveNode(a_result.organs["mr"])
+def test_the_next_pair_is_laid_side_by_side_without_another_tick(a_result):
+    ours = layout_of(a_result)
+    for role in ("ct", "mr"):
+        a_result.panel.segment.set_scan(role, a_result.add(f"next {role}", role.upper()).GetID())
     a_result.quiet()
-    assert not a_result.ui.viewsCheck.isChecked(), "without a result there is nothing to lay out"
+    assert a_result.panel.segment.result is None
+    assert a_result.ui.resultTable.rowCount == 0, "another patient's volumes are gone"
+    assert not a_result.ui.reviewSection.isEnabled()
     a_result.segmented()
-    a_result.ui.viewsCheck.setChecked(True)
-    a_result.segmented()
-    key = a_result.panel.segment.result.segmentations["mr"]
-    assert len(views_of(a_result.scene.GetNodeByID(key))) == 1
+    assert layout_of(a_result) == ours
+    first = by_name(a_result, "vtkMRMLSliceCompositeNode")["CMCSegFirst"]
+    assert first.GetBackgroundVolumeID() == a_result.panel.segment.result.scans["ct"]
+
+
+def test_the_report_s_link_goes_with_its_result(a_result, monkeypatch):
+    import qt
+
+    monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda _: None)
+    a_result.ui.reportButton.click()
+    a_result.quiet()
+    assert not a_result.ui.reportLabel.isHidden()
+    a_result.scene.Clear(0)
+    a_result.quiet()
+    assert a_result.ui.reportLabel.isHidden()
 
 
 def test_a_report_is_opened_and_linked(a_result, monkeypatch):

@@ -260,22 +260,75 @@ def test_a_second_run_can_be_undone_in_the_scan_that_was_not_edited_too(a_review
     assert liver(state) == corrected
 
 
-def test_the_disagreement_is_laid_over_and_taken_away(a_review):
+def test_the_disagreement_is_laid_over_its_own_scan_and_taken_away(a_review):
     import slicer
 
-    assert not a_review.ui.disagreementCheck.isEnabled()
-    assert "The scans were not compared." in a_review.ui.disagreementCheck.toolTip
-    overlay = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "disagreement")
-    overlay.SetAttribute("CMCSeg.kind", "disagreement")
-    a_review.editor.node.SetNodeReferenceID("CMCSeg.disagreement", overlay.GetID())
+    ui = a_review.ui
+    assert not ui.disagreementCheck.isEnabled()
+    assert "The scans were not compared." in ui.disagreementCheck.toolTip
+    maps = {}
+    for role, organs in a_review.organs.items():
+        maps[role] = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "disagreement")
+        maps[role].SetAttribute("CMCSeg.kind", "disagreement")
+        organs.SetNodeReferenceID("CMCSeg.disagreement", maps[role].GetID())
     a_review.panel.refresh()
-    assert a_review.ui.disagreementCheck.isEnabled()
-    composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
-    mine = a_review.nodes["mr"].GetID()
-    composite.SetForegroundVolumeID(mine)
-    composite.SetForegroundOpacity(0.2)
-    a_review.ui.disagreementCheck.setChecked(True)
-    assert composite.GetForegroundVolumeID() == overlay.GetID()
-    a_review.ui.disagreementCheck.setChecked(False)
-    assert composite.GetForegroundVolumeID() == mine
-    assert composite.GetForegroundOpacity() == pytest.approx(0.2)
+    assert ui.disagreementCheck.isEnabled()
+    views = {
+        role: a_review.scene.GetSingletonNode(tag, "vtkMRMLSliceCompositeNode")
+        for role, tag in (("ct", "CMCSegFirst"), ("mr", "CMCSegSecond"))
+    }
+    elsewhere = a_review.scene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
+    elsewhere.SetBackgroundVolumeID(a_review.add("other", "CT").GetID())
+    mine = a_review.add("mine", "PET").GetID()
+    views["mr"].SetForegroundVolumeID(mine)
+    views["mr"].SetForegroundOpacity(0.2)
+    ui.disagreementCheck.setChecked(True)
+    for role, view in views.items():
+        assert view.GetForegroundVolumeID() == maps[role].GetID(), f"over the {role}"
+    assert elsewhere.GetForegroundVolumeID() is None
+    assert not ui.disagreementScale.isHidden()
+    a_review.panel.leave()
+    assert views["ct"].GetForegroundVolumeID() is None, "other modules are left alone"
+    a_review.panel.enter()
+    assert views["ct"].GetForegroundVolumeID() == maps["ct"].GetID()
+    ui.disagreementCheck.setChecked(False)
+    assert views["mr"].GetForegroundVolumeID() == mine
+    assert views["mr"].GetForegroundOpacity() == pytest.approx(0.2)
+
+
+def test_the_place_that_is_looked_at_wears_a_ring_in_either_scan(a_review):
+    a_review.press("N")
+    place = a_review.panel.review.place
+    rings = a_review.scene.GetNodesByClass("vtkMRMLMarkupsFiducialNode")
+    found = {}
+    for n in range(rings.GetNumberOfItems()):
+        ring, point = rings.GetItemAsObject(n), [0.0] * 3
+        ring.GetNthControlPointPosition(0, point)
+        display = ring.GetDisplayNode()
+        views = [display.GetNthViewNodeID(k) for k in range(display.GetNumberOfViewNodeIDs())]
+        assert ring.GetHideFromEditors()
+        assert not ring.GetSaveWithScene()
+        found[views[0].removeprefix("vtkMRMLSliceNode")] = point
+    for tag, role in (("CMCSegFirst", "ct"), ("CMCSegSecond", "mr")):
+        np.testing.assert_allclose(found[tag], place.points[role], atol=1e-3)
+    a_review.panel.close()
+    assert a_review.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsFiducialNode") == 0
+
+
+def test_a_renamed_segment_is_still_its_organ(a_review):
+    segmentation = a_review.editor.node.GetSegmentation()
+    key = segmentation.GetSegmentIdBySegmentName("left kidney")
+    segmentation.GetSegment(key).SetName("ren sinister")
+    a_review.press("1")
+    a_review.press("2")
+    assert a_review.editor.segment == key
+
+
+def test_the_editor_takes_the_scan_when_its_tools_are_wanted(a_review):
+    """Its thresholds look through the whole scan, which takes half a second on a large one."""
+    assert a_review.editor.source is None
+    assert a_review.editor.shows_source is False, "it leaves the views as they are"
+    a_review.ui.toolsSection.collapsed = False
+    assert a_review.editor.source is a_review.nodes["ct"]
+    a_review.ui.roleCombo.setCurrentIndex(1)
+    assert a_review.editor.source is a_review.nodes["mr"]

@@ -7,7 +7,8 @@ import qt
 from cmcseg.core.errors import CMCSegError
 
 DECORATION = 1  # Qt's role of what stands before a cell's text
-ROW_PIXELS, MOST_ROWS = 24, 8  # the .ui file gives rows that height; more of them scroll
+MOST_PIXELS = 240  # of a table; it is as high as its rows, and more of them scroll
+PRIMARY = "QPushButton:enabled { font-weight: bold; background: #0072B2; color: white; }"
 
 
 def allow(button: qt.QWidget, reason: str, otherwise: str = "") -> None:
@@ -38,8 +39,17 @@ def fill_table(
     titles: list[str],
     rows: list[list[str]],
     colors: list[str] | None = None,
+    tips: list[str] | None = None,
 ) -> None:
-    """Show rows of text, as high as they are; ``colors`` put a swatch before the first cells."""
+    """Show rows of text, as high as they are.
+
+    Args:
+        table: to fill.
+        titles: of the columns.
+        rows: their cells.
+        colors: of a swatch before the first cell of each row.
+        tips: of the titles.
+    """
     table.setColumnCount(len(titles))
     table.setHorizontalHeaderLabels(titles)
     table.setRowCount(len(rows))
@@ -48,8 +58,11 @@ def fill_table(
             table.setItem(i, j, qt.QTableWidgetItem(text))
     for i, color in enumerate(colors or []):
         table.item(i, 0).setData(DECORATION, qt.QColor(color))
+    for j, tip in enumerate(tips or []):
+        table.horizontalHeaderItem(j).setToolTip(tip)
     table.resizeColumnsToContents()
-    table.setFixedHeight(ROW_PIXELS * (1 + min(max(len(rows), 1), MOST_ROWS)) + 4)
+    table.setMaximumHeight(MOST_PIXELS)
+    table.updateGeometry()
 
 
 def trying(action: Callable[[], None], tell: Callable[[str, str], None]) -> Callable[..., None]:

@@ -26,7 +26,7 @@ class Curve:
 
     def show(self, points: list[tuple[float, dict[str, float]]]) -> None:
         """Draw ``(share done, losses by name)``; those drawn before are not drawn again."""
-        if not points:
+        if len(points) < 2:
             return
         if len(points) < self._shown or not self._alive():
             self._begin(list(points[-1][1]))
@@ -40,6 +40,7 @@ class Curve:
         table.GetTable().Modified()
         table.Modified()
         chart.Modified()
+        self._view.fitToContent()  # it does not follow its points by itself
 
     def close(self) -> None:
         """Take the nodes out of the scene again."""

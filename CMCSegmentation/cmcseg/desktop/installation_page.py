@@ -52,6 +52,10 @@ class InstallationSection:
         ui.installSection.collapsed = self.ready
         self.look()
 
+    def hindrance(self) -> str:
+        """One sentence saying why no worker could start, or empty."""
+        return "" if self.ready else _("Something is not installed yet; see Installation.")
+
     @property
     def ready(self) -> bool:
         """Whether a worker could start; known at once."""
@@ -100,7 +104,9 @@ class InstallationSection:
             name.setText(check.name)
             words.setText(check.found)
             words.setStyleSheet("" if check.well else "font-weight: bold")
-            button.setVisible(bool(check.fix))
+            words.setToolTip(check.name)
+            # What is missing is installed by the button below, all at once.
+            button.setVisible(bool(check.fix) and check.fix != "install")
             button.setText(self._fixes[check.fix][0] if check.fix else "")
         self._ui.installSection.collapsed = all(check.well for check in found)
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from slicer.i18n import tr as _
 
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress
 from cmcseg.desktop.controls import allow, fill, fill_table, key_of, trying
 from cmcseg.desktop.curve import Curve
-from cmcseg.desktop.model_comparison import put_away_comparison, show_comparison
+from cmcseg.desktop.model_comparison import ModelComparison
 from cmcseg.desktop.run import progress_line
 from cmcseg.desktop.verdict_table import show_verdict
 from cmcseg.session.learn import LearnSession
@@ -21,26 +22,30 @@ class LearnSection:
     def __init__(
         self, ui: object, session: LearnSession, segment: SegmentSession, tell: Callable
     ) -> None:
-        self._ui, self._session, self._segment = ui, session, segment
+        self._ui, self._session, self._segment, self._tell = ui, session, segment, tell
+        self._comparison = ModelComparison()
         ui.fineTuneButton.clicked.connect(trying(self._fineTune, tell))
         ui.cancelLearnButton.clicked.connect(trying(session.cancel, tell))
         ui.adoptButton.clicked.connect(trying(self._adopt, tell))
-        ui.keepButton.clicked.connect(trying(session.keep, tell))
+        ui.keepButton.clicked.connect(trying(self._keep, tell))
         ui.rollBackButton.clicked.connect(trying(self._rollBack, tell))
         ui.lookBothButton.clicked.connect(trying(self._lookAtBoth, tell))
+        ui.caseCombo.currentIndexChanged.connect(trying(self._lookAtAnother, tell))
         ui.reasonEdit.textChanged.connect(lambda _text: self.refresh())
         self._curve = Curve(ui.curveHost)
         self._asked = ""  # the model whose history was asked for
         session.started.connect(lambda: ui.reasonEdit.setText(""))
         session.progressed.connect(self._onProgress)
-        session.compared.connect(show_comparison)
-        session.switched.connect(lambda name: segment.load_models(select=name))
+        session.compared.connect(self._onCompared)
+        session.switched.connect(self._onSwitched)
 
     def refresh(self) -> None:
         """Show the session's state."""
         ui, session = self._ui, self._session
-        rows = [[row.pair, row.status, row.summary] for row in session.rows]
+        rows = [[session.title(row.pair), row.status, row.summary] for row in session.rows]
         fill_table(ui.queueTable, [_("pair"), _("state"), _("corrected")], rows)
+        for n, row in enumerate(session.rows):
+            ui.queueTable.item(n, 0).setToolTip(row.id)
         ui.queueTable.setVisible(bool(rows))
         ui.queueLabel.setText(_queue_line(len(rows), session.new))
         running = session.stage is LearnStage.FINE_TUNING
@@ -48,8 +53,10 @@ class LearnSection:
         why = "" if card else _("Choose a model first.")
         allow(ui.fineTuneButton, why or session.why_not(), _("Learn from the accepted pairs"))
         allow(ui.cancelLearnButton, "" if running else _("Nothing is running."))
-        for control in (ui.cancelLearnButton, ui.learnBar, ui.learnLabel):
-            control.setVisible(running)
+        looking = bool(session.looking)
+        ui.cancelLearnButton.setVisible(running)
+        for control in (ui.learnBar, ui.learnLabel):
+            control.setVisible(running or looking)
         judged = session.stage is LearnStage.VERDICT
         ui.curveHost.setVisible((running or judged) and bool(session.curve))
         show_verdict(ui, session, card)
@@ -59,17 +66,26 @@ class LearnSection:
     def close(self) -> None:
         """Take the curve and what was compared out of the scene."""
         self._curve.close()
-        put_away_comparison()
+        self._comparison.put_away()
+
+    def put_away(self) -> None:
+        """Show the user's scans again instead of what was compared."""
+        self._comparison.put_away()
+        self.refresh()
 
     def _show_cases(self, judged: bool) -> None:
         """The pairs kept back on which the new model differs most, with the change of Dice."""
         ui, cases = self._ui, self._session.changed_most() if judged else {}
-        items = [(f"{case} ({change:+.3f})", case) for case, change in cases.items()]
+        title = self._session.title
+        items = [(f"{title(case)} ({change:+.3f})", case) for case, change in cases.items()]
         chosen = key_of(ui.caseCombo)
         fill(ui.caseCombo, items, chosen if chosen in cases else next(iter(cases), ""))
-        allow(ui.lookBothButton, "", _("Load the scans; the old organs are outlines"))
-        for control in (ui.caseCombo, ui.lookBothButton):
-            control.setVisible(bool(cases))
+        shown = self._comparison.shown
+        ui.lookBothButton.setText(_("Back to my scans") if shown else _("Look at old and new"))
+        busy = _("Both models are asked.") if self._session.looking else ""
+        allow(ui.lookBothButton, busy, _("Show the old model's organs beside the new one's"))
+        ui.caseCombo.setVisible(bool(cases))
+        ui.lookBothButton.setVisible(bool(cases) or shown)
 
     def _show_versions(self) -> None:
         card, before = self._segment.card, self._session.before
@@ -82,7 +98,8 @@ class LearnSection:
         history = self._session.history if card else ()
         rows = [[row["name"], row["version"], _state(row)] for row in history]
         fill_table(self._ui.historyTable, [_("model"), _("version"), _("state")], rows)
-        self._ui.historyTable.setVisible(len(rows) > 1 or any(row["damage"] for row in history))
+        several = len(rows) > 1 or any(row["damage"] for row in history)
+        self._ui.versionsSection.setVisible(several)
 
     def _adopt(self) -> None:
         wins = self._session.verdict.get("verdict") == "adopt"
@@ -94,7 +111,33 @@ class LearnSection:
         minutes = float(ui.minutesSpin.value)
         self._session.fine_tune(self._segment.card.name, minutes, device, folder)
 
+    def _keep(self) -> None:
+        self._session.keep()
+        self.put_away()
+        self._tell(_("The model in use stays; the new one is kept in its folder."), good=True)
+
+    def _onSwitched(self, name: str) -> None:
+        self.put_away()
+        self._segment.load_models(select=name)
+        self._tell(_("Another version of the model is in use from now on."), good=True)
+
+    def _onCompared(self, answer: Message) -> None:
+        self._comparison.show(answer)
+        self.refresh()
+
+    def _lookAtAnother(self) -> None:
+        if self._comparison.shown and not self._session.looking:
+            self._look()
+
     def _lookAtBoth(self) -> None:
+        if self._comparison.shown:
+            self.put_away()
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        self._ui.learnBar.setValue(0)
+        self._ui.learnLabel.setText(_("asking both models"))
         self._session.look_at(key_of(self._ui.caseCombo), self._segment.settings.device)
 
     def _rollBack(self) -> None:

@@ -11,9 +11,10 @@ from slicer.i18n import tr as _
 
 from cmcseg.core.review_places import Place
 from cmcseg.core.settings import SegmentSettings
+from cmcseg.desktop.controls import PRIMARY, allow
 from cmcseg.desktop.installation_page import InstallationSection
 from cmcseg.desktop.interpreter import python
-from cmcseg.desktop.layout import SideBySide, release
+from cmcseg.desktop.layout import PAIR, VIEWS, OwnLayout, release
 from cmcseg.desktop.learn import LearnSection
 from cmcseg.desktop.model import ModelSection
 from cmcseg.desktop.parameters import Align, Choices, Device, OutOfMemory
@@ -22,6 +23,8 @@ from cmcseg.desktop.review import ReviewSection
 from cmcseg.desktop.run import RunSection
 from cmcseg.desktop.scans import ScansSection
 from cmcseg.desktop.worklist import WorklistSection
+from cmcseg.mrml.own_views import OwnViews
+from cmcseg.mrml.place_mark import PlaceMark
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.ports import Runner
@@ -36,6 +39,9 @@ IDLE_MS, BUSY_MS = 50, 20  # between two pumps
 # Slicer's event loop keeps Python's lock, so that threads stand still unless Python code lets go.
 GIVE_SECONDS = {True: 0.005, False: 0.001}  # to the threads after a pump, by whether they are busy
 STATUS_MS = 10_000
+TITLE = 44  # characters that 400 pixels hold
+GOOD_SECONDS = 12.0  # how long a good word is read
+GOOD, BAD = "color: #009E73", "background-color: #D55E00; color: white; padding: 4px"
 
 
 class Panel:
@@ -60,10 +66,15 @@ class Panel:
         self.learn = LearnSession(self.runner, folder)
         self._choices: Choices | None = None
         self._pending: Choices | None = None  # until the models are known
-        self._views = SideBySide()
+        self._views, self._own = OwnLayout(), OwnViews(slicer.mrmlScene)
+        self._mark = PlaceMark(slicer.mrmlScene)
+        self._step = ""  # of the page: which sections are open
+        self._until = 0.0  # seconds of the clock; a good word does not stay
         self._scans = ScansSection(ui, self.segment, self.tell)
         self._model = ModelSection(ui, self.segment, self.tell)
-        self._run = RunSection(ui, self.segment, self.learn, self.settings, self.tell)
+        self._run = RunSection(
+            ui, self.segment, self.learn, self.settings, self._hindrance, self.tell
+        )
         self._result = ResultSection(ui, self.segment, self.review, self.tell)
         self._review = ReviewSection(ui, self.review, lambda: self._round.accept(), self.tell)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
@@ -76,8 +87,9 @@ class Panel:
         self._connect()
         # After the panel's own ears: it opens the review of a result before the round hears of it.
         self._round = WorklistSection(
-            ui, self.scene, self.segment, self.review, self.learn, self.tell
+            ui, self.scene, self.segment, self.review, self.learn, self._run.expect, self.tell
         )
+        self._round.walk.changed.connect(self._run.refresh)
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self.pump)
         self._timer.start(IDLE_MS)
@@ -87,6 +99,8 @@ class Panel:
         """Deliver what happened, and let the threads go on for a moment."""
         self.runner.pump()
         self._checkup.pump()
+        if self._until and time.monotonic() > self._until:
+            self.tell("")
         busy = self.runner.busy or self._checkup.busy
         self._timer.setInterval(BUSY_MS if busy else IDLE_MS)
         time.sleep(GIVE_SECONDS[busy])
@@ -98,7 +112,7 @@ class Panel:
             self.segment.load_models()
             self.learn.load_queue()
         else:
-            self.tell(_("Something is not installed yet; see Installation."))
+            self.tell(self._checkup.hindrance())
 
     def use(self, choices: Choices | None) -> None:
         """Take over the choices of a scene, for one that was loaded, say."""
@@ -115,12 +129,14 @@ class Panel:
             out_of_memory=_chosen(ui.memoryCombo, OutOfMemory),
         )
 
-    def tell(self, sentence: str, log: str = "") -> None:
-        """Show one sentence, and a link to the log."""
+    def tell(self, sentence: str, log: str = "", *, good: bool = False) -> None:
+        """Show one sentence beside the buttons, and a link to the log; a good word goes again."""
         link = f' <a href="{Path(log).as_uri()}">{_("Log")}</a>' if log else ""
         self.ui.messageLabel.setText(html.escape(sentence) + link)
+        self.ui.messageLabel.setStyleSheet(GOOD if good else BAD)
         self.ui.messageLabel.setVisible(bool(sentence))
-        if sentence:  # the label may be scrolled out of sight
+        self._until = time.monotonic() + GOOD_SECONDS if sentence and good else 0.0
+        if sentence:  # the panel may be hidden
             slicer.util.showStatusMessage(sentence, STATUS_MS)
 
     def refresh(self) -> None:
@@ -134,10 +150,13 @@ class Panel:
         self._checkup.verify(self.segment.folders)
         done = self.segment.result is not None
         self.ui.resultSection.setEnabled(done)
-        if not done and self.ui.viewsCheck.isChecked():
-            self.ui.viewsCheck.setChecked(False)  # there is nothing to lay side by side any more
+        alone = len(self.segment.result.scans) < 2 if done else True
+        why = "" if not alone else _("There are no two scans with organs.")
+        allow(self.ui.viewsCheck, why, _("The two scans beside each other, each with its organs"))
         self.ui.reviewSection.setEnabled(self.review.result is not None)
         self._emphasise()
+        self._fold()
+        self._sum_up()
         self._remember()
 
     def enter(self) -> None:
@@ -159,6 +178,8 @@ class Panel:
             signal.disconnect(self.refresh)
         self._signals = []
         try:
+            self._mark.hide()
+            self._own.close()
             self._views.restore()
             self._round.close()
             self._review.close()
@@ -174,33 +195,53 @@ class Panel:
         self._signals = [self.segment.changed, self.review.changed, self.learn.changed]
         for signal in self._signals:
             signal.connect(self.refresh)
-        self.scene.closing.connect(self._review.layDown)
+        self.scene.closing.connect(self._onClosing)
         for session in (self.segment, self.review, self.learn):
             session.failed.connect(self.tell)
         self.segment.left.connect(self.review.clear)
-        self.segment.started.connect(lambda: self.tell(""))
+        self.review.changed.connect(self._mark_place)
+        for signal in (self.segment.started, self.learn.started):
+            signal.connect(lambda: self.tell(""))
         self.segment.finished.connect(self._onFinished)
         self.review.jumped.connect(self._onJumped)
-        self.review.accepted.connect(lambda _id: self.learn.load_queue(self._model_name()))
+        self.review.accepted.connect(self._onAccepted)
 
     def _onFinished(self, result: Result) -> None:
         self.review.open(result)
-        if self._views.shown:
-            self._onViews(True)
+        self._own.update()
+        self._onViews(self.ui.viewsCheck.isChecked())
         self.learn.load_queue(self._model_name())
 
     def _onJumped(self, place: Place) -> None:
         if self._views.shown:  # all views are at the place in one scan; the other lies elsewhere
-            self._views.jump([place.points[role] for role in self.segment.chosen])
+            points = (place.points[role] for role in self.review.result.scans)
+            self._views.jump(dict(zip(VIEWS, points, strict=False)))
+
+    def _onAccepted(self, _id: str) -> None:
+        self.learn.load_queue(self._model_name())
+        self.tell(_("Accepted: the pair is in the queue, to be learned from."), good=True)
+
+    def _onClosing(self) -> None:
+        self._review.layDown()
+        self._learn.put_away()
+        self._mark.hide()
+        self._views.restore()
 
     def _onViews(self, shown: bool) -> None:
-        if shown:
-            result = self.segment.result
-            scans = list(self.segment.chosen.values())
-            organs = {result.scans[r]: result.segmentations[r] for r in result.scans}
-            self._views.show(scans, organs)
-        else:
+        """Lay a pair side by side, where the box says so; it stays so for the next pair."""
+        result = self.segment.result
+        if shown and result and len(result.scans) == 2:
+            self._views.show(PAIR, dict(zip(VIEWS, result.scans.values(), strict=False)))
+            if self.review.place:
+                self._onJumped(self.review.place)
+        elif not shown:
             self._views.restore()
+
+    def _mark_place(self) -> None:
+        """A ring at the place that is looked at, in either scan."""
+        place, result = self.review.place, self.review.result
+        points = place.points.items() if place else ()
+        self._mark.show({result.scans[role]: point for role, point in points})
 
     def _take(self) -> None:
         if self._pending is None or self.segment.card is None:
@@ -219,24 +260,69 @@ class Panel:
         self.segment.reopen()
 
     def _emphasise(self) -> None:
-        """One primary button at a time: what comes next."""
-        ui, learn = self.ui, self.learn.stage
-        if learn is LearnStage.VERDICT:
+        """One primary button at a time, what comes next; what cannot come next is not there."""
+        ui, stage = self.ui, self.learn.stage
+        reviewing, judged = self.review.result is not None, stage is LearnStage.VERDICT
+        working = stage is LearnStage.FINE_TUNING or self.segment.stage is Stage.SEGMENTING
+        working = working or self._run.asking
+        there = {
+            ui.segmentButton: not judged,
+            ui.acceptButton: reviewing and not judged,
+            ui.fineTuneButton: bool(self.learn.rows) and not judged,
+            ui.adoptButton: judged,
+            ui.keepButton: judged,
+        }
+        if judged:
             wins = self.learn.verdict.get("verdict") == "adopt"
             primary = ui.adoptButton if wins else ui.keepButton
-        elif self.review.result is None:
+        elif not reviewing:
             primary = ui.segmentButton
         else:
             accepted = self.review.stage is Stage.ACCEPTED
             primary = ui.fineTuneButton if accepted else ui.acceptButton
-        for button in (
-            ui.segmentButton,
-            ui.acceptButton,
-            ui.fineTuneButton,
-            ui.adoptButton,
-            ui.keepButton,
+        for button, shown in there.items():
+            button.setVisible(shown and not working)
+            button.setStyleSheet(PRIMARY if button is primary else "")
+
+    def _fold(self) -> None:
+        """Open what comes next and close what is done, once at every step."""
+        ui, learning = self.ui, (LearnStage.FINE_TUNING, LearnStage.VERDICT)
+        if self.learn.stage in learning or self.review.stage is Stage.ACCEPTED:
+            step = "learn"
+        else:
+            step = "review" if self.review.result else "scans"
+        if step == self._step:
+            return
+        self._step = step
+        opened = {
+            "scans": (ui.scansSection, ui.modelSection),
+            "review": (ui.resultSection, ui.reviewSection),
+            "learn": (ui.learnSection,),
+        }[step]
+        for section in (
+            ui.scansSection,
+            ui.modelSection,
+            ui.resultSection,
+            ui.reviewSection,
+            ui.learnSection,
         ):
-            button.setStyleSheet("font-weight: bold" if button is primary else "")
+            section.collapsed = section not in opened
+
+    def _sum_up(self) -> None:
+        """What is folded away says in its title what was chosen."""
+        names = {scan.key: scan.name for scan in self.segment.scans()}
+        chosen = [names[key] for key in self.segment.chosen.values() if key in names]
+        new = _("{} new").format(self.learn.new) if self.learn.new else ""
+        for section, title, about in (
+            (self.ui.scansSection, _("1  Scans"), " + ".join(chosen)),
+            (self.ui.modelSection, _("2  Model"), self.segment.card and self.segment.card.title),
+            (self.ui.learnSection, _("5  Learn"), new),
+        ):
+            told = f"{title}: {about}" if about and section.collapsed else title
+            section.text = told if len(told) <= TITLE else told[: TITLE - 1] + "…"
+
+    def _hindrance(self) -> str:
+        return self._checkup.hindrance()
 
     def _model_name(self) -> str:
         return self.segment.card.name if self.segment.card else ""

@@ -33,8 +33,12 @@ class ResultSection:
         """Show the session's state."""
         result = self._session.result
         why = "" if result else _("Segment a scan first.")
-        for control in (self._ui.showCheck, self._ui.show3DCheck, self._ui.reportButton):
-            allow(control, why)
+        for control, tip in (
+            (self._ui.showCheck, _("Show the organs in the views")),
+            (self._ui.show3DCheck, _("Show the organs' surfaces in the 3-D view")),
+            (self._ui.reportButton, _("Write a page with pictures, volumes and doubt")),
+        ):
+            allow(control, why, tip)
         if result is None:
             self._ui.reportLabel.setVisible(False)
             fill_table(self._ui.resultTable, [], [])
@@ -42,21 +46,26 @@ class ResultSection:
             return
         roles = [role for role in result.card.roles if role in result.scans]
         names = {role: result.card.input(role).title for role in roles}
-        titles = [_("organ")]
-        titles += [_("{} mL").format(names[role]) for role in roles]
-        titles += [_("doubt in {}").format(names[role]) for role in roles]
+        titles, tips = [_("organ")], [_("What the model looks for")]
+        for role in roles:
+            titles += [_("{} mL").format(names[role]), _("doubt")]
+            tips += [_("Volume in the {}").format(names[role])]
+            tips += [_("How much of it is in doubt in the {}").format(names[role])]
         levels = _levels()
         drawn = self._review.rows if self._review.result is result else result.rows
         rows = [
             [
                 row.organ,
-                *(volume_words(row.found[role].ml, row.found[role].is_cut) for role in roles),
-                *(levels[row.found[role].doubt] for role in roles),
+                *(
+                    words
+                    for found in (row.found[role] for role in roles)
+                    for words in (volume_words(found.ml, found.is_cut), levels[found.doubt])
+                ),
             ]
             for row in drawn
         ]
         colors = [row.color for row in drawn]
-        fill_table(self._ui.resultTable, titles, rows, colors)
+        fill_table(self._ui.resultTable, titles, rows, colors, tips)
         found = [row.found[role] for row in drawn for role in roles]
         self._warn(notes(result, any(finding.is_cut for finding in found)))
 

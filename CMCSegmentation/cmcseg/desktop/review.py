@@ -8,6 +8,9 @@ from slicer.i18n import tr as _
 from cmcseg.core.review_places import Place
 from cmcseg.desktop.controls import allow, fill, key_of, trying
 from cmcseg.desktop.keys import ACCEPT, PEEK, Keys, Peek, list_of_keys
+from cmcseg.desktop.overlay import Overlay
+from cmcseg.mrml.colours import MAGMA, SHOWN_FROM
+from cmcseg.mrml.own_views import slices_over
 from cmcseg.mrml.scene import DISAGREEMENT
 from cmcseg.mrml.segments import segment_id
 from cmcseg.session.review import ReviewSession
@@ -22,20 +25,25 @@ class ReviewSection:
         self._ui, self._session = ui, session
         self._shown: tuple[str, str] = ("", "")
         self._observed: tuple | None = None
-        self._backgrounds: dict[str, tuple[str, float]] = {}
+        self._overlay = Overlay()
+        self._source = ""  # the scan that the editor's tools look at
         self._histories: dict[str, slicer.vtkSegmentationHistory] = {}
         self._editorNode = None
         self._editor = slicer.qMRMLSegmentEditorWidget()
         self._editor.setMaximumNumberOfUndoStates(10)
         self._editor.setSegmentationNodeSelectorVisible(False)
         self._editor.setSourceVolumeNodeSelectorVisible(False)
+        self._editor.setAutoShowSourceVolumeNode(False)  # the views are left as they are
         ui.editorHost.layout().addWidget(self._editor)
         ui.previousButton.clicked.connect(trying(session.previous, tell))
         ui.nextButton.clicked.connect(trying(session.next, tell))
         ui.copyButton.clicked.connect(trying(self._copy, tell))
         ui.restoreButton.clicked.connect(trying(self._restore, tell))
         ui.acceptButton.clicked.connect(trying(accept, tell))
-        ui.disagreementCheck.toggled.connect(self._onDisagreement)
+        ui.disagreementCheck.toggled.connect(lambda _on: self._lay_over())
+        ui.toolsSection.contentsCollapsed.connect(lambda _closed: self._take_tools())
+        ui.disagreementScale.setText(_("{} % to 100 %").format(SHOWN_FROM))
+        ui.disagreementScale.setStyleSheet(_scale())
         ui.roleCombo.currentIndexChanged.connect(lambda *_index: self._edit())
         session.jumped.connect(self._onJumped)
         ui.organCombo.currentIndexChanged.connect(lambda *_index: self._pick())
@@ -46,12 +54,12 @@ class ReviewSection:
             "N": session.next,
             "P": session.previous,
             ACCEPT: accept,
-            "B": lambda: self._editor.setActiveEffectByName("Paint"),
-            "E": lambda: self._editor.setActiveEffectByName("Erase"),
-            "Z": self._editor.undo,
-            "Shift+Z": self._editor.redo,
+            "B": lambda: self._take("Paint"),
+            "E": lambda: self._take("Erase"),
+            "Z": lambda: self._step("UndoButton", self._editor.undo),
+            "Shift+Z": lambda: self._step("RedoButton", self._editor.redo),
             PEEK: self._peek.press,
-            "?": lambda: tell(list_of_keys(), ""),
+            "?": lambda: tell(list_of_keys(), good=True),
             **{str(n): lambda n=n: self._organ(n) for n in range(1, 10)},
         }
         keys = {key: trying(call, tell) for key, call in calls.items()}
@@ -64,7 +72,7 @@ class ReviewSection:
         ui.placeLabel.setText(session.sentence())
         why = "" if session.places else _("There is no place to look at.")
         for button in (ui.previousButton, ui.nextButton):
-            allow(button, why)
+            allow(button, why, _("Go to the place where the model is least sure (N, P)"))
         allow(ui.acceptButton, session.why_not(), _("Hand this pair to the queue"))
         roles = list(result.scans) if result else []
         first = roles[0] if roles else ""
@@ -74,11 +82,15 @@ class ReviewSection:
         organ = key_of(ui.organCombo) or (organs[0] if organs else "")
         fill(ui.organCombo, [(name, name) for name in organs], organ)
         why = _("Segment a scan first.") if not result else ""
-        allow(ui.restoreButton, why)
-        allow(ui.copyButton, why or ("" if len(roles) == 2 else _("There is no second scan.")))
+        allow(ui.restoreButton, why, _("Put this organ back as the model found it"))
+        alone = "" if len(roles) == 2 else _("There is no second scan.")
+        allow(ui.copyButton, why or alone, _("Draw this organ into the other scan, too"))
         self._keys.enable(self._entered and result is not None)
         self._edit()
-        allow(ui.disagreementCheck, "" if self._overlay() else _("The scans were not compared."))
+        compared = _("How far the two scans contradict each other there")
+        why = "" if self._maps() else _("The scans were not compared.")
+        allow(ui.disagreementCheck, why, compared)
+        ui.disagreementScale.setVisible(bool(self._maps()) and ui.disagreementCheck.isChecked())
 
     def checkpoint(self, node: object) -> None:
         """Keep a state to undo to, right before ``node`` is written to.
@@ -99,9 +111,11 @@ class ReviewSection:
         if self._editorNode is not None and self._editorNode.GetScene() is not None:
             self._editor.setupViewObservations()
         self._keys.enable(self._session.result is not None)
+        self._lay_over()
 
     def leave(self) -> None:
         """The module is left: the editor's tool must not stay active in other modules."""
+        self._overlay.hide()
         self._editor.setActiveEffectByName("")
         self._entered = False
         self._editor.removeViewObservations()
@@ -117,7 +131,8 @@ class ReviewSection:
         self._ignore()
         self._editor.setActiveEffectByName("")
         self._editor.removeViewObservations()
-        self._editor.setSegmentationNode(None)
+        self._overlay.hide()
+        self._forget_nodes()
         self._histories.clear()
         self._shown = ("", "")
 
@@ -134,15 +149,18 @@ class ReviewSection:
     def _edit(self) -> None:
         result, role = self._session.result, key_of(self._ui.roleCombo)
         wanted = (result.scans[role], result.segmentations[role]) if result and role else ("", "")
+        scan, node = (slicer.mrmlScene.GetNodeByID(key) if key else None for key in wanted)
+        if scan is None or node is None:  # the scene was closed, and the session hears of it last
+            wanted = ("", "")
         if wanted == self._shown:
             return
         self._shown = wanted
         self._ignore()
         if not wanted[0]:
-            self._editor.setSegmentationNode(None)
+            self._overlay.hide()
+            self._forget_nodes()
             self._histories.clear()
             return
-        scan, node = (slicer.mrmlScene.GetNodeByID(key) for key in wanted)
         if self._editorNode is None or self._editorNode.GetScene() is None:
             self._editorNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
             self._editorNode.SetSaveWithScene(False)
@@ -152,7 +170,8 @@ class ReviewSection:
         if self._entered:
             self._editor.setupViewObservations()
         self._editor.setSegmentationNode(node)
-        self._editor.setSourceVolumeNode(scan)
+        self._take_tools()
+        self._bring_to_sight(scan)
         self._hand_over(node)
         segmentation = node.GetSegmentation()
         kind = slicer.vtkSegmentation
@@ -162,6 +181,43 @@ class ReviewSection:
         ]
         self._observed = (segmentation, tags)
         self._pick()
+        self._lay_over()
+
+    def _forget_nodes(self) -> None:
+        """Scan before segmentation: the other way round the editor logs a warning."""
+        if self._source:
+            self._editor.setSourceVolumeNode(None)
+            self._source = ""
+        self._editor.setSegmentationNode(None)
+
+    def _take_tools(self) -> None:
+        """Give the editor the scan once its tools are wanted.
+
+        Its thresholds then look through all of it, for half a second on a large one, which nobody
+        is to wait for who only looks at the result.
+        """
+        key = self._shown[0]
+        if self._ui.toolsSection.collapsed:
+            self._editor.setActiveEffectByName("")
+        elif key and key != self._source:
+            self._editor.setSourceVolumeNode(slicer.mrmlScene.GetNodeByID(key))
+            self._source = key
+
+    def _take(self, tool: str) -> None:
+        self._ui.toolsSection.collapsed = False
+        self._take_tools()
+        self._editor.setActiveEffectByName(tool)
+
+    def _step(self, button: str, call: Callable) -> None:
+        """Undo or redo where there is something; the editor logs a warning where there is not."""
+        found = slicer.util.findChildren(self._editor, name=button)
+        if all(each.isEnabled() for each in found):
+            call()
+
+    def _bring_to_sight(self, scan: slicer.vtkMRMLVolumeNode) -> None:
+        """Show the scan that is corrected where no slice view shows it."""
+        if not slices_over(slicer.mrmlScene, scan.GetID()):
+            slicer.util.setSliceViewerLayers(background=scan)
 
     def _hand_over(self, node: slicer.vtkMRMLSegmentationNode) -> None:
         """Make what was written while the editor worked elsewhere its first step to undo."""
@@ -222,25 +278,31 @@ class ReviewSection:
     def _restore(self) -> None:
         self._session.restore(key_of(self._ui.roleCombo), key_of(self._ui.organCombo))
 
-    def _onDisagreement(self, shown: bool) -> None:
-        """Lay the disagreement over all slice views; what lay there before comes back."""
-        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-        overlay = self._overlay()
-        for composite in composites:
-            key = composite.GetID()
-            if shown and overlay:
-                self._backgrounds[key] = (
-                    composite.GetForegroundVolumeID(),
-                    composite.GetForegroundOpacity(),
-                )
-                composite.SetForegroundVolumeID(overlay)
-                composite.SetForegroundOpacity(0.5)
-            elif key in self._backgrounds:
-                volume, opacity = self._backgrounds.pop(key)
-                composite.SetForegroundVolumeID(volume)
-                composite.SetForegroundOpacity(opacity)
+    def _lay_over(self) -> None:
+        """Lay each scan's disagreement over it while that is wanted and the module is shown."""
+        self._overlay.hide()
+        wanted = self._ui.disagreementCheck.isChecked() and self._entered
+        if wanted and self._maps():
+            self._overlay.show(self._maps())
+        self._ui.disagreementScale.setVisible(wanted and bool(self._maps()))
 
-    def _overlay(self) -> str:
-        """Key of the disagreement map of the scan that is edited, or empty."""
-        node = slicer.mrmlScene.GetNodeByID(self._shown[1]) if self._shown[1] else None
-        return (node.GetNodeReferenceID(DISAGREEMENT) or "") if node else ""
+    def _maps(self) -> dict[str, str]:
+        """Node ID of the disagreement by that of the scan, for those that have one."""
+        result = self._session.result
+        if result is None:
+            return {}
+        nodes = {
+            result.scans[role]: slicer.mrmlScene.GetNodeByID(key)
+            for role, key in result.segmentations.items()
+        }
+        maps = {k: node.GetNodeReferenceID(DISAGREEMENT) for k, node in nodes.items() if node}
+        return {scan: key for scan, key in maps.items() if key}
+
+
+def _scale() -> str:
+    """The colours of the doubt map, from left to right."""
+    stops = ", ".join(f"stop:{n / (len(MAGMA) - 1):.3f} {c}" for n, c in enumerate(MAGMA))
+    return (
+        f"background: qlineargradient(x1:0, y1:0, x2:1, y2:0, {stops}); color: white; "
+        "padding: 1px 12px;"
+    )

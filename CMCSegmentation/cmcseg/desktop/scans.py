@@ -29,7 +29,8 @@ class ScansSection:
         scans = [(_("none"), ""), *((scan.name, scan.key) for scan in session.scans())]
         for role, box in self._boxes.items():
             fill(box, scans, session.chosen.get(role, ""))
-        allow(self._ui.swapButton, "" if len(session.chosen) else _("Choose a scan first."))
+        why = "" if len(session.chosen) else _("Choose a scan first.")
+        allow(self._ui.swapButton, why, _("Exchange the two scans"))
         self._ui.placementLabel.setText(session.placement)
         running = session.stage is Stage.SEGMENTING
         refusal = session.why_not() if session.chosen and not running else ""

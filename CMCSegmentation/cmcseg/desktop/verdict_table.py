@@ -13,14 +13,19 @@ def show_verdict(ui: object, session: LearnSession, card: ModelCard | None) -> N
     judged = session.stage is LearnStage.VERDICT
     against = judged and session.verdict.get("verdict") != "adopt"
     rows = verdict_rows(session.verdict.get("organs", {}), card)
-    titles = [_("organ"), _("Dice now"), _("new"), _("change"), _("at worst"), ""]
-    fill_table(ui.verdictTable, titles, rows)
+    titles = [_("organ"), _("now"), _("new"), _("at worst"), ""]
+    tips = [
+        _("Organ and scan"),
+        _("Mean Dice of the model in use"),
+        _("Mean Dice of the new model"),
+        _("The change of Dice that is exceeded with 95 % certainty"),
+        _("What that means"),
+    ]
+    fill_table(ui.verdictTable, titles, rows, tips=tips)
     ui.verdictTable.setVisible(bool(rows))
     ui.verdictLabel.setText(session.verdict.get("reason", ""))
     ui.verdictLabel.setVisible(bool(session.verdict))
     ui.reasonEdit.setVisible(against)
-    for button in (ui.adoptButton, ui.keepButton):
-        button.setVisible(judged)
     lacking = against and not ui.reasonEdit.text.strip()
     why = _("The comparison does not speak for the new model; give a reason to adopt it.")
     allow(ui.adoptButton, why if lacking else "", _("Use the new model from now on"))
@@ -28,7 +33,7 @@ def show_verdict(ui: object, session: LearnSession, card: ModelCard | None) -> N
 
 
 def verdict_rows(organs: dict[str, dict], card: ModelCard | None) -> list[list[str]]:
-    """A line per organ and scan: Dice of both models, the change, its lower bound, a word."""
+    """A line per organ and scan: Dice of both models, the change at worst, a word."""
     titles = {spec.role: spec.title for spec in card.inputs} if card else {}
     rows = []
     for key, found in organs.items():
@@ -38,7 +43,6 @@ def verdict_rows(organs: dict[str, dict], card: ModelCard | None) -> list[list[s
                 f"{titles.get(role, role)} {organ}",
                 f"{found['old']:.3f}",
                 f"{found['new']:.3f}",
-                f"{found['change']:+.3f}",
                 f"{found['at_worst']:+.3f}",
                 _word(found),
             ]

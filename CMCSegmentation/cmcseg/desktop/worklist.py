@@ -27,6 +27,7 @@ class WorklistSection:
         scene: what lies beside the volumes.
         segment, review: what the round drives.
         learn: what may keep the worker busy for long.
+        expect: told whether the model is asked just now, so that the progress of it is shown.
         tell: shows a sentence to the user.
     """
 
@@ -37,8 +38,10 @@ class WorklistSection:
         segment: SegmentSession,
         review: ReviewSession,
         learn: LearnSession,
+        expect: Callable[[bool], None],
         tell: Callable,
     ) -> None:
+        self._expect = expect
         self._ui, self._scene, self._segment, self._learn = ui, scene, segment, learn
         self._review = review
         self.walk = walk = Worklist(segment, review, self._load, self._putAway)
@@ -67,6 +70,7 @@ class WorklistSection:
         closed = "" if walk.stage is WorklistStage.REVIEWING else _("No pair is open.")
         allow(ui.skipButton, closed, _("Go on without it; what was drawn on it is not kept"))
         ui.stopListButton.setVisible(asking)
+        self._expect(asking)
         ui.roundLabel.setText(walk.sentence())
         ui.roundLabel.setVisible(bool(walk.sentence()))
         allow(ui.rehearseCheck, folder, _("Its unlabelled scans keep the model from forgetting"))

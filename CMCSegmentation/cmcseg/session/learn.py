@@ -35,6 +35,7 @@ class LearnSession:
         verdict: ``{"verdict": "adopt" | "keep" | "insufficient", "organs": {...},
             "reason": "..."}`` of the last fine-tuning, or empty.
         run: where the last fine-tuning lies.
+        looking: the pair about which both models are asked just now, or empty.
         history: the model's versions, newest last, as ``load_history`` found them.
     """
 
@@ -53,6 +54,7 @@ class LearnSession:
         self.curve: list[tuple[float, dict[str, float]]] = []
         self.verdict: dict = {}
         self.run = ""
+        self.looking = ""
         self.history: tuple[dict, ...] = ()
         self.runner, self.queue = runner, queue
         self._model = ""
@@ -92,6 +94,11 @@ class LearnSession:
         whole = [version for version in reversed(self.history[:at]) if not version["damage"]]
         parents = [v for v in whole if v["sha256"] == self.history[at]["parent"]]
         return next(iter(parents or whole), None)
+
+    def title(self, pair: str) -> str:
+        """What a reader calls a pair of the queue: "pair 3"; its id is drawn at random."""
+        number = next((n for n, row in enumerate(self.rows, 1) if row.pair == pair), 0)
+        return _("pair {}").format(number) if number else pair
 
     def why_not(self) -> str:
         """One sentence saying why fine-tuning cannot start, or empty when it can."""
@@ -162,7 +169,25 @@ class LearnSession:
         place = self.queue.place if self.queue else {}
         values = {**place, "model": self._model, "run": self.run, "case": case}
         request = Message(verb="look-at-both", values={**values, "device": device})
-        self._ask(request, self.compared.emit)
+
+        def over(*_why: str) -> None:
+            self.looking = ""
+            self.changed.emit()
+
+        def finished(answer: Message) -> None:
+            over()
+            self.compared.emit(answer)
+
+        def failed(sentence: str, log: str) -> None:
+            over()
+            self.failed.emit(sentence, log)
+
+        self.looking = case
+        listener = Listener(
+            progressed=self.progressed.emit, finished=finished, failed=failed, cancelled=over
+        )
+        self.runner.start(request, listener)
+        self.changed.emit()
 
     def adopt(self, overrule: str = "") -> None:
         """Use the fine-tuned model from now on; ``switched`` follows.
@@ -185,25 +210,27 @@ class LearnSession:
         values = {"model": self._model, "run": self.run, "overrule": overrule.strip()}
 
         def finished(answer: Message) -> None:  # noqa: ARG001
-            self.stage = LearnStage.ADOPTED
+            self.stage, self.verdict = LearnStage.ADOPTED, {}
             self.changed.emit()
             self.switched.emit(self._model)
+            self.load_queue(self._model)
 
         self._ask(Message(verb="adopt", values=values), finished)
 
     def keep(self) -> None:
         """Go on with the old model; the fine-tuned one stays in its folder."""
         if self.stage is LearnStage.VERDICT:
-            self.stage = LearnStage.KEPT
+            self.stage, self.verdict = LearnStage.KEPT, {}
             self.changed.emit()
 
     def roll_back(self, model: str) -> None:
         """Use the version before from now on; ``switched`` follows."""
 
         def finished(answer: Message) -> None:  # noqa: ARG001
-            self.stage = LearnStage.IDLE
+            self.stage, self.verdict = LearnStage.IDLE, {}
             self.changed.emit()
             self.switched.emit(model)
+            self.load_queue(model)
 
         self._ask(Message(verb="rollback", values={"model": model}), finished)
 
