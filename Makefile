@@ -31,10 +31,11 @@ SYSTEM = CMCSegmentation/Resources/system-packages.txt
 	$(BIN)/python Testing/helpers/install_system.py drawing
 	touch $@
 
-# A process per core, each with one thread, a file at a time; then, whatever that said, what measures time.
+# A process per core, each with one thread, a file at a time; then, whatever that said, what measures
+# time. TESTS names files or folders to run instead of all.
 test: .venv/ready .venv/system
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not alone"; \
-	first=$$?; $(BIN)/python -m pytest -m alone && exit $$first
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS); \
+	first=$$?; $(BIN)/python -m pytest -m alone $(TESTS) && exit $$first
 
 .venv/lint: .venv/ready
 	$(BIN)/pip install --quiet --editable ".[lint]"
