@@ -8,10 +8,11 @@ html_logo = "../Resources/CMCSeg.png"
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["measured"]
 myst_heading_anchors = 3
+napoleon_use_ivar = True  # a field of a class is described once, where the class is
 # Read as text: nothing is imported, so that no torch, Slicer or browser is needed.
 autoapi_dirs = ["../CMCSegmentation/cmcseg"]
 autoapi_root = "api"
-autoapi_options = ["members", "show-module-summary", "undoc-members"]
+autoapi_options = ["members", "show-module-summary"]
 autoapi_python_class_content = "class"
 autoapi_add_toctree_entry = False
 autoapi_keep_files = False

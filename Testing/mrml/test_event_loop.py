@@ -25,7 +25,7 @@ def a_desk(tmp_path):
     session = SegmentSession(scene, runner)
     session.host, session.troubles = host, []
     session.failed.connect(lambda *words: session.troubles.append(words))
-    session.cards = (CARD,)
+    session.models.cards = (CARD,)
     session.choose_model("tiny")
     yield session
     session.close()

@@ -35,7 +35,7 @@ def a_review(tmp_path):
         modality="MR",
     )
     session = SegmentSession(scene, runner)
-    session.load_models()
+    session.models.load()
     runner.finish()
     session.set_scan("ct", ct.GetID())
     session.set_scan("mr", mr.GetID())
@@ -279,7 +279,7 @@ def test_a_saved_scene_is_reopened_and_the_review_goes_on(a_review, tmp_path):
 
 def test_a_result_of_another_model_is_not_taken_up(a_review):
     session = a_review.session
-    session.import_model("other.zip")
+    session.models.import_("other.zip")
     a_review.runner.finish()
     told = []
     session.failed.connect(lambda sentence, _: told.append(sentence))

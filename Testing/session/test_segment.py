@@ -30,7 +30,7 @@ def a_worker():
 def a_session(a_host, a_worker):
     scene, runner = MrmlScene(a_host.scene), InlineRunner(a_worker)
     session = SegmentSession(scene, runner)
-    session.load_models()
+    session.models.load()
     runner.finish()
     session.heard = []
     session.started.connect(lambda: session.heard.append("started"))
@@ -224,12 +224,12 @@ def test_a_report_is_written_when_asked_for(a_session, a_host, a_worker, tmp_pat
 
 
 def test_models_come_and_go(a_session, tmp_path):
-    a_session.import_model(tmp_path / "other.zip")
+    a_session.models.import_(tmp_path / "other.zip")
     a_session.runner.finish()
     assert a_session.card.name == "other"
-    a_session.remove_model("other")
+    a_session.models.remove("other")
     a_session.runner.finish()
-    assert [card.name for card in a_session.cards] == ["tiny"]
+    assert [card.name for card in a_session.models.cards] == ["tiny"]
     assert a_session.card.name == "tiny"
 
 
@@ -242,7 +242,7 @@ class TestWhyNot:
         runner = InlineRunner(worker)
         session = SegmentSession(MrmlScene(a_host.scene), runner)
         assert session.why_not() == "Choose a model; when there is none, import one."
-        session.load_models()
+        session.models.load()
         runner.finish()
         assert session.why_not() == "Choose a model; when there is none, import one."
         session.close()
@@ -253,7 +253,7 @@ class TestWhyNot:
 
         runner = InlineRunner(broken)
         session = SegmentSession(MrmlScene(a_host.scene), runner)
-        session.load_models()
+        session.models.load()
         runner.finish()
         assert session.why_not() == (
             "The worker could not start, as the Python package torch is missing."
@@ -290,7 +290,7 @@ class TestWhyNot:
         a_session.runner.finish()
         assert a_session.why_not() == a_worker.apart
         a_session.settings = SegmentSettings(align="rigid")
-        assert a_session.can_segment
+        assert a_session.why_not() == ""
 
     def test_one_is_running_already(self, a_session, a_host):
         add_pair(a_host)

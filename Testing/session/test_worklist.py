@@ -50,7 +50,7 @@ def a_round(tmp_path):
     scene, runner = MrmlScene(host.scene), InlineRunner(worker)
     own = add_volume(host.scene, ball_scan(box()), box().affine, "mine", modality="CT").GetID()
     session = SegmentSession(scene, runner)
-    session.load_models()
+    session.models.load()
     runner.finish()
     review = ReviewSession(scene, runner, WorkerQueue(runner, tmp_path / "queue"))
 

@@ -54,7 +54,7 @@ choices = Choices(None)
 choices.connectGui(ui)
 panel.use(choices)
 panel.load()
-wait(lambda: panel.segment.cards)
+wait(lambda: panel.segment.models.cards)
 assert not ui.segmentButton.isEnabled()
 assert "Choose a scan: CT or MR." in ui.segmentButton.toolTip
 

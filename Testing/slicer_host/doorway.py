@@ -39,14 +39,14 @@ def a_module(a_host, until):
 
 
 def test_models_are_there_after_opening(a_module, until):
-    until(lambda: a_module().panel.segment.cards)
+    until(lambda: a_module().panel.segment.models.cards)
     a_module().enter()
     assert a_module().panel.segment.card.name == "abdomen-ct-mr"
     a_module().exit()
 
 
 def test_a_reload_leaves_no_process_and_no_observer_and_works(a_host, a_module, until):
-    until(lambda: a_module().panel.segment.cards and not a_module().panel.runner.busy)
+    until(lambda: a_module().panel.segment.models.cards and not a_module().panel.runner.busy)
     old, worker = a_module(), a_module().panel.runner.pid
     kind = type(old.panel)
     assert alive(worker)
@@ -57,7 +57,7 @@ def test_a_reload_leaves_no_process_and_no_observer_and_works(a_host, a_module, 
     assert old.panel is None
     assert old.Observations == []
     until(lambda: not alive(worker))
-    until(lambda: new.panel.segment.cards)
+    until(lambda: new.panel.segment.models.cards)
     kept = old.ui.segmentButton  # the old widgets may live on for a while, unheard
     kept.click()
     assert new.panel.segment.stage.value == "no scans"
@@ -75,7 +75,7 @@ def test_a_reload_while_the_module_is_shown_goes_on_showing_it(a_host, a_module,
 
 
 def test_closing_the_scene_keeps_the_panel_alive(a_host, a_module, until):
-    until(lambda: a_module().panel.segment.cards)
+    until(lambda: a_module().panel.segment.models.cards)
     a_module().enter()
     a_host.scene.Clear(0)
     assert a_module().choices is not None
@@ -83,7 +83,7 @@ def test_closing_the_scene_keeps_the_panel_alive(a_host, a_module, until):
 
 
 def test_a_new_scene_is_left_alone_until_the_module_is_shown(a_host, a_module, until):
-    until(lambda: a_module().panel.segment.cards)
+    until(lambda: a_module().panel.segment.models.cards)
     a_module().enter()
     a_module().exit()
     a_host.scene.Clear(0)
@@ -119,7 +119,7 @@ def test_the_layout_is_known_from_the_start(a_host, a_module):
 
 
 def test_whatever_slicer_took_down_before_the_worker_ends(a_host, a_module, until, monkeypatch):
-    until(lambda: a_module().panel.segment.cards)
+    until(lambda: a_module().panel.segment.models.cards)
     panel = a_module().panel
     worker = panel.runner.pid
     assert alive(worker)

@@ -160,13 +160,13 @@ def test_after_the_press_the_models_are_loaded(pip, a_panel, a_worker, until, mo
 
     panel = a_panel(InlineRunner(a_worker))
     assert panel.ui.installButton.isEnabled()
-    assert panel.segment.cards == ()
+    assert panel.segment.models.cards == ()
 
     def ensure(requirements, **_how):
         pip.versions["monai"] = "1.5"
 
     monkeypatch.setattr(slicer.packaging, "pip_ensure", ensure)
     panel.ui.installButton.click()
-    until(lambda: panel.segment.cards)
+    until(lambda: panel.segment.models.cards)
     assert panel.ui.messageLabel.text == ""
     assert not panel.ui.installButton.isEnabled()

@@ -269,7 +269,7 @@ def test_the_model_line_says_what_it_finds_how_well_and_what_for(a_desk):
     )
     measured = {"ct": {"liver": 0.9, "left kidney": 0.8}, "mr": {"liver": 0.7}, "how": "On cases."}
     a_desk.worker.cards = [replace(card, measured=measured, licence="Terms.", trained_on="Scans.")]
-    a_desk.panel.segment.load_models()
+    a_desk.panel.segment.models.load()
     a_desk.quiet()
     assert "Dice CT 0.85, MR 0.70" in a_desk.ui.modelLabel.text
     assert "On cases.\nScans.\nTerms." in a_desk.ui.modelLabel.toolTip

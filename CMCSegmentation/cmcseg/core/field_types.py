@@ -15,7 +15,7 @@ def check_field_types(record: Any) -> None:
     Raises:
         ValueError: naming the first field that does not fit.
     """
-    for name, kind in _kinds(type(record)).items():
+    for name, kind in _kinds(record.__class__).items():
         value = getattr(record, name)
         if not _fits(value, kind):
             told = repr(value)
@@ -23,7 +23,7 @@ def check_field_types(record: Any) -> None:
 
 
 @cache
-def _kinds(record: type) -> dict[str, Any]:
+def _kinds(record: Any) -> dict[str, Any]:
     return get_type_hints(record)
 
 
@@ -44,6 +44,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return type(value) in (int, float) and math.isfinite(value)
     if kind is int:
         return type(value) is int
-    if is_dataclass(kind) and isinstance(value, kind):
+    if not isinstance(value, kind):
+        return False
+    if is_dataclass(kind):
         check_field_types(value)
-    return isinstance(value, kind)
+    return True

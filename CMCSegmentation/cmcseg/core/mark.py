@@ -62,7 +62,8 @@ class Mark:
             last = np.minimum(high + margin, grid.shape).astype(int)
             if np.prod(last - first) <= MOST_AROUND:
                 break
-        return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+        i, j, k = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+        return i, j, k
 
     def within(self, box: tuple[slice, slice, slice]) -> np.ndarray:
         """Its voxels inside a box, ``(m, 3)``, counted from the box's corner."""

@@ -98,8 +98,8 @@ def _desk(model: str, timeout: float) -> Iterator[tuple[SegmentSession, Callable
             raise CMCSegError(troubles[0])
 
     try:
-        session.load_models(select=model)
-        until(lambda: session.cards)
+        session.models.load(select=model)
+        until(lambda: session.models.cards)
         session.choose_model(model)
         yield session, until
     finally:

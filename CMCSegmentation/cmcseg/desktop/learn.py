@@ -118,7 +118,7 @@ class LearnSection:
 
     def _onSwitched(self, name: str) -> None:
         self.put_away()
-        self._segment.load_models(select=name)
+        self._segment.models.load(select=name)
         self._tell(_("Another version of the model is in use from now on."), good=True)
 
     def _onCompared(self, answer: Message) -> None:

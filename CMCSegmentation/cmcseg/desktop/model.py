@@ -26,24 +26,25 @@ class ModelSection:
     def refresh(self) -> None:
         """Show the session's state."""
         session = self._session
-        chosen = session.card.name if session.card else ""
-        fill(self._ui.modelCombo, [(card.title, card.name) for card in session.cards], chosen)
-        card = session.card
+        card, models = session.card, session.models
+        choices = [(other.title, other.name) for other in models.cards]
+        fill(self._ui.modelCombo, choices, card.name if card else "")
         self._ui.modelLabel.setText(_promise(card) if card else "")
         self._ui.modelLabel.setToolTip(_small_print(card) if card else "")
-        allow(self._ui.removeButton, session.why_not_remove(), _("Delete the chosen model"))
+        why = models.why_not_remove(card)
+        allow(self._ui.removeButton, why, _("Delete the chosen model"))
 
     def import_(self) -> None:
         """Ask for a zipped model and take it over."""
         name = qt.QFileDialog.getOpenFileName(None, _("Import a model"), "", _("Model (*.zip)"))
         name = name[0] if isinstance(name, tuple) else name
         if name:
-            self._session.import_model(Path(name))
+            self._session.models.import_(Path(name))
 
     def _remove(self) -> None:
         card = self._session.card
         if slicer.util.confirmOkCancelDisplay(_("Delete the model {}?").format(card.title)):
-            self._session.remove_model(card.name)
+            self._session.models.remove(card.name)
 
 
 def _promise(card: ModelCard) -> str:

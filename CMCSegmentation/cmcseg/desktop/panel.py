@@ -109,7 +109,7 @@ class Panel:
         """Ask which models and which accepted pairs there are."""
         if self._checkup.ready:
             self.tell("")
-            self.segment.load_models()
+            self.segment.models.load()
             self.learn.load_queue()
         else:
             self.tell(self._checkup.hindrance())
@@ -147,7 +147,7 @@ class Panel:
             section.refresh()
         self._learn.refresh()
         self._round.refresh()
-        self._checkup.verify(self.segment.folders)
+        self._checkup.verify(self.segment.models.folders)
         done = self.segment.result is not None
         self.ui.resultSection.setEnabled(done)
         alone = len(self.segment.result.scans) < 2 if done else True
@@ -247,7 +247,7 @@ class Panel:
         if self._pending is None or self.segment.card is None:
             return
         choices, self._pending = self._pending, None
-        if choices.model in [card.name for card in self.segment.cards]:
+        if choices.model in [card.name for card in self.segment.models.cards]:
             self.segment.choose_model(choices.model)
         nodes = (choices.firstScan, choices.secondScan)
         for role, node in zip(self.segment.card.roles, nodes, strict=False):

@@ -1,8 +1,12 @@
 """What the result table and the review show, worked out once when a segmentation is done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.messages import Message, prediction_to_message
 from cmcseg.core.organ_findings import OrganFinding, organ_findings
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.review_places import Place
@@ -48,6 +52,32 @@ class Result:
     places: tuple[Place, ...]
     corrected: bool = False
 
+    @property
+    def keys(self) -> set[str]:
+        """What of the scene it is made of: its scans and segmentations."""
+        return {*self.scans.values(), *self.segmentations.values()}
+
+    def title(self, role: str) -> str:
+        """What a clinician calls a scan."""
+        return self.card.input(role).title
+
+    def rows_of(self, drawn: dict[str, LabelMap]) -> tuple[OrganRow, ...]:
+        """The result table of the organs as they are drawn, by role."""
+        return organ_rows(replace(self.prediction, labels=drawn), self.card)
+
+    def value(self, organ: str) -> int:
+        """An organ's value in the label maps.
+
+        Raises:
+            BadInput: when the model knows no such organ.
+        """
+        try:
+            return self.card.table.named(organ).value
+        except KeyError:
+            names = ", ".join(label.name for label in self.card.table)
+            sentence = _("The model knows no {organ!r}; it knows {names}.")
+            raise BadInput(sentence.format(organ=organ, names=names)) from None
+
 
 def organ_rows(prediction: Prediction, card: ModelCard) -> tuple[OrganRow, ...]:
     """The result table of a prediction."""
@@ -73,3 +103,19 @@ def notes(result: Result, is_any_cut: bool) -> tuple[str, ...]:
         return result.prediction.warnings
     cut = _("(cut): the organ reaches the scan's edge, so this is the volume of a part.")
     return (*result.prediction.warnings, cut)
+
+
+def report_request(result: Result, names: dict[str, str], path: Path) -> Message:
+    """What the worker is asked for a page about a result.
+
+    Args:
+        result: what the page is about.
+        names: of the scene's scans, by key.
+        path: where the page goes.
+    """
+    scans = {role: names.get(key, role) for role, key in result.scans.items()}
+    # The worker lives in another folder.
+    values = {"scans": scans, "path": str(path.absolute())}
+    message = prediction_to_message(result.prediction, values)
+    volumes = {f"scan {role}": volume for role, volume in result.volumes.items()}
+    return replace(message, verb="report", volumes={**message.volumes, **volumes})

@@ -5,7 +5,6 @@ result -> correcting -> accepted
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -15,10 +14,11 @@ from cmcseg.core.messages import Message
 from cmcseg.core.review_places import Place
 from cmcseg.core.signal import Signal
 from cmcseg.session.changes import carried, differences, restored
+from cmcseg.session.drawn import reading_drawn, writing_drawn
 from cmcseg.session.i18n import _
-from cmcseg.session.place_words import place_sentence
+from cmcseg.session.place_words import review_line
 from cmcseg.session.ports import Change, Correction, Listener, Queue, Runner, Scene
-from cmcseg.session.result import OrganRow, Result, organ_rows
+from cmcseg.session.result import OrganRow, Result
 from cmcseg.session.stage import Stage
 
 PAUSE_SECONDS = 0.8  # after the last stroke, until the organs are measured anew
@@ -94,18 +94,7 @@ class ReviewSession:
 
     def sentence(self) -> str:
         """The review line: "3 of 9: left kidney, upper pole, scans disagree"."""
-        if self.result is None:
-            return ""
-        if not self.places:
-            return _("No place stands out; scroll through the organs once.")
-        if self.place is None:
-            count = len(self.places)
-            one, more = _("1 place to look at."), _("{count} places to look at.")
-            return one if count == 1 else more.format(count=count)
-        sentence = _("{number} of {count}: {place}")
-        return sentence.format(
-            number=self.index + 1, count=len(self.places), place=place_sentence(self.place)
-        )
+        return review_line(self.places, self.index) if self.result else ""
 
     def next(self) -> None:
         """Jump to the next place; after the last comes the first."""
@@ -147,8 +136,7 @@ class ReviewSession:
         alignment = result.prediction.alignment
         if alignment is None or {source, target} != {alignment.fixed, alignment.moving}:
             raise BadInput(_("There is no other scan to copy the organ to."))
-        value = _value(result, organ)
-        matrix = alignment.matrix
+        value, matrix = result.value(organ), alignment.matrix
         if source == alignment.fixed:
             matrix = np.linalg.inv(matrix)
         grid = result.prediction.labels[target].grid
@@ -160,7 +148,7 @@ class ReviewSession:
                     "The {organ} of the {source} lies outside the {target}, or is empty; nothing "
                     "was copied."
                 )
-                titles = {"source": _title(result, source), "target": _title(result, target)}
+                titles = {"source": result.title(source), "target": result.title(target)}
                 raise BadInput(sentence.format(organ=organ, **titles))
             return mask
 
@@ -182,7 +170,7 @@ class ReviewSession:
         if role not in result.prediction.labels:
             raise BadInput(_("There is no result for {role!r}.").format(role=role))
         if organ:
-            _value(result, organ)
+            result.value(organ)
         found = result.prediction.labels[role]
         self._read(
             [role],
@@ -288,7 +276,7 @@ class ReviewSession:
         def sums(found: dict[str, LabelMap]) -> tuple[tuple[Change, ...], tuple[OrganRow, ...]]:
             before = result.prediction.labels
             parts = [differences(role, before[role], now) for role, now in found.items()]
-            return tuple(change for part in parts for change in part), _rows(result, found)
+            return tuple(change for part in parts for change in part), result.rows_of(found)
 
         def compared(found: dict[str, LabelMap], summed: tuple) -> None:
             self.changes, self.rows = summed
@@ -311,7 +299,7 @@ class ReviewSession:
                 self.changed.emit()
 
         def read(found: dict[str, LabelMap]) -> None:
-            self._aside(lambda: _rows(result, found), shown)
+            self._aside(lambda: result.rows_of(found), shown)
 
         self.runner.steps(self._reading(list(result.scans)), self._while(read), self._on_failed)
 
@@ -320,35 +308,16 @@ class ReviewSession:
         self.runner.steps(self._reading(roles), self._while(then), self._on_failed)
 
     def _reading(self, roles: list[str]) -> Iterator[dict[str, LabelMap] | None]:
-        """The organs by role as they are drawn now."""
-        keys, found = self._open.scans, {}
-        for role in roles:
-            for labels in self.scene.reading_labels(keys[role]):
-                if labels is None:
-                    yield None
-                else:
-                    found[role] = labels
-        yield found
+        return reading_drawn(self.scene, {role: self._open.scans[role] for role in roles})
 
     def _aside(self, work: Callable[[], object], then: Callable) -> None:
         self.runner.aside(work, self._while(then), self._on_failed)
 
     def _write(self, masks: dict[str, dict[str, np.ndarray]]) -> None:
         """Replace organs, by role and name."""
-        keys = self._open.scans
-
-        def write() -> Iterator[str | None]:
-            last = ""
-            for role, organs in masks.items():
-                for done in self.scene.writing_organs(keys[role], organs):
-                    if done is None:
-                        yield None
-                    else:
-                        last = done
-            yield last
-
+        work = writing_drawn(self.scene, {self._open.scans[r]: masks[r] for r in masks})
         self._begin()
-        self.runner.steps(write(), self._while(self._written), self._on_failed)
+        self.runner.steps(work, self._while(self._written), self._on_failed)
 
     def _written(self, _key: str) -> None:
         self.stage = Stage.CORRECTING
@@ -373,22 +342,5 @@ class ReviewSession:
 
     def _on_removed(self, key: str) -> None:
         result = self.result
-        if result and key in (*result.scans.values(), *result.segmentations.values()):
+        if result and key in result.keys:
             self.clear()
-
-
-def _rows(result: Result, found: dict[str, LabelMap]) -> tuple[OrganRow, ...]:
-    return organ_rows(replace(result.prediction, labels=found), result.card)
-
-
-def _value(result: Result, organ: str) -> int:
-    try:
-        return result.card.table.named(organ).value
-    except KeyError:
-        names = ", ".join(label.name for label in result.card.table)
-        sentence = _("The model knows no {organ!r}; it knows {names}.")
-        raise BadInput(sentence.format(organ=organ, names=names)) from None
-
-
-def _title(result: Result, role: str) -> str:
-    return result.card.input(role).title

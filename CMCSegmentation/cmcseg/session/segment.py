@@ -4,21 +4,21 @@ no scans -> ready -> segmenting -> result
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
-from cmcseg.core.messages import Message, prediction_to_message
+from cmcseg.core.messages import Message
 from cmcseg.core.prediction import Prediction
-from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.signal import Signal
 from cmcseg.session.i18n import _
+from cmcseg.session.models import Models
 from cmcseg.session.placement import Placement
 from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
+from cmcseg.session.readiness import why_not_resume, why_not_scans
 from cmcseg.session.restore import recalling, result_of
-from cmcseg.session.result import Result
+from cmcseg.session.result import Result, report_request
 from cmcseg.session.role_guess import guess_roles, swap_hint
 from cmcseg.session.segment_job import SegmentJob
 from cmcseg.session.stage import Stage
@@ -43,14 +43,12 @@ class SegmentSession:
         cancelled: ``()``; as it was before.
         left: ``()``; other scans were chosen than those of the result, which stays in the scene.
         reported: ``(path)`` of a report that was asked for.
-        cards: the models at hand, empty until ``load_models`` was answered.
-        folders: where each model lies, by name, in the version that is in use.
+        models: those at hand; ``models.load`` asks for them, and ``changed`` follows.
         card: the chosen model, or None.
         chosen: key of the scan by role; roles that stay empty are absent.
         settings: what ``segment`` runs with.
         device: where the network runs, once the worker has said so.
         result: of the last segmentation, or None.
-        stage: how far the user is.
     """
 
     def __init__(self, scene: Scene, runner: Runner) -> None:
@@ -62,8 +60,7 @@ class SegmentSession:
         self.cancelled = Signal()
         self.left = Signal()
         self.reported = Signal()
-        self.cards: tuple[ModelCard, ...] = ()
-        self.folders: dict[str, str] = {}
+        self.models = Models(runner, self._on_models, self._on_no_models)
         self.card: ModelCard | None = None
         self.chosen: dict[str, str] = {}
         self.settings = SegmentSettings()
@@ -71,8 +68,6 @@ class SegmentSession:
         self.result: Result | None = None
         self.scene, self.runner = scene, runner
         self._job: SegmentJob | None = None
-        self._models_trouble = ""
-        self._own: tuple[str, ...] = ()
         self._placement = Placement(scene, runner, self.changed.emit)
         self._by_hand = False
         self._stale = False
@@ -104,50 +99,13 @@ class SegmentSession:
 
     # Models
 
-    def load_models(self, select: str = "") -> None:
-        """Ask the worker which models there are; ``changed`` follows.
-
-        Args:
-            select: name of the model to choose then; else the one chosen before, else the first.
-        """
-
-        def finished(answer: Message) -> None:
-            self._models_trouble = ""
-            values = answer.values
-            self.cards = tuple(ModelCard.from_dict(card) for card in values["cards"])
-            self.folders, self._own = values["folders"], tuple(values["own"])
-            names = [card.name for card in self.cards]
-            before = self.card.name if self.card else ""
-            wanted = next((n for n in (select, before, *names) if n in names), "")
-            self.card = None
-            if wanted:
-                self.choose_model(wanted)
-            else:
-                self.changed.emit()
-            for sentence in values["damaged"]:
-                self.failed.emit(sentence, "")
-
-        def failed(sentence: str, log: str) -> None:
-            self._models_trouble = sentence
-            self.failed.emit(sentence, log)
-            self.changed.emit()
-
-        self.runner.start(Message(verb="models"), Listener(finished=finished, failed=failed))
-
     def choose_model(self, name: str) -> None:
         """Choose a model; scans keep their roles where it has them, else are guessed anew.
 
         Raises:
             BadInput: when there is no model of that name.
         """
-        for card in self.cards:
-            if card.name == name:
-                break
-        else:
-            known = ", ".join(card.name for card in self.cards) or _("none")
-            sentence = _("There is no model {name!r}; there are: {known}.")
-            raise BadInput(sentence.format(name=name, known=known))
-        self.card = card
+        card = self.card = self.models.named(name)
         self.chosen = {role: key for role, key in self.chosen.items() if role in card.roles}
         if not self._by_hand or not self.chosen:
             self.chosen = guess_roles(self.scene.scans(), card)
@@ -168,30 +126,19 @@ class SegmentSession:
                 Listener(finished=finished, failed=self.failed.emit),
             )
 
-    def import_model(self, source: Path) -> None:
-        """Take over a model from a folder or a zip archive, and choose it; ``changed`` follows."""
-        values = {"source": str(Path(source).absolute())}  # the worker lives elsewhere
-        self._change_models(Message(verb="import-model", values=values))
+    def _on_models(self, select: str) -> None:
+        """Choose what was asked for; else the model chosen before, else the first."""
+        names = [card.name for card in self.models.cards]
+        before = self.card.name if self.card else ""
+        self.card = None
+        if wanted := next((name for name in (select, before, *names) if name in names), ""):
+            self.choose_model(wanted)
+        else:
+            self.changed.emit()
 
-    def remove_model(self, name: str) -> None:
-        """Delete a model that was imported; ``changed`` follows."""
-        self._change_models(Message(verb="remove-model", values={"model": name}))
-
-    def why_not_remove(self, card: ModelCard | None = None) -> str:
-        """One sentence saying why a model (the chosen one) stays, or empty when it can go."""
-        card = card or self.card
-        if card is None:
-            return _("There is no model to remove.")
-        if card.name not in self._own:
-            sentence = _("{title} came with the program; only imported models can be removed.")
-            return sentence.format(title=card.title)
-        return ""
-
-    def _change_models(self, request: Message) -> None:
-        def finished(answer: Message) -> None:
-            self.load_models(select=answer.values["name"])
-
-        self.runner.start(request, Listener(finished=finished, failed=self.failed.emit))
+    def _on_no_models(self, sentence: str, log: str) -> None:
+        self.failed.emit(sentence, log)
+        self.changed.emit()
 
     # Scans
 
@@ -242,32 +189,14 @@ class SegmentSession:
 
     # Segmenting
 
-    @property
-    def can_segment(self) -> bool:
-        """Whether ``segment`` would start."""
-        return not self.why_not()
-
     def why_not(self) -> str:
         """One sentence saying why ``segment`` cannot start, or empty when it can."""
         if self._job:
             return _("A segmentation is running; wait for it, or cancel it.")
         if not self.card:
-            return self._models_trouble or _("Choose a model; when there is none, import one.")
-        titles = {spec.role: spec.title for spec in self.card.inputs}
-        if not self.chosen:
-            choice = _(" or ").join(titles.values())
-            return _("Choose a scan: {choice}.").format(choice=choice)
-        infos = {scan.key: scan for scan in self.scene.scans()}
-        for role, key in self.chosen.items():
-            if key not in infos:
-                sentence = _("The {title} scan is no longer in the scene; choose another.")
-                return sentence.format(title=titles[role])
-            if infos[key].refusal:
-                return infos[key].refusal
-        if len(set(self.chosen.values())) < len(self.chosen):
-            both = _(" and as ").join(titles[role] for role in self.chosen)
-            sentence = _("The same scan is chosen as {both}; choose two scans, or one.")
-            return sentence.format(both=both)
+            return self.models.trouble or _("Choose a model; when there is none, import one.")
+        if reason := why_not_scans(self.card, self.chosen, self.scene.scans()):
+            return reason
         return self._placement.refusal if self.settings.align != "rigid" else ""
 
     def segment(self, settings: SegmentSettings | None = None) -> None:
@@ -287,16 +216,8 @@ class SegmentSession:
         Raises:
             BadInput: when a scan is missing, or another version of the model made it.
         """
-        if reason := self.why_not():
+        if reason := self.why_not() or why_not_resume(prediction, self.card, self.chosen):
             raise BadInput(reason)
-        if set(prediction.labels) != set(self.chosen):
-            raise BadInput(_("What was kept belongs to other scans."))
-        if self.card is None or prediction.sha256 != self.card.sha256:
-            sentence = _(
-                "What was kept was found by {model} {version}; choose that version of the model to "
-                "go on with it."
-            )
-            raise BadInput(sentence.format(model=prediction.model, version=prediction.version))
         self._begin(lambda job: job.resume(prediction))
 
     def _begin(self, start: Callable[[SegmentJob], None]) -> None:
@@ -307,7 +228,7 @@ class SegmentSession:
             card=self.card,
             scans=dict(self.chosen),
             settings=self.settings,
-            progressed=self._on_progress,
+            progressed=self.progressed.emit,
             finished=self._on_finished,
             failed=self._on_failed,
             cancelled=self._on_cancelled,
@@ -355,16 +276,9 @@ class SegmentSession:
         """
         if self.result is None:
             raise BadInput(_("There is no result to report on; segment a scan first."))
-        result = self.result
-        infos = {scan.key: scan.name for scan in self.scene.scans()}
-        names = {role: infos.get(key, role) for role, key in result.scans.items()}
-        message = prediction_to_message(
-            result.prediction, {"scans": names, "path": str(path.absolute())}
-        )
-        scans = {f"scan {role}": volume for role, volume in result.volumes.items()}
-        request = replace(message, verb="report", volumes={**message.volumes, **scans})
+        names = {scan.key: scan.name for scan in self.scene.scans()}
         self.runner.start(
-            request,
+            report_request(self.result, names, path),
             Listener(
                 finished=lambda answer: self.reported.emit(answer.values["path"]),
                 failed=self.failed.emit,
@@ -372,9 +286,6 @@ class SegmentSession:
         )
 
     # What comes back
-
-    def _on_progress(self, progress: Progress) -> None:
-        self.progressed.emit(progress)
 
     def _on_finished(self, result: Result) -> None:
         self._job, self.result = None, result
@@ -410,10 +321,7 @@ class SegmentSession:
             self._job.lost(key)
         self.chosen = {role: other for role, other in self.chosen.items() if other != key}
         self._by_hand = self._by_hand and bool(self.chosen)
-        if self.result and key in (
-            *self.result.scans.values(),
-            *self.result.segmentations.values(),
-        ):
+        if self.result and key in self.result.keys:
             self.result = None
         self._describe()
         self.changed.emit()

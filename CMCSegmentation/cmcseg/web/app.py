@@ -161,7 +161,7 @@ class App:
             session.failed.connect(page.tell)
         for session in (self._segment, self._learn):
             session.progressed.connect(page.touch)
-        self._learn.switched.connect(lambda name: self._segment.load_models(select=name))
+        self._learn.switched.connect(lambda name: self._segment.models.load(select=name))
         self._review.accepted.connect(lambda _entry: self._learning.load_queue())
         self._segment.left.connect(self._review.clear)
         self._segment.finished.connect(self._on_result)
@@ -210,7 +210,7 @@ class App:
 
     async def _run(self) -> None:
         """Deliver what the worker says, and show it."""
-        self._segment.load_models()
+        self._segment.models.load()
         while True:
             try:
                 self._runner.pump()
@@ -227,6 +227,6 @@ class App:
             self._page,
             self._folder,
             arrived=self._cases.arrived,
-            model_came=self._segment.import_model,
+            model_came=self._segment.models.import_,
         )
         served.app.add_routes(routes.table())

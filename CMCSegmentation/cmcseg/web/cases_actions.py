@@ -87,7 +87,7 @@ class CasesActions:
 
     def look(self) -> None:
         """Read the folder again."""
-        roles = {role for card in self._segment.cards for role in card.roles}
+        roles = {role for card in self._segment.models.cards for role in card.roles}
         self._cases = self._folder.cases(roles)
         for case in self._cases:
             self._want_picture(case)
@@ -162,8 +162,8 @@ class CasesActions:
 
     def _on_models(self) -> None:
         """The roles that files are told apart by come with the models."""
-        if len(self._segment.cards) != self._models:
-            self._models = len(self._segment.cards)
+        if len(self._segment.models.cards) != self._models:
+            self._models = len(self._segment.models.cards)
             self.look()
 
     def _choose_scans(self, loaded: list[tuple[str, str]]) -> None:
@@ -171,7 +171,7 @@ class CasesActions:
         segment = self._segment
         roles = {role for role, _ in loaded if role}
         if not (segment.card and roles & set(segment.card.roles)):
-            suited = (card.name for card in segment.cards if roles & set(card.roles))
+            suited = (card.name for card in segment.models.cards if roles & set(card.roles))
             if name := next(suited, ""):
                 segment.choose_model(name)
         known = segment.card.roles if segment.card else ()
@@ -184,7 +184,9 @@ class CasesActions:
     def _title(self, role: str) -> str:
         """What a clinician calls a role; a role that no model has is called as it is."""
         word = role.strip("'")
-        titles = {spec.role: spec.title for card in self._segment.cards for spec in card.inputs}
+        titles = {
+            spec.role: spec.title for card in self._segment.models.cards for spec in card.inputs
+        }
         return titles.get(word, word)
 
     def _about(self, case: Case) -> str:

@@ -140,7 +140,7 @@ class DraftKeeper:
         if kept is None:
             return
         prediction, drawn = kept
-        if prediction.model in [card.name for card in segment.cards]:
+        if prediction.model in [card.name for card in segment.models.cards]:
             segment.choose_model(prediction.model)
         for role in [role for role in segment.chosen if role not in prediction.labels]:
             segment.set_scan(role, "")

@@ -36,7 +36,7 @@ class ModelsActions:
 
     def remove(self, name: str) -> None:
         """Delete a model that was imported."""
-        self._session.remove_model(name)
+        self._session.models.remove(name)
 
     def refresh(self) -> None:
         """Show the models."""
@@ -51,9 +51,9 @@ class ModelsActions:
                 "measured": _measured(card),
                 "terms": card.intended_use,
                 "chosen": bool(chosen and chosen.name == card.name),
-                "stays": self._session.why_not_remove(card),
+                "stays": self._session.models.why_not_remove(card),
             }
-            for card in self._session.cards
+            for card in self._session.models.cards
         ]
 
 

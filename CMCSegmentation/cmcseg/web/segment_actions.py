@@ -134,7 +134,7 @@ class SegmentActions:
     def refresh(self) -> None:
         """Show the session's state."""
         data, session, card = self.state.data, self._session, self._session.card
-        data.models = [{"title": c.title, "value": c.name} for c in session.cards]
+        data.models = [{"title": c.title, "value": c.name} for c in session.models.cards]
         data.model = card.name if card else ""
         data.model_line = _model_line(card) if card else ""
         data.scans = [

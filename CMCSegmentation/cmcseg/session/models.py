@@ -1,0 +1,99 @@
+"""The models at hand, as the worker tells of them; here they come and go."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+from cmcseg.core.messages import Message
+from cmcseg.session.i18n import _
+from cmcseg.session.ports import Listener, Runner
+
+
+class Models:
+    """A list of models. Called, and answering, on the host's main thread.
+
+    Args:
+        runner: where the models lie and are changed.
+        loaded: called with the name that is to be chosen, or empty, whenever the list is new.
+        failed: called with a sentence and the path of a log, or empty.
+
+    Attributes:
+        cards: of the models, empty until ``load`` was answered.
+        folders: where each lies, by name, in the version that is in use.
+        trouble: why there is no list, one sentence, or empty.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        loaded: Callable[[str], None],
+        failed: Callable[[str, str], None],
+    ) -> None:
+        self.cards: tuple[ModelCard, ...] = ()
+        self.folders: dict[str, str] = {}
+        self.trouble = ""
+        self._runner, self._loaded, self._failed = runner, loaded, failed
+        self._own: tuple[str, ...] = ()
+
+    def named(self, name: str) -> ModelCard:
+        """The card of a model.
+
+        Raises:
+            BadInput: when there is no model of that name.
+        """
+        for card in self.cards:
+            if card.name == name:
+                return card
+        known = ", ".join(card.name for card in self.cards) or _("none")
+        sentence = _("There is no model {name!r}; there are: {known}.")
+        raise BadInput(sentence.format(name=name, known=known))
+
+    def load(self, select: str = "") -> None:
+        """Ask which models there are.
+
+        Args:
+            select: name of the model to choose then, if it is among them.
+        """
+
+        def finished(answer: Message) -> None:
+            values = answer.values
+            self.cards = tuple(ModelCard.from_dict(card) for card in values["cards"])
+            self.folders, self._own = values["folders"], tuple(values["own"])
+            self.trouble = ""
+            self._loaded(select)
+            for sentence in values["damaged"]:
+                self._failed(sentence, "")
+
+        def failed(sentence: str, log: str) -> None:
+            self.trouble = sentence
+            self._failed(sentence, log)
+
+        self._runner.start(Message(verb="models"), Listener(finished=finished, failed=failed))
+
+    def import_(self, source: Path) -> None:
+        """Take over a model from a folder or a zip archive, and choose it."""
+        # The worker lives in another folder.
+        self._change("import-model", {"source": str(Path(source).absolute())})
+
+    def remove(self, name: str) -> None:
+        """Delete a model that was imported."""
+        self._change("remove-model", {"model": name})
+
+    def why_not_remove(self, card: ModelCard | None) -> str:
+        """One sentence saying why a model stays, or empty when it can go."""
+        if card is None:
+            return _("There is no model to remove.")
+        if card.name not in self._own:
+            sentence = _("{title} came with the program; only imported models can be removed.")
+            return sentence.format(title=card.title)
+        return ""
+
+    def _change(self, verb: str, values: dict) -> None:
+        self._runner.start(
+            Message(verb=verb, values=values),
+            Listener(
+                finished=lambda answer: self.load(select=answer.values["name"]),
+                failed=self._failed,
+            ),
+        )
