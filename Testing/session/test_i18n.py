@@ -22,6 +22,7 @@ PLAIN = {
     "Segmentation category and type - DICOM master list",
     "Anatomic codes - DICOM master list",
     "CMCSeg doubt",
+    "CMCSeg place",
     # words of a result table; the panel translates them
     "not found",
 }
