@@ -135,7 +135,7 @@ def test_labels_on_another_grid_are_refused_by_case(a_folder, capsys):
     a_map(a_folder / "ct_labels.nii.gz", grid=GRID.moved(np.diag([1, 1, 1, 1]) + np.eye(4, k=3)))
     with pytest.raises(SystemExit):
         prepared(a_folder, {"task": "abdomen", "training": [CASE]})
-    assert "Case a: The ct labels do not lie on the same grid" in capsys.readouterr().err
+    assert "Case a: The label map ct_labels.nii.gz lies on another grid" in capsys.readouterr().err
 
 
 def test_a_cache_that_is_there_is_left_alone(a_folder, capsys):
@@ -159,3 +159,17 @@ def test_phantoms_join_the_training_cases_on_request(a_folder):
         ("mr", "train", True),
     ]
     assert {*np.unique(np.load(made[0].labels))} >= {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("names", [{"1": "spleen", "4": "liver"}, {"spleen": 1, "liver": 4}])
+def test_a_datalists_own_table_of_labels_counts(a_folder, names):
+    content = {"task": "abdomen", "training": [MARKED], "labels": names}
+    (scan,) = prepared(a_folder, content).of("train", "mr")
+    assert set(np.unique(np.load(scan.labels))) == {TABLE.named("spleen").value, 255}
+
+
+@pytest.mark.parametrize("names", [["liver"], {"one": "liver"}, {"liver": None}, 7])
+def test_a_table_of_labels_that_is_none_is_told(a_folder, capsys, names):
+    with pytest.raises(SystemExit):
+        prepared(a_folder, {"task": "abdomen", "training": [MARKED], "labels": names})
+    assert "'labels' must give each value a name" in capsys.readouterr().err

@@ -213,7 +213,7 @@ def test_an_import_whose_labels_fit_no_scan_is_told_in_a_sentence(capsys, tmp_pa
         queue(capsys, tmp_path, "import", tmp_path / "list.json", "--model", MODEL)
     assert stop.value.code == 2
     told = capsys.readouterr().err.strip()
-    assert told == "The corrected label map of the ct lies on another grid than the scan."
+    assert told.startswith("The label map liver.nii.gz lies on another grid than its scan; ")
 
 
 def test_a_queue_that_others_could_read_is_closed_and_said_to_be(capsys, tmp_path, a_pair):

@@ -423,6 +423,15 @@ def test_two_voxel_sizes_in_one_header_are_refused(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("factor", "told"), [(1000.0, "7 m"), (500.0, "3.5 m")])
+def test_a_scan_that_no_patient_fills_is_refused_by_its_header(tmp_path, factor, told):
+    path = saved(tmp_path / "far.nii.gz", some_voxels(), np.diag([factor] * 3 + [1]))
+    assert refusal(path) == (
+        f"far.nii.gz is {told} wide by its header, more than any patient; the unit or the voxel "
+        "size is probably wrong, so export the scan again."
+    )
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_header_that_promises_the_moon_is_refused_before_memory_is_taken(
     tmp_path, a_volume, suffix

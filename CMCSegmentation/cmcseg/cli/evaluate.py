@@ -71,7 +71,9 @@ def _scored(pair, bundle, cohort, settings) -> Iterator[tuple]:  # noqa: ANN001
 
     volumes = {role: read_volume(scan.image) for role, scan in pair.scans.items()}
     truths = {
-        role: read_label_map(scan.labels, cohort.table, cohort.unannotated)
+        role: read_label_map(
+            scan.labels, cohort.table, cohort.unannotated, cohort.names, volumes[role].grid
+        )
         for role, scan in pair.scans.items()
         if scan.labels
     }
@@ -84,10 +86,6 @@ def _scored(pair, bundle, cohort, settings) -> Iterator[tuple]:  # noqa: ANN001
             if role not in truths:
                 continue
             truth = truths[role]
-            if not truth.grid.agrees_with(found[role].grid):
-                raise BadInput(
-                    f"The label map of case {pair.id}, {role}, lies on another grid than its scan."
-                )
             organs = pair.scans[role].organs
             for label in cohort.table:
                 if organs and label.name not in organs:

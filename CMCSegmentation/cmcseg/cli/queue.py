@@ -57,7 +57,7 @@ class Add:
             check_reference(role, path, self.id)
         volumes = {role: read_volume(path) for role, path in images.items()}
         check_scans(volumes, card.table)
-        maps = {role: read_label_map(path, card.table) for role, path in labels.items()}
+        maps = {r: read_label_map(p, card.table, on=volumes[r].grid) for r, p in labels.items()}
         ledger = Ledger(self.queue)
         key = self.key or key_beside(self.queue)
         draft = checked(
@@ -265,6 +265,7 @@ class Import:
         cohort = (read_nnunet if self.source.is_dir() else read_cohort)(self.source, card)
         # A file that keeps nothing back leaves the choice to the queue.
         learn, check = (LEARN, CHECK) if cohort.validation else (None, None)
+        values = (card.table, cohort.unannotated, cohort.names)
         ids = []
         for pair in (*cohort.train, *cohort.validation):
             drawn = {role: scan for role, scan in pair.scans.items() if scan.annotation}
@@ -277,7 +278,7 @@ class Import:
                 Submission,
                 scans=scans,
                 corrected={
-                    role: read_label_map(scan.annotation, card.table, cohort.unannotated)
+                    role: read_label_map(scan.annotation, *values, scans[role].grid)
                     for role, scan in drawn.items()
                 },
                 table=card.table,

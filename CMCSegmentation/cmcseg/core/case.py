@@ -66,6 +66,7 @@ class Cohort:
         train: pairs that may move weights.
         validation: pairs that models are chosen by.
         unannotated: the value in scribbles that means "nobody looked here".
+        names: what the values mean in the files, where the cohort says; empty: as in the table.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Cohort:
     train: tuple[Pair, ...]
     validation: tuple[Pair, ...] = ()
     unannotated: int = 255
+    names: dict[int, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

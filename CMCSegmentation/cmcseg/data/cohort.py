@@ -7,7 +7,9 @@
                      "ct_organs": ["liver"]}]}
 
 Paths are relative to the file. A role without ``_labels`` or ``_scribbles`` is unlabelled;
-``_organs`` says which organs a partial label map covers.
+``_organs`` says which organs a partial label map covers. A table "labels", as in
+``{"1": "spleen", "4": "liver"}`` or ``{"spleen": 1, "liver": 4}``, says what values mean in the
+files; without it they mean what the model's own table says.
 """
 
 import json
@@ -40,6 +42,7 @@ def read_cohort(path: Path, card: ModelCard) -> Cohort:
             train=_pairs(content, "training", path, card),
             validation=_pairs(content, "validation", path, card),
             unannotated=_unannotated(content, path),
+            names=_names(content, path),
         )
     except ValueError as error:
         raise BadInput(f"{path.name}: {error}") from error
@@ -75,6 +78,22 @@ def _unannotated(content: dict, path: Path) -> int:
     if not isinstance(value, int) or not 0 <= value <= 255:
         raise BadInput(f"{path.name}: 'unannotated' is {value!r}, not a number from 0 to 255.")
     return value
+
+
+def _names(content: dict, path: Path) -> dict[int, str]:
+    """Names by value, whichever way round the table stands; Decathlon's and nnU-Net's differ."""
+    table = content.get("labels", {})
+    names: dict[int, str] = {}
+    try:
+        for one, other in dict(table).items():
+            value, name = (one, other) if isinstance(other, str) else (other, one)
+            names[int(value)] = str(name)
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f'{path.name}: \'labels\' must give each value a name, as in {{"1": "liver"}}.'
+        ) from error
+    names.pop(0, None)
+    return names
 
 
 def _pair(entry: dict, default: str, root: Path, card: ModelCard) -> Pair:

@@ -102,9 +102,7 @@ def _prepare_pair(
 def _labels(scan: Scan, own: Grid, grid: Grid, cohort: Cohort) -> np.ndarray | None:
     if scan.annotation is None:
         return None
-    label_map = read_label_map(scan.annotation, cohort.table, unannotated=cohort.unannotated)
-    if not label_map.grid.agrees_with(own, tolerance_mm=0.5):
-        raise BadInput(f"The {scan.role} labels do not lie on the same grid as their image.")
+    label_map = read_label_map(scan.annotation, cohort.table, cohort.unannotated, cohort.names, own)
     if scan.labels is None:
         return resample_scribbles(label_map, grid)
     labels = resample_labels(label_map, grid)

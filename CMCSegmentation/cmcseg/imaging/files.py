@@ -2,6 +2,7 @@
 
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from cmcseg.core.volume import Volume
 from cmcseg.imaging import itk_files, nifti
 from cmcseg.imaging.dicom import open_series
 from cmcseg.imaging.header import KINDS
+from cmcseg.imaging.label_names import named_layers, named_values, reference_grid, segments_of
+from cmcseg.imaging.lattice import on_grid_of, pasted
 from cmcseg.imaging.resample import to_image
+from cmcseg.imaging.text_header import NRRD, read_text_header
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
@@ -98,19 +102,35 @@ def split_number(path: Path) -> tuple[Path, int]:
     return path.with_name(numbered[1]), int(numbered[2])
 
 
-def read_label_map(path: Path, table: LabelTable, unannotated: int = UNANNOTATED) -> LabelMap:
-    """Read a label map whose numbers mean what ``table`` says.
+def read_label_map(
+    path: Path,
+    table: LabelTable,
+    unannotated: int = UNANNOTATED,
+    names: Mapping[int, str] | None = None,
+    on: Grid | None = None,
+) -> LabelMap:
+    """Read a label map; the result's numbers mean what ``table`` says.
 
     Args:
-        path: an image file of whole numbers.
+        path: an image file of whole numbers; the segments of a ``.seg.nrrd`` count by their names
+            or codes, cropped voxels and several layers included.
         table: the organs; every value above 0 must be one of them.
         unannotated: the value in the file that means "nobody looked here"; it becomes 255.
+        names: what the values mean in the file, where that is known; None: as in the table.
+        on: grid of the scan whose voxels these must be, in whatever order; None: any.
 
     Raises:
         BadInput: when the file cannot be used, or holds fractions or unknown values.
     """
     path = Path(path)
-    if clash := [label for label in table if label.value == unannotated]:
+    label_map = _read_segmentation(path, table) or _read_values(path, table, unannotated, names)
+    return label_map if on is None else on_grid_of(label_map, on, path.name)
+
+
+def _read_values(
+    path: Path, table: LabelTable, unannotated: int, names: Mapping[int, str] | None
+) -> LabelMap:
+    if not names and (clash := [label for label in table if label.value == unannotated]):
         raise BadInput(
             f"The value {unannotated} cannot mean both {clash[0].name} and not annotated; choose "
             "another value for one of them."
@@ -121,6 +141,9 @@ def read_label_map(path: Path, table: LabelTable, unannotated: int = UNANNOTATED
             f"{path.name} holds fractions, so it is not a label map; give whole numbers, and "
             "resample label maps with nearest neighbour."
         )
+    if names:
+        array = named_values(stored, names, table, unannotated, path.name)
+        return LabelMap(array=array, grid=grid, table=table)
     known = {0, unannotated} | {label.value for label in table}
     if strange := sorted({int(value) for value in np.unique(stored)} - known):
         raise BadInput(
@@ -129,6 +152,24 @@ def read_label_map(path: Path, table: LabelTable, unannotated: int = UNANNOTATED
         )
     array = np.where(stored == unannotated, UNANNOTATED, stored).astype(np.uint8)
     return LabelMap(array=array, grid=grid, table=table)
+
+
+def _read_segmentation(path: Path, table: LabelTable) -> LabelMap | None:
+    """A segmentation that 3D Slicer wrote, by the names of its segments; None for other files."""
+    if path.suffix.lower() not in NRRD or not path.is_file():
+        return None
+    _check_file(path)
+    pairs = read_text_header(path).pairs
+    segments = segments_of(pairs, path.name)
+    if not segments:
+        return None
+    layers, grid = itk_files.read_layers(path)
+    array = named_layers(layers, segments, table, path.name)
+    reference = reference_grid(pairs)
+    whole = pasted(array, grid, reference) if reference else None
+    if whole is None:
+        return LabelMap(array=array, grid=grid, table=table)
+    return LabelMap(array=whole, grid=reference, table=table)
 
 
 def write_label_map(label_map: LabelMap, path: Path) -> None:

@@ -12,6 +12,8 @@ KINDS = "NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a
 # Axes further from a right angle than this (as a cosine, 0.06 degrees) are sheared; below it the
 # corners of a 400 mm scan move by less than half a voxel.
 SHEAR = 1e-3
+# No scan of a patient is longer than this.
+LONGEST_MM = 2500.0
 # Deflate cannot pack more than this many bytes into one.
 DEFLATE_LIMIT = 1032
 
@@ -56,6 +58,7 @@ def usable_grid(header: ImageHeader) -> Grid:
     _check_axes(header)
     unfold = DEFLATE_LIMIT if header.compressed else 1
     check_size(header.name, header.shape, header.itemsize, header.stored, unfold)
+    _check_extent(header)
     return Grid(shape=shape, affine=header.affine)
 
 
@@ -146,6 +149,16 @@ def _check_axes(header: ImageHeader) -> None:
         raise BadInput(
             f"{header.name} gives two voxel sizes, {_times(header.spacing[:3])} mm and "
             f"{_times(lengths)} mm; repair the header or export the scan again."
+        )
+
+
+def _check_extent(header: ImageHeader) -> None:
+    """Refuse a scan that no patient fills, before a working grid of its size is allocated."""
+    extent = np.array(header.shape[:3]) * np.linalg.norm(header.affine[:3, :3], axis=0)
+    if extent.max() > LONGEST_MM:
+        raise BadInput(
+            f"{header.name} is {extent.max() / 1000:.3g} m wide by its header, more than any "
+            "patient; the unit or the voxel size is probably wrong, so export the scan again."
         )
 
 

@@ -1,6 +1,7 @@
 """NRRD and MetaImage files, read by SimpleITK once their headers were looked at."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,23 @@ def read(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:
     while image.GetDimension() > 3:
         image = image[..., 0]
     return to_array(image), grid, header.facts
+
+
+def read_layers(path: Path) -> tuple[np.ndarray, Grid]:
+    """The layers of a segmentation, ``(L, I, J, K)`` as stored, and their grid.
+
+    Raises:
+        BadInput: as ``read``.
+        OSError: when it cannot be opened.
+    """
+    told = read_text_header(path)
+    with silent():
+        reader = _opened(path, told)
+        header = replace(_header(reader, path, told), components=1)
+        grid = usable_grid(header)
+        array = sitk.GetArrayFromImage(executed(reader, path))
+    array = array if array.ndim == 4 else array[..., None]
+    return np.ascontiguousarray(array.transpose(3, 2, 1, 0)), grid
 
 
 def _opened(path: Path, told: TextHeader) -> sitk.ImageFileReader:
