@@ -159,10 +159,13 @@ def organs(array, grid):
 
 
 def last(steps):
-    """The last value of a generator of the scene."""
-    for value in steps:
-        result = value
-    return result
+    """What a generator of the scene yields last, or returns."""
+    result = None
+    while True:
+        try:
+            result = next(steps)
+        except StopIteration as end:
+            return result if end.value is None else end.value
 
 
 def dice(first, second, value):

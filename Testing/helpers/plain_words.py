@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 CALLS = ("_", "translate", "delayDisplay", "skipTest")  # the last two speak to developers
-MARKS = re.compile(r"[<>=^\\]|font-weight|(color|padding): ")  # of pages, styles and patterns
+# Of pages, styles and patterns.
+MARKS = re.compile(r"[<>=^\\]|font-weight|(background|color|padding): ")
 
 
 def untranslated(path: Path, plain: set[str] = frozenset()) -> list[str]:

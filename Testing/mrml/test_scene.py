@@ -347,3 +347,22 @@ def test_a_disagreement_of_an_earlier_run_does_not_outlive_it(a_scene, a_scan):
     last(a_scene.writing(a_scan.GetID(), alone))
     assert a_scene.disagreement(a_scan.GetID()) == ""
     assert a_scene.doubt(a_scan.GetID())
+
+
+def test_what_the_subject_hierarchy_says_of_a_scan_is_heard_at_once(a_scene, a_host, a_scan):
+    told = []
+    assert [info.modality for info in a_scene.scans()] == ["CT"]
+    a_scene.changed.connect(lambda: told.append(True))
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_host.scene)
+    tree.SetItemAttribute(tree.GetItemByDataNode(a_scan), "DICOM.Modality", "MR")
+    assert told
+    assert [info.modality for info in a_scene.scans()] == ["MR"]
+
+
+def test_a_scan_that_changes_between_the_first_and_the_last_step_is_told(a_scene, a_scan):
+    steps = a_scene.writing(a_scan.GetID(), finding(a_scene.grid(a_scan.GetID())))
+    next(steps)
+    a_scan.SetSpacing(1, 1, 1)
+    with pytest.raises(BadInput, match="was changed while it was being segmented"):
+        last(steps)
+    assert a_scene.segmentation(a_scan.GetID()) == ""

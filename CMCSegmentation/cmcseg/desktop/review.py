@@ -11,7 +11,7 @@ from cmcseg.desktop.keys import ACCEPT, PEEK, Keys, Peek, list_of_keys
 from cmcseg.desktop.overlay import Overlay
 from cmcseg.mrml.colours import MAGMA, SHOWN_FROM
 from cmcseg.mrml.own_views import slices_over
-from cmcseg.mrml.scene import DISAGREEMENT
+from cmcseg.mrml.result_nodes import DISAGREEMENT
 from cmcseg.mrml.segments import segment_id
 from cmcseg.session.review import ReviewSession
 

@@ -6,28 +6,28 @@ of scene, where Slicer 5.10 leaves hidden nodes out of a scene that is saved fil
 
 import base64
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 
 from cmcseg.core.errors import BadInput
+from cmcseg.mrml.steps import Steps
 from cmcseg.session.i18n import _
 
 FAST = 1  # of zlib's levels; the best one takes ten times as long for a few per cent
 
 
-def packed(array: np.ndarray) -> Iterator[str | None]:
+def packed(array: np.ndarray) -> Steps[str]:
     """``(I, J, K)`` uint8 as text without white space or XML's own characters."""
     work = zlib.compressobj(FAST)
     parts = []
     for k in range(array.shape[2]):
         parts.append(work.compress(array[:, :, k].tobytes(order="F")))
-        yield None
+        yield
     parts.append(work.flush())
-    yield base64.urlsafe_b64encode(b"".join(parts)).decode("ascii")
+    return base64.urlsafe_b64encode(b"".join(parts)).decode("ascii")
 
 
-def unpacked(text: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray | None]:
+def unpacked(text: str, shape: tuple[int, int, int]) -> Steps[np.ndarray]:
     """Inverse of ``packed``.
 
     Raises:
@@ -42,8 +42,8 @@ def unpacked(text: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray | No
             plane = work.decompress(rest, size)
             rest = work.unconsumed_tail
             out[:, :, k] = np.frombuffer(plane, dtype=np.uint8).reshape(shape[:2], order="F")
-            yield None
+            yield
     except (ValueError, zlib.error) as error:
         sentence = _("What the model found is damaged in this scene; segment the scan again.")
         raise BadInput(sentence) from error
-    yield out
+    return out

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 
 import numpy as np
 import slicer
 import vtk
 
-from cmcseg.core.card import table_from_dict
-from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.core.grid import Grid
-from cmcseg.core.labelmap import LabelMap, LabelTable
+from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.signal import Signal
 from cmcseg.core.volume import Volume
-from cmcseg.mrml.colours import dress
-from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
-from cmcseg.mrml.labelmap_text import packed, unpacked
-from cmcseg.mrml.scans import OURS, is_scan, outside_value, refusal_of, scan_info
-from cmcseg.mrml.segments import get_labels, put_labels
-from cmcseg.mrml.subject_hierarchy import modality_of, put_beside, series_of
-from cmcseg.mrml.voxels import numbers_of, percent_of, share_of, voxels
-from cmcseg.mrml.warp import image_of, warped, warped_labels
-from cmcseg.session.i18n import _
+from cmcseg.mrml.geometry import from_world, place_of, to_world
+from cmcseg.mrml.result_nodes import DISAGREEMENT, DOUBT, scan_node, segmentation_of
+from cmcseg.mrml.result_reading import read_drawn, read_finding
+from cmcseg.mrml.result_writing import write_finding, write_organs
+from cmcseg.mrml.scans import is_scan, outside_value, scan_info
+from cmcseg.mrml.subject_hierarchy import modality_of, series_of
+from cmcseg.mrml.voxels import voxels
+from cmcseg.mrml.warp import warped
 from cmcseg.session.ports import Finding, ScanInfo
 
-DOUBT, DISAGREEMENT = "CMCSeg.doubt", "CMCSeg.disagreement"  # node references of a segmentation
-MADE = "CMCSeg.made"  # attribute: who made it, and how the scans lay, as JSON
-FOUND = "CMCSeg.found"  # attribute: what the model found, whatever is drawn over it later
-TABLE = "CMCSeg.table"  # attribute: the label table as JSON, so that a saved scene can be reopened
 UNDO_STATES = 10
 
 
@@ -70,6 +61,9 @@ class MrmlScene:
         ]
         for node in self._volumes():
             self._watch(node)
+        tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+        if tree is not None:
+            self._watch_tree(tree)
 
     def close(self) -> None:
         """Let go of the scene."""
@@ -86,7 +80,7 @@ class MrmlScene:
 
     def grid(self, key: str) -> Grid:
         """Where a scan's voxels lie in the world, its parent transforms applied."""
-        return place_of(self._scan(key)).world
+        return place_of(scan_node(self._scene, key)).world
 
     def reading(self, key: str) -> Iterator[Volume | None]:
         """The scan in world coordinates; where nothing bends it, a view of the node's own voxels.
@@ -94,18 +88,13 @@ class MrmlScene:
         Raises:
             BadInput: when it is gone or cannot be segmented.
         """
-        node = self._scan(key)
+        node = scan_node(self._scene, key)
         place = place_of(node)
         array = voxels(node)
         facts = {"source": "scene", "modality": modality_of(node), "series": series_of(node)}
         if place.warped:
-            fill = outside_value(node)
-            work = warped(
-                array, place.local, place.world, from_world(node), to_world(node), fill=fill
-            )
-            for array in work:
-                if array is None:
-                    yield None
+            there, back, fill = from_world(node), to_world(node), outside_value(node)
+            array = yield from warped(array, place.local, place.world, there, back, fill=fill)
         yield Volume(array=array, grid=place.world, facts={k: v for k, v in facts.items() if v})
 
     def reading_labels(self, key: str) -> Iterator[LabelMap | None]:
@@ -114,14 +103,7 @@ class MrmlScene:
         Raises:
             BadInput: when the scan or its segmentation is gone.
         """
-        node, result, place, table = self._result(key)
-        array = get_labels(result, place.local, table)
-        if place.warped:
-            work = warped_labels(array, place.local, place.world, from_world(node), to_world(node))
-            for array in work:
-                if array is None:
-                    yield None
-        yield LabelMap(array=array, grid=place.world, table=table)
+        yield (yield from read_drawn(scan_node(self._scene, key)))
 
     def recalling(self, key: str) -> Iterator[Finding | None]:
         """What an earlier ``writing`` put beside a scan, and its organs as they are drawn now.
@@ -129,52 +111,12 @@ class MrmlScene:
         Raises:
             BadInput: when the scan or its result is gone.
         """
-        node, result, place, table = self._result(key)
-        for drawn in self.reading_labels(key):
-            if drawn is None:
-                yield None
-        found = drawn
-        if text := result.GetAttribute(FOUND):
-            for own in unpacked(text, place.local.shape):
-                if own is None:
-                    yield None
-            array = own
-            if place.warped:
-                there, back = from_world(node), to_world(node)
-                for array in warped_labels(own, place.local, place.world, there, back):
-                    if array is None:
-                        yield None
-            found = LabelMap(array=array, grid=place.world, table=table)
-        maps = {}
-        for role in (DOUBT, DISAGREEMENT):
-            volume = result.GetNodeReference(role)
-            if volume is None:
-                continue
-            array = numbers = voxels(volume)
-            if place.warped:
-                there, back = from_world(node), to_world(node)
-                for array in warped(numbers, place.local, place.world, there, back, fill=0):
-                    if array is None:
-                        yield None
-            for share in share_of(array):
-                if share is None:
-                    yield None
-            maps[role] = Volume(array=share, grid=place.world)
-        if DOUBT not in maps:
-            sentence = _("The doubt of {name} was deleted; segment it again.")
-            raise BadInput(sentence.format(name=node.GetName()))
-        yield Finding(
-            labels=found,
-            drawn=drawn,
-            doubt=maps[DOUBT],
-            disagreement=maps.get(DISAGREEMENT),
-            made=json.loads(result.GetAttribute(MADE)),
-        )
+        yield (yield from read_finding(scan_node(self._scene, key)))
 
     def segmentation(self, key: str) -> str:
         """Key of the segmentation beside a scan, or empty."""
         node = self._scene.GetNodeByID(key)
-        result = self._segmentation_of(node) if node else None
+        result = segmentation_of(node) if node else None
         return result.GetID() if result else ""
 
     def doubt(self, key: str) -> str:
@@ -193,58 +135,7 @@ class MrmlScene:
         Raises:
             BadInput: when the scan is gone, or changed its voxels or its warp meanwhile.
         """
-        node = self._scan(key)
-        place = place_of(node)
-        if finding.labels.grid.shape != place.world.shape or (
-            place.warped and not finding.labels.grid.agrees_with(place.world)
-        ):
-            sentence = _("{name} was changed while it was being segmented; segment it again.")
-            raise BadInput(sentence.format(name=node.GetName()))
-        labels = finding.labels.array
-        maps = {DOUBT: finding.doubt, DISAGREEMENT: finding.disagreement}
-        percent = {}
-        for role, volume in maps.items():
-            if volume is not None:
-                for image in percent_of(volume.array):
-                    if image is None:
-                        yield None
-                    else:
-                        percent[role] = image
-        if place.warped:
-            there, back = to_world(node), from_world(node)
-            for array in warped_labels(labels, place.world, place.local, there, back):
-                labels = array
-                if array is None:
-                    yield None
-            for role, image in percent.items():
-                numbers = numbers_of(image)
-                for array in warped(numbers, place.world, place.local, there, back, fill=0):
-                    if array is None:
-                        yield None
-                    else:
-                        percent[role] = image_of(array)
-        for text in packed(labels):
-            if text is None:
-                yield None
-        node = self._scan(key)  # it may have gone while this was waiting for its turn
-        result = self._segmentation_of(node)
-        if result:
-            self._checkpoint(result)
-        else:
-            result = self._new_segmentation(node)
-        self._move_beside(node, result)
-        result.SetAttribute(FOUND, text)
-        result.SetAttribute(MADE, json.dumps(finding.made))
-        result.SetAttribute(TABLE, json.dumps(asdict(finding.labels.table)))
-        for _step in put_labels(result, labels, place.local, finding.labels.table):
-            yield None
-        for role, image in percent.items():
-            yield None
-            self._put_map(node, result, role, image)
-        for role in maps.keys() - percent.keys():
-            if stale := result.GetNodeReference(role):  # of an earlier run with both scans
-                self._scene.RemoveNode(stale)
-        yield result.GetID()
+        yield (yield from write_finding(self._scene, key, finding, self._checkpoint))
 
     def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:
         """Replace organs beside a scan, with one undo checkpoint before.
@@ -252,34 +143,7 @@ class MrmlScene:
         Raises:
             BadInput: when the scan or its segmentation is gone, or it was moved meanwhile.
         """
-        node, result, place, table = self._result(key)
-        local = {}
-        for organ, mask in masks.items():
-            if mask.shape != place.world.shape:
-                sentence = _("{name} was changed meanwhile; segment it again.")
-                raise BadInput(sentence.format(name=node.GetName()))
-            if place.warped:
-                there, back = to_world(node), from_world(node)
-                work = warped_labels(mask.view(np.uint8), place.world, place.local, there, back)
-                for array in work:
-                    if array is None:
-                        yield None
-                mask = array > 0
-            local[organ] = mask
-        array = get_labels(result, place.local, table)
-        yield None
-        values = {table.named(organ).value: mask for organ, mask in local.items()}
-        for k in range(array.shape[2]):
-            plane = array[:, :, k]
-            for value, mask in values.items():
-                plane[(plane == value) & ~mask[:, :, k]] = 0
-            for value, mask in values.items():
-                plane[mask[:, :, k]] = value
-            yield None
-        self._checkpoint(result)
-        for _step in put_labels(result, array, place.local, table):
-            yield None
-        yield result.GetID()
+        yield (yield from write_organs(self._scene, key, masks, self._checkpoint))
 
     def undo(self, key: str) -> bool:
         """Take back the last write beside a scan; whether there was one to take back."""
@@ -313,13 +177,20 @@ class MrmlScene:
             call = _loosely(self, MrmlScene._on_quiet)
             self._observers.append((node, node.AddObserver(event, call)))
 
-    def _scan(self, key: str) -> slicer.vtkMRMLVolumeNode:
-        node = self._scene.GetNodeByID(key) if key else None
-        if node is None:
-            raise BadInput(_("The scan is no longer in the scene; choose another."))
-        if refusal := refusal_of(node):
-            raise BadInput(refusal)
-        return node
+    def _watch_tree(self, tree: slicer.vtkMRMLSubjectHierarchyNode) -> None:
+        """Hear of patients, modalities and series: they decide which scan suits which role."""
+        there = weakref.ref(self)
+
+        def call(*_event: object) -> None:  # its data is a number, no object as in other events
+            if (scene := there()) is not None:
+                scene._infos.clear()
+                scene._on_quiet()
+
+        for event in (
+            tree.SubjectHierarchyItemModifiedEvent,
+            tree.SubjectHierarchyItemReparentedEvent,
+        ):
+            self._observers.append((tree, tree.AddObserver(event, call)))
 
     def _info(self, node: slicer.vtkMRMLVolumeNode) -> ScanInfo:
         """Cached until the node or its voxels change: selectors ask often."""
@@ -329,71 +200,6 @@ class MrmlScene:
         fresh = known if known and known[0] == age else (age, scan_info(node))
         self._infos[node.GetID()] = fresh
         return fresh[1]
-
-    def _result(
-        self, key: str
-    ) -> tuple[slicer.vtkMRMLVolumeNode, slicer.vtkMRMLSegmentationNode, Place, LabelTable]:
-        node = self._scan(key)
-        result = self._segmentation_of(node)
-        if result is None:
-            sentence = _("{name} has no result in this scene; segment it first.")
-            raise BadInput(sentence.format(name=node.GetName()))
-        table = table_from_dict(json.loads(result.GetAttribute(TABLE)))
-        return node, result, place_of(node), table
-
-    def _segmentation_of(
-        self, node: slicer.vtkMRMLVolumeNode
-    ) -> slicer.vtkMRMLSegmentationNode | None:
-        """The segmentation that an earlier run made for a scan, this session or another."""
-        role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-        count = self._scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-        for n in range(count):
-            result = self._scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode")
-            ours = result.GetAttribute(OURS) == "organs"
-            if ours and result.GetNodeReferenceID(role) == node.GetID():
-                return result
-        return None
-
-    def _new_segmentation(self, node: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLSegmentationNode:
-        name = f"{node.GetName()} organs"
-        result = self._scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-        if result is None:
-            raise CMCSegError(_("Slicer did not make a segmentation; restart it."))
-        result.SetAttribute(OURS, "organs")
-        result.CreateDefaultDisplayNodes()
-        # Sets the reference geometry and the node reference that DICOM SEG export follows.
-        result.SetReferenceImageGeometryParameterFromVolumeNode(node)
-        return result
-
-    def _move_beside(
-        self, node: slicer.vtkMRMLVolumeNode, result: slicer.vtkMRMLSegmentationNode
-    ) -> None:
-        # Before any voxel is written: a label map under another transform would be resampled.
-        result.SetAndObserveTransformNodeID(node.GetTransformNodeID())
-        put_beside(result, node)
-
-    def _put_map(
-        self,
-        node: slicer.vtkMRMLVolumeNode,
-        result: slicer.vtkMRMLSegmentationNode,
-        role: str,
-        percent: vtk.vtkImageData,
-    ) -> None:
-        """Write a map from 0 to 100 beside the scan, into that of the last time if there is one."""
-        volume = result.GetNodeReference(role)
-        if volume is None:
-            word = role.partition(".")[2]
-            name = f"{node.GetName()} {word} (%)"
-            volume = self._scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-            volume.SetAttribute(OURS, word)
-            result.SetNodeReferenceID(role, volume.GetID())
-            dress(volume)  # before it has voxels, as Slicer would measure them for a window
-        matrix = vtk.vtkMatrix4x4()
-        node.GetIJKToRASMatrix(matrix)
-        volume.SetAndObserveImageData(percent)
-        volume.SetIJKToRASMatrix(matrix)
-        volume.SetAndObserveTransformNodeID(node.GetTransformNodeID())
-        put_beside(volume, node)
 
     def _map_of(self, key: str, role: str) -> str:
         result = self._scene.GetNodeByID(self.segmentation(key))
@@ -409,6 +215,8 @@ class MrmlScene:
         history.SaveState()
 
     def _on_added(self, node: slicer.vtkMRMLNode) -> None:
+        if node.IsA("vtkMRMLSubjectHierarchyNode"):  # closing a scene makes another one
+            self._watch_tree(node)
         if node.IsA("vtkMRMLVolumeNode"):
             self._watch(node)
             self._on_quiet()

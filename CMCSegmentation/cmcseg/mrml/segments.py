@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import slicer
 import vtk
@@ -13,7 +11,8 @@ from cmcseg.core.errors import CMCSegError
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Code, Label, LabelTable
 from cmcseg.mrml.geometry import to_numpy, to_vtk
-from cmcseg.mrml.warp import image_of
+from cmcseg.mrml.steps import Steps, finish
+from cmcseg.mrml.voxels import image_in_steps
 from cmcseg.session.i18n import _
 
 BINARY, SURFACE = "Binary labelmap", "Closed surface"  # Slicer's names of representations
@@ -31,7 +30,7 @@ def terminology(label: Label) -> str:
 
 def put_labels(
     node: slicer.vtkMRMLSegmentationNode, array: np.ndarray, grid: Grid, table: LabelTable
-) -> Iterator[None]:
+) -> Steps[None]:
     """Make the table's organs in a segmentation node be exactly those of an array.
 
     Segments that are not the table's are left as they are; all organs share one label map, so
@@ -46,11 +45,8 @@ def put_labels(
     Raises:
         CMCSegError: when Slicer does not take the segments.
     """
-    for box in _filled_box(array):
-        if box is None:
-            yield
-    image = _oriented(array, *box, grid)
-    yield
+    low, high = yield from _filled_box(array)
+    image = yield from _oriented(array, low, high, grid)
     segmentation = node.GetSegmentation()
     segmentation.SetSourceRepresentationName(BINARY)
     had_surface = segmentation.ContainsRepresentation(SURFACE)
@@ -77,6 +73,13 @@ def put_labels(
 
 
 def get_labels(node: slicer.vtkMRMLSegmentationNode, grid: Grid, table: LabelTable) -> np.ndarray:
+    """As ``labels_of``, at once."""
+    return finish(labels_of(node, grid, table))
+
+
+def labels_of(
+    node: slicer.vtkMRMLSegmentationNode, grid: Grid, table: LabelTable
+) -> Steps[np.ndarray]:
     """``grid.shape`` uint8: the table's organs as they are drawn now; later segments lie on top.
 
     Args:
@@ -96,7 +99,10 @@ def get_labels(node: slicer.vtkMRMLSegmentationNode, grid: Grid, table: LabelTab
         values[segment.GetLabelValue()] = label.value
     for image, values in layers.values():
         drawn, low = _on_grid(image, grid)
-        _paste(out, values.astype(np.uint8)[drawn], low)
+        for k in range(drawn.shape[2]):
+            plane = values.astype(np.uint8)[drawn[:, :, k : k + 1]]
+            _paste(out, plane, low + np.array([0, 0, k]))
+            yield
     return out
 
 
@@ -125,20 +131,20 @@ def _leave_shared_layers(segmentation: slicer.vtkSegmentation, ours: set[str]) -
 
 def _oriented(
     array: np.ndarray, low: np.ndarray, high: np.ndarray, grid: Grid
-) -> slicer.vtkOrientedImageData:
+) -> Steps[slicer.vtkOrientedImageData]:
     """A label map of the box that is not empty, as Slicer itself keeps them."""
-    part = array[tuple(map(slice, low, high))]
+    part = yield from image_in_steps(array[tuple(map(slice, low, high))])
     image = slicer.vtkOrientedImageData()
     image.SetExtent(*np.stack([low, high - 1], axis=1).ravel().tolist())
-    image.GetPointData().SetScalars(image_of(part).GetPointData().GetScalars())
+    image.GetPointData().SetScalars(part.GetPointData().GetScalars())
     image.SetGeometryFromImageToWorldMatrix(to_vtk(grid.affine))
     return image
 
 
-def _filled_box(array: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray] | None]:
+def _filled_box(array: np.ndarray) -> Steps[tuple[np.ndarray, np.ndarray]]:
     """First and last-plus-one index of the voxels above 0, found a plane at a time.
 
-    A single voxel when there is none; ``None`` is yielded in between.
+    A single voxel when there is none.
     """
     planes = np.zeros(array.shape[2], dtype=bool)
     flat = np.zeros(array.shape[:2], dtype=bool)
@@ -147,12 +153,11 @@ def _filled_box(array: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray] | N
         planes[k] = filled.any()
         if planes[k]:
             flat |= filled
-        yield None
+        yield
     if not planes.any():
-        yield np.zeros(3, dtype=int), np.ones(3, dtype=int)
-        return
+        return np.zeros(3, dtype=int), np.ones(3, dtype=int)
     ends = [np.flatnonzero(hit) for hit in (flat.any(axis=1), flat.any(axis=0), planes)]
-    yield np.array([end[0] for end in ends]), np.array([end[-1] + 1 for end in ends])
+    return np.array([end[0] for end in ends]), np.array([end[-1] + 1 for end in ends])
 
 
 def _on_grid(image: slicer.vtkOrientedImageData, grid: Grid) -> tuple[np.ndarray, np.ndarray]:

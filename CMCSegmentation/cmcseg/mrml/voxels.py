@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import slicer
 import vtk
 from vtk.util import numpy_support
+
+from cmcseg.mrml.steps import Steps
 
 
 def voxels(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
@@ -21,7 +21,7 @@ def numbers_of(image: vtk.vtkImageData) -> np.ndarray:
     return numbers.reshape(image.GetDimensions()[::-1]).transpose(2, 1, 0)
 
 
-def percent_of(doubt: np.ndarray) -> Iterator[vtk.vtkImageData | None]:
+def percent_of(doubt: np.ndarray) -> Steps[vtk.vtkImageData]:
     """0 to 1 as whole per cents, a plane at a time: a float map would take four times the room."""
     image = vtk.vtkImageData()
     image.SetDimensions(*doubt.shape)
@@ -29,14 +29,26 @@ def percent_of(doubt: np.ndarray) -> Iterator[vtk.vtkImageData | None]:
     numbers = numbers_of(image)
     for k in range(doubt.shape[2]):
         numbers[:, :, k] = np.clip(doubt[:, :, k] * 100 + 0.5, 0, 100)
-        yield None
-    yield image
+        yield
+    return image
 
 
-def share_of(percent: np.ndarray) -> Iterator[np.ndarray | None]:
+def share_of(percent: np.ndarray) -> Steps[np.ndarray]:
     """Whole per cents as 0 to 1, a plane at a time."""
     out = np.empty(percent.shape, dtype=np.float32, order="F")
     for k in range(percent.shape[2]):
         out[:, :, k] = percent[:, :, k] / np.float32(100)
-        yield None
-    yield out
+        yield
+    return out
+
+
+def image_in_steps(array: np.ndarray) -> Steps[vtk.vtkImageData]:
+    """A copy of ``(I, J, K)`` uint8 numbers as an image without geometry, a plane at a time."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(*array.shape)
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    numbers = numbers_of(image)
+    for k in range(array.shape[2]):
+        numbers[:, :, k] = array[:, :, k]
+        yield
+    return image

@@ -15,6 +15,7 @@ from vtk.util import numpy_support
 
 from cmcseg.core.grid import Grid
 from cmcseg.mrml.geometry import moved, to_vtk
+from cmcseg.mrml.steps import Steps
 
 STEP_SECONDS = 0.008  # aimed at for one step
 MARGIN = 2  # voxels around the part of the target that a source can reach
@@ -28,8 +29,8 @@ def warped(
     forth: vtk.vtkAbstractTransform,
     *,
     fill: float,
-) -> Iterator[np.ndarray | None]:
-    """Linear interpolation; yields ``None`` after every step and the array in the end.
+) -> Steps[np.ndarray]:
+    """Linear interpolation, a few rows a step.
 
     Args:
         array: ``(I, J, K)`` numbers on ``grid``.
@@ -44,8 +45,8 @@ def warped(
         if box is not None:
             where, values = box
             out[where] = values[..., 0]
-        yield None
-    yield out
+        yield
+    return out
 
 
 def warped_labels(
@@ -54,22 +55,21 @@ def warped_labels(
     target: Grid,
     back: vtk.vtkAbstractTransform,
     forth: vtk.vtkAbstractTransform,
-) -> Iterator[np.ndarray | None]:
+) -> Steps[np.ndarray]:
     """As ``warped``, for uint8 labels: each is interpolated on its own and the strongest wins."""
     out = np.zeros(target.shape, dtype=np.uint8, order="F")
     values = np.array(sorted(set(_values(array)) - {0}), dtype=np.uint8)
     if not len(values):
-        yield out
-        return
+        return out
     low, high = _box(array > 0)
     part = array[tuple(map(slice, low, high))]
     affine = grid.affine.copy()
     affine[:3, 3] = grid.world(low)
     near = Grid(shape=part.shape, affine=affine)
-    yield None
+    yield
     shares = np.stack([(part == value) * np.uint8(255) for value in values], axis=-1)
     image = image_of(shares)
-    yield None
+    yield
     for box in _sampled(image, near, target, back, forth, 0, _smooth()):
         if box is not None:
             where, found = box
@@ -77,8 +77,8 @@ def warped_labels(
             strongest = found.argmax(axis=-1)
             wins = found.max(axis=-1) > nothing
             out[where] = np.where(wins, values[strongest], 0)
-        yield None
-    yield out
+        yield
+    return out
 
 
 def image_of(array: np.ndarray) -> vtk.vtkImageData:
