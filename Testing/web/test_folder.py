@@ -54,9 +54,27 @@ def test_two_scans_of_one_role_are_both_kept(a_folder):
     assert sorted(path[0].name for path in files.values()) == ["CT.nrrd", "ct.nii.gz"]
 
 
-def test_all_files_of_a_dicom_study_belong_to_its_case(a_folder):
+def test_every_folder_of_a_dicom_study_is_a_scan_of_its_case(a_folder):
     put(a_folder, "study/a/1.dcm", "study/a/2.dcm", "study/b/3.dcm")
-    assert len(a_folder.cases(ROLES)[0].files[""]) == 3
+    files = a_folder.cases(ROLES)[0].files.values()
+    assert sorted(tuple(path.name for path in scan) for scan in files) == [
+        ("1.dcm", "2.dcm"),
+        ("3.dcm",),
+    ]
+
+
+def test_what_a_disc_brings_along_hides_no_scan(a_folder):
+    put(a_folder, "cd/IM1.dcm", "cd/IM2.dcm")
+    for name in ("AUTORUN.INF", "DICOMDIR", ".DS_Store", "._IM1.dcm", "A_README.TXT"):
+        (a_folder.root / "cd" / name).write_bytes(b"[autorun]")
+    (case,) = a_folder.cases(ROLES)
+    assert {"IM1.dcm", "IM2.dcm"} <= {path.name for path in case.files[""]}
+
+
+def test_a_file_and_a_dicom_folder_of_one_name_are_both_to_be_had(a_folder):
+    put(a_folder, "anna.nii.gz", "anna/IM1.dcm")
+    files = a_folder.cases(ROLES)[0].files.values()
+    assert sorted(path[0].name for path in files) == ["IM1.dcm", "anna.nii.gz"]
 
 
 def test_a_link_that_leads_out_is_passed_over(a_folder, tmp_path):

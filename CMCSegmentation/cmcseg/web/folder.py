@@ -7,11 +7,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.file_kinds import IMAGES, is_dicom, is_image_name, is_junk
 
-IMAGES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 OWN = ".cmcseg"  # drafts, reports and pictures of ours
 QUEUE = "queue"
 NOT_SCANS = {"labels", "label", "truth", "seg", "segmentation", "organs", "mask", "scribbles"}
+LOOKED_AT = 20  # files of a folder, to see whether it holds DICOM
 LONGEST = 100  # characters of a name
 
 
@@ -91,10 +92,13 @@ class Folder:
                     while role in found[key]:
                         role += "'"  # a second file of the same role is offered beside the first
                     found[key][role] = (file,)
-            rest = [file for file in files if file not in images]
-            if rest and is_dicom(rest[0]):
-                key = above[0] if above else self.root.name
-                found[key][""] = (*found[key].get("", ()), *rest)
+            rest = [file for file in files if file not in images and not is_junk(file)]
+            # Discs bring texts and programs along; all of a folder would take too long to look at.
+            if any(is_dicom(file) for file in rest[:LOOKED_AT]):
+                key, role = above[0] if above else self.root.name, ""
+                while role in found[key]:
+                    role += "'"
+                found[key][role] = tuple(rest)
         return tuple(Case(id=key, files=dict(found[key])) for key in sorted(found))
 
     def _folders(self) -> list[tuple[Path, list[Path]]]:
@@ -139,20 +143,6 @@ def plain(name: str) -> str:
         return kept
     end = next((end for end in sorted(IMAGES, key=len)[::-1] if kept.endswith(end)), "")
     return kept[: LONGEST - len(end)] + end
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a name ends like that of a scan."""
-    return name.lower().endswith(IMAGES)
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file begins like DICOM: "DICM" after a preamble of 128 bytes."""
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 def _told(file: Path, roles: set[str]) -> tuple[str, str | None]:

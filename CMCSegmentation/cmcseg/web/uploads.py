@@ -10,7 +10,8 @@ from pathlib import Path
 from aiohttp import BodyPartReader, web
 
 from cmcseg.core.errors import BadInput
-from cmcseg.web.folder import Folder, is_dicom, is_image_name, plain
+from cmcseg.core.file_kinds import is_dicom, is_image_name
+from cmcseg.web.folder import Folder, plain
 
 LARGEST = 1 << 30  # bytes of one upload, and of what an archive unfolds to
 MOST_FILES = 5000
