@@ -38,7 +38,7 @@ def found(folder):
         (["ward/7/7_ct.nii.gz", "ward/7/7_mr.nii.gz"], {"ward/7/7": ["ct", "mr"]}),
         (["abdomen.nii.gz"], {"abdomen": [""]}),
         (["ann_ct.nii.gz", "ann_ct_labels.nii.gz", "ann_mr_seg.nii.gz"], {"ann": ["ct"]}),
-        (["study/a/1.dcm", "study/a/2.dcm", "study/b/3.dcm"], {"study": [""]}),
+        (["study/a/1.dcm", "study/a/2.dcm", "study/b/3.dcm"], {"study": ["", "'"]}),
         (["notes.txt", "queue/p1/ct.nii.gz", ".hidden/ct.nii.gz", ".ct.nii.gz"], {}),
         ([], {}),
     ],
