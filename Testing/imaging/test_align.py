@@ -88,6 +88,37 @@ def test_one_heart_in_two_sequences_gets_confidence():
     assert run(lge, cine, "auto").confidence > 0.8
 
 
+def few_slices(scan, mm=16.0, count=3):
+    """Some slices of a scan, far apart."""
+    affine = np.diag([4.0, 4.0, mm, 1.0])
+    affine[:3, 3] = GRID.world((0, 0, 12))
+    stack = Grid(shape=(48, 44, count), affine=affine)
+    return Volume(array=resample(scan.array, GRID, stack, smooth=False), grid=stack)
+
+
+def test_three_slices_that_lie_right_are_trusted_and_slices_of_another_place_are_not(a_scan):
+    other = moved(a_scan, np.eye(4))
+    stack = few_slices(a_scan)
+    assert run(stack, few_slices(other), "none").confidence > 0.9
+    aside = np.eye(4)
+    aside[:3, 3] = (24.0, -16.0, 0.0)
+    assert run(stack, few_slices(moved(a_scan, aside)), "none").confidence < 0.1
+
+
+@pytest.mark.skipif(not SCANS.is_dir(), reason="the real scans are not at hand")
+@pytest.mark.parametrize("case", ["09", "16"])  # three and four slices, 15 mm apart
+def test_a_real_pair_of_few_slices_is_trusted_and_a_stranger_is_not(case):
+    folder = SCANS / "heart" / "myops" / "images"
+    first = read_volume(folder / f"{case}_bssfp.nii.gz")
+    assert run(first, read_volume(folder / f"{case}_lge.nii.gz"), "none").confidence > 0.1
+    stranger = read_volume(folder / "39_lge.nii.gz")
+    affine = first.grid.affine.copy()
+    middle = (np.array(stranger.grid.shape) - 1) / 2
+    affine[:3, 3] = first.grid.center - affine[:3, :3] @ middle
+    laid = Volume(array=stranger.array, grid=Grid(shape=stranger.grid.shape, affine=affine))
+    assert run(first, laid, "none").confidence < 0.1
+
+
 def test_the_tilt_is_that_of_the_slices_and_cubes_have_none():
     def stack(spacing, degrees):
         a = np.radians(degrees)

@@ -1,5 +1,7 @@
 """Intensities, pieces and holes, and scans that do not look like their role."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card
@@ -120,6 +122,36 @@ def test_a_standardised_scan_forgets_its_scale_and_offset(gain, offset, seed):
     np.testing.assert_allclose(first, again, atol=0.02)
     assert CLIP[0] <= first.min()
     assert first.max() <= CLIP[1]
+
+
+def a_body(fluid):
+    """Tissue of 100 to 500 in air, and a sphere of fluid brighter than all of it."""
+    chance = np.random.default_rng(0)
+    array = chance.normal(0, 5, (40, 40, 24)).astype(np.float32)
+    body = (slice(6, 34), slice(6, 34))
+    array[body] = np.clip(chance.gamma(4.0, 60.0, array[body].shape), 100, 500)
+    away = np.linalg.norm(
+        np.indices(array.shape) - np.array([20, 20, 12])[:, None, None, None], axis=0
+    )
+    return np.where(away < 6, fluid, array).astype(np.float32)
+
+
+def test_a_bright_fluid_does_not_darken_the_rest():
+    limited = replace(MR, brightest=3.1)
+    tissue = a_body(300) < 299
+
+    def seen(fluid, spec):
+        return normalise(volume(a_body(fluid)), spec)[tissue]
+
+    dark = np.abs(seen(5000, MR) - seen(1000, MR)).mean()
+    assert np.abs(seen(5000, limited) - seen(1000, limited)).mean() < 0.2 * dark
+
+
+def test_the_limit_changes_nothing_in_a_scan_without_bright_fluid():
+    plain = volume(a_body(300))
+    np.testing.assert_array_equal(
+        normalise(plain, MR), normalise(plain, replace(MR, brightest=3.1))
+    )
 
 
 @pytest.mark.parametrize("margin", [2, 12])

@@ -99,3 +99,16 @@ def test_with_trust_the_partner_is_heard(a_bundle, two_scans, aligned_with):
         doubts[confidence] = found.doubt["ct"].array
     assert np.abs(doubts[0.0] - doubts[1.0]).max() > 1e-3
     assert not any("by itself" in words for words in found.warnings)
+
+
+def test_scans_that_the_user_says_are_aligned_are_looked_at_together(
+    a_bundle, two_scans, aligned_with
+):
+    aligned_with(0.0)
+    as_told = SegmentSettings(device="cpu", overlap=0.0, align="none")
+    found = segment(two_scans, a_bundle, as_told)
+    aligned_with(1.0)
+    sure = segment(two_scans, a_bundle, as_told)
+    np.testing.assert_array_equal(found.doubt["ct"].array, sure.doubt["ct"].array)
+    assert any("do not look aligned (confidence 0%)" in words for words in found.warnings)
+    assert not any("look aligned" in words for words in sure.warnings)

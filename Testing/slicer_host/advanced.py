@@ -15,7 +15,7 @@ def test_what_nobody_touched_is_asked_for_as_it_comes(a_desk):
     assert asked(a_desk) == {
         "align": "auto",
         "device": "auto",
-        "overlap": 0.25,
+        "overlap": 0.1,
         "out_of_memory": "smaller",
     }
 

@@ -28,6 +28,9 @@ class InputSpec:
         intensity: ``window`` (fixed limits) or ``standardise`` (percentiles, mean and deviation).
         window: lower and upper limit in the scan's units, for ``window``.
         keywords: words in a series description that suggest this role.
+        brightest: for ``standardise``, what counts at most: so many times the body's 75th
+            percentile above the darkest, so that one bright fluid does not darken all else; None
+            for no such limit.
     """
 
     role: str
@@ -36,6 +39,7 @@ class InputSpec:
     intensity: str
     window: tuple[float, float] | None = None
     keywords: tuple[str, ...] = ()
+    brightest: float | None = None
 
     def __post_init__(self) -> None:
         if self.intensity not in ("window", "standardise"):
@@ -44,6 +48,8 @@ class InputSpec:
             raise ValueError(f"Only the rule 'window' takes limits ({self.role}).")
         if self.window is not None and not self.window[0] < self.window[1]:
             raise ValueError(f"The window {self.window} of {self.role} is empty.")
+        if self.brightest is not None and not self.brightest > 1:
+            raise ValueError(f"The limit {self.brightest} of {self.role} is not above 1.")
 
 
 @dataclass(frozen=True, kw_only=True)

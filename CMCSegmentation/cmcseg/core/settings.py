@@ -23,7 +23,7 @@ class SegmentSettings:
 
     align: str = "auto"
     device: str = "auto"
-    overlap: float = 0.25
+    overlap: float = 0.1
     out_of_memory: str = "smaller"
 
     def __post_init__(self) -> None:

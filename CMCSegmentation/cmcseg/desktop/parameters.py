@@ -73,7 +73,7 @@ class Choices:
     secondScan: vtkMRMLScalarVolumeNode
     device: Device = Device.auto
     align: Align = Align.auto
-    overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.25
+    overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.1
     outOfMemory: OutOfMemory = OutOfMemory.smaller
     minutes: Annotated[int, WithinRange(1, 1440)] = 10
 

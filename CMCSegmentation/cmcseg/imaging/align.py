@@ -14,7 +14,7 @@ from cmcseg.core.prediction import Alignment
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import ALIGNMENTS
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.local_contrast import levels
+from cmcseg.imaging.local_contrast import Level, levels
 from cmcseg.imaging.resample import field_of_view
 from cmcseg.imaging.rigid import COARSE_MM, FINE_MM, Levels, register
 from cmcseg.imaging.similarity import prominence, similarity
@@ -30,6 +30,9 @@ FAR_REACH_MM = (48.0, 48.0, 80.0)  # and where they do not; patients are long
 # pairs (docs/alignment.md); this one is stricter, as trusting a wrong alignment costs more than
 # leaving a right one unused.
 EVEN_ODDS, STEEPNESS = 3.9, 8.0
+# A stack of so few slices is judged by what moves within them, in finer voxels: displaced across
+# its slices it shares too little to be compared with.
+FEW_SLICES, FEW_MM = 8, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,17 +143,28 @@ def align(
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """Both scans' local contrast; the smaller view comes first, whichever scan it is."""
+    """Both scans' local contrast; the smaller view comes first, whichever scan it is.
+
+    ``judged`` is what the similarity is measured on, ``normal`` the direction in which nothing is
+    displaced for it.
+    """
 
     small: Levels
     large: Levels
     swapped: bool
+    judged: tuple[Level, Level]
+    normal: np.ndarray | None
 
     @staticmethod
     def of(fixed: Volume, moving: Volume) -> "_Pair":
         swapped = moving.grid.size * moving.grid.voxel_ml < fixed.grid.size * fixed.grid.voxel_ml
         small, large = (moving, fixed) if swapped else (fixed, moving)
-        return _Pair(levels(small, COARSE_MM, FINE_MM), levels(large, COARSE_MM, FINE_MM), swapped)
+        both = tuple(levels(scan, COARSE_MM, FINE_MM) for scan in (small, large))
+        judged, normal = tuple(fine for _, fine in both), None
+        if min(_slices(small.grid), _slices(large.grid)) <= FEW_SLICES:
+            judged = tuple(levels(scan, COARSE_MM, FEW_MM)[1] for scan in (small, large))
+            normal = _slice_normals(small.grid)[:, 0]
+        return _Pair(*both, swapped, judged, normal)
 
     def register(self, start: np.ndarray, reach_mm: tuple[float, float, float]) -> np.ndarray:
         """Moving to fixed, whichever of them is the smaller one."""
@@ -158,8 +172,8 @@ class _Pair:
 
     def judge(self, matrix: np.ndarray) -> tuple[float, float, float]:
         """Similarity, prominence, and the deviation of displaced similarities."""
-        fine = self.small[1], self.large[1], self._turned(matrix)
-        return similarity(*fine)[0], *prominence(*fine)
+        laid = *self.judged, self._turned(matrix)
+        return similarity(*laid)[0], *prominence(*laid, normal=self.normal)
 
     def _turned(self, matrix: np.ndarray) -> np.ndarray:
         return np.linalg.inv(matrix) if self.swapped else matrix
@@ -180,6 +194,13 @@ def _slice_normals(grid: Grid) -> np.ndarray:
     """``(3, n)`` axes across the slices: the widest spacing's; all three of a cube's."""
     spacing = np.array(grid.spacing)
     return grid.direction[:, spacing > 0.95 * spacing.max()]
+
+
+def _slices(grid: Grid) -> int:
+    """How many slices a stack has; a scan of cubes has its shortest axis."""
+    return min(
+        n for n, mm in zip(grid.shape, grid.spacing, strict=True) if mm > 0.95 * max(grid.spacing)
+    )
 
 
 def _gap(fixed: Grid, moving: Grid) -> float:

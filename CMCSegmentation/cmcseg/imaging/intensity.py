@@ -14,7 +14,7 @@ def normalise(volume: Volume, spec: InputSpec) -> np.ndarray:
     ``window``: the limits become -1 and 1, values beyond are cut.
     ``standardise``: mean 0 and deviation 1 over the body (all that is brighter than a tenth of
     the 99th percentile, so that the share of air in the field of view does not matter), cut to
-    ``CLIP``.
+    ``CLIP``; what is brighter than the card's ``brightest`` is cut to that before.
 
     Returns:
         float32 of the volume's shape.
@@ -23,9 +23,18 @@ def normalise(volume: Volume, spec: InputSpec) -> np.ndarray:
     if spec.intensity == "window":
         low, high = spec.window
         return np.clip((array - low) / (high - low) * 2 - 1, -1.0, 1.0)
-    low, high = np.percentile(array, (0.5, 99.0))
-    body = array[array > low + 0.1 * (high - low)]
-    if body.size == 0:
-        body = array
+    if spec.brightest is not None:
+        low = np.percentile(array, 0.5)
+        # Fluid may fill more than a hundredth of the scan, hardly ever a twentieth.
+        limit = low + spec.brightest * (np.percentile(_body(array, 95.0), 75) - low)
+        array = np.minimum(array, limit)
+    body = _body(array)
     inner = np.clip(body, None, np.percentile(body, 99.5))  # a few bright voxels do not count
     return np.clip((array - inner.mean()) / max(float(inner.std()), 1e-6), *CLIP)
+
+
+def _body(array: np.ndarray, top: float = 99.0) -> np.ndarray:
+    """The values above a tenth of the range up to the percentile ``top``."""
+    low, high = np.percentile(array, (0.5, top))
+    body = array[array > low + 0.1 * (high - low)]
+    return body if body.size else array

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from cmcseg.imaging.local_contrast import Level
 from cmcseg.imaging.resample import LPS
 
-BINS = {8.0: 16, 4.0: 32}  # by the level's spacing: fewer voxels fill fewer bins
+BINS = {8.0: 16, 4.0: 32, 2.0: 16}  # by the level's spacing: fewer voxels fill fewer bins
 FEWEST = 200  # voxels that must be shared
 DISPLACEMENTS = 60
 NEAREST_MM, FARTHEST_MM = 15.0, 40.0
@@ -50,8 +50,15 @@ def similarity(fixed: Level, moving: Level, matrix: np.ndarray) -> tuple[float, 
     return (apart / together if together > 0 else 1.0), count
 
 
-def prominence(fixed: Level, moving: Level, matrix: np.ndarray) -> tuple[float, float]:
+def prominence(
+    fixed: Level, moving: Level, matrix: np.ndarray, *, normal: np.ndarray | None = None
+) -> tuple[float, float]:
     """How far the similarity stands out among displaced positions.
+
+    Args:
+        fixed, moving: local contrast.
+        matrix: 4 x 4 RAS, from the moving scan's world to the fixed one's.
+        normal: of the fixed scan's slices; given, nothing is displaced along it.
 
     Returns:
         (similarity - 1) over the displaced mean of the same, and the displaced deviation; 1 where
@@ -59,7 +66,7 @@ def prominence(fixed: Level, moving: Level, matrix: np.ndarray) -> tuple[float, 
     """
     value, count = similarity(fixed, moving, matrix)
     others = []
-    for shift in _shell():
+    for shift in _shell(normal):
         displaced = matrix.copy()
         displaced[:3, 3] += shift
         other, seen = similarity(fixed, moving, displaced)
@@ -71,10 +78,12 @@ def prominence(fixed: Level, moving: Level, matrix: np.ndarray) -> tuple[float, 
     return max(value - 1, 0.0) / (max(excess, 0.0) + 1e-4), float(np.std(others))
 
 
-def _shell() -> np.ndarray:
+def _shell(normal: np.ndarray | None) -> np.ndarray:
     """The displacements, always the same ones."""
     chance = np.random.default_rng(0)
     ways = chance.normal(size=(DISPLACEMENTS, 3))
+    if normal is not None:
+        ways -= np.outer(ways @ normal, normal)
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     return ways * chance.uniform(NEAREST_MM, FARTHEST_MM, size=(DISPLACEMENTS, 1))
 

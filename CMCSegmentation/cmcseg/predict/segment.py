@@ -55,9 +55,9 @@ def segment(
     clock = Clock()
     with clock.stage("align"):
         alignment = _align(volumes, card, settings, report)
-    trust = alignment.confidence if alignment else 0.0
+    trust = _trust(alignment, settings)
     labels, doubt, contradiction = {}, {}, {}
-    notes = [*warnings, *_apart(alignment)]
+    notes = [*warnings, *_doubted(alignment, trust)]
     for group in _groups(volumes, trust):
         matrices = _to_working_world(group, alignment)
         with clock.stage("resample"):
@@ -159,10 +159,22 @@ def _groups(volumes: dict[str, Volume], trust: float) -> list[dict[str, Volume]]
     return [{role: volume} for role, volume in volumes.items()]
 
 
-def _apart(alignment: Alignment | None) -> list[str]:
-    """A sentence when two scans were given and are not looked at together."""
+def _trust(alignment: Alignment | None, settings: SegmentSettings) -> float:
+    """How far the scans may help each other; fully where the user says that they are aligned."""
+    if alignment is None:
+        return 0.0
+    return 1.0 if settings.align == "none" else alignment.confidence
+
+
+def _doubted(alignment: Alignment | None, trust: float) -> list[str]:
+    """A sentence when two scans were given that do not look aligned: what was done with them."""
     if alignment is None or alignment.confidence >= LEAST_TRUST:
         return []
+    if trust >= LEAST_TRUST:
+        return [
+            f"The scans do not look aligned (confidence {alignment.confidence:.0%}); they were "
+            "segmented together all the same, as alignment 'none' says that they are."
+        ]
     return [
         f"The alignment of the scans cannot be trusted (confidence {alignment.confidence:.0%}), so "
         "each was segmented by itself."
