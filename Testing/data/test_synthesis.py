@@ -16,7 +16,7 @@ from cmcseg.data.phantoms.solids import (
     smooth_min,
     smooth_noise,
 )
-from cmcseg.data.synthesis import SCENES, _warp_field, make_pair, true_motion
+from cmcseg.data.synthesis import KINDS, _warp_field, make_pair, true_motion
 from cmcseg.imaging.resample import resample_labels
 from cmcseg.imaging.role_checks import looks_like_ct
 
@@ -27,7 +27,7 @@ MOTION = {
 
 
 def table_of(task):
-    labels = [Label(value=k, name=n, color="#808080") for k, n in enumerate(SCENES[task].organs, 1)]
+    labels = [Label(value=k, name=n, color="#808080") for k, n in enumerate(KINDS[task].organs, 1)]
     return LabelTable(labels=tuple(labels))
 
 
@@ -125,7 +125,7 @@ class TestPair:
 
     def test_the_known_motion_brings_every_centroid_back(self, abdomen):
         motion = true_motion("abdomen", *MOTION["abdomen"].values())
-        for organ in SCENES["abdomen"].organs:
+        for organ in KINDS["abdomen"].organs:
             still, moved = (centroid(scan, organ) for scan in abdomen.values())
             assert np.linalg.norm(moved - still) > 5.0, organ
             assert np.linalg.norm(motion[:3, :3] @ moved + motion[:3, 3] - still) < 2.0, organ
@@ -142,7 +142,7 @@ class TestPair:
     def test_every_organ_lies_on_its_side_of_the_body(self, abdomen):
         for scan in abdomen.values():
             liver, right, left, spleen = (
-                centroid(scan, organ) for organ in SCENES["abdomen"].organs
+                centroid(scan, organ) for organ in KINDS["abdomen"].organs
             )
             middle = (right[0] + left[0]) / 2
             assert liver[0] > middle + 30  # RAS: the patient's right is positive

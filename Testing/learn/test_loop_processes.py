@@ -90,14 +90,14 @@ def test_two_processes_go_on_where_one_stopped_and_end_as_one(a_cache, tmp_path)
 def test_the_shares_of_a_batch_are_the_batch(a_cache):
     batch = unlabelled_batches(a_cache, TrainSettings(batch=4, labelled=0.5))[0]
     teams = [ProcessGroup(device=torch.device("cpu"), fabric=Fabric(rank, 2)) for rank in (0, 1)]
-    first, second = (team.share(batch) for team in teams)
+    first, second = (processes.share(batch) for processes in teams)
     for m in (0, 1):
         together = torch.stack([first.images[m], second.images[m]], dim=1).flatten(0, 1)
         assert torch.equal(together, batch.images[m])
-    assert [team.first for team in teams] == [True, False]
+    assert [processes.first for processes in teams] == [True, False]
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(a_cache, tmp_path):
-    team = ProcessGroup(device=torch.device("cpu"), fabric=Fabric(0, 2))
+    processes = ProcessGroup(device=torch.device("cpu"), fabric=Fabric(0, 2))
     with pytest.raises(BadInput, match="A batch of 3 cannot be shared evenly by 2 processes; give"):
-        fit(a_cache, TrainSettings(batch=3, device="cpu"), tmp_path, team=team)
+        fit(a_cache, TrainSettings(batch=3, device="cpu"), tmp_path, processes=processes)

@@ -116,15 +116,15 @@ def test_the_cpu_alone_tries_smaller_windows(monkeypatch):
     )
 
 
-@pytest.mark.parametrize(("device", "rungs"), [(GPU, 5), (CPU, 2)])
-def test_when_nothing_suffices_one_sentence_says_so(monkeypatch, device, rungs):
+@pytest.mark.parametrize(("device", "fallbacks"), [(GPU, 5), (CPU, 2)])
+def test_when_nothing_suffices_one_sentence_says_so(monkeypatch, device, fallbacks):
     machine = Machine(*(short() for _ in range(9)))
     with pytest.raises(BadInput) as refusal:
         run(machine, monkeypatch, device)
     assert str(refusal.value) == (
         "Even the CPU has too little memory for these scans; close other programs."
     )
-    assert len(machine.asked) == rungs
+    assert len(machine.asked) == fallbacks
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_the_list_is_walked_beside_the_users_own_scans(a_list):
     own = a_list.names("ScalarVolume")
     open_list(a_list)
     a_list.press("nextPairButton")
-    assert ui.roundLabel.text == "1 of 2: anna, chosen by doubt"
+    assert ui.worklistLabel.text == "1 of 2: anna, chosen by doubt"
     assert a_list.panel.segment.chosen == a_list.panel.review.result.scans
     assert not ui.nextPairButton.isEnabled()
     assert "A pair is open; accept it or skip it first." in ui.nextPairButton.toolTip
@@ -78,11 +78,11 @@ def test_the_list_is_walked_beside_the_users_own_scans(a_list):
     assert set(kept.scans) == {"ct", "mr"}
     assert kept.pair == pair_for("anna", key_beside(a_list.tmp / "queue"), lambda: "another")
     a_list.press("nextPairButton")
-    assert ui.roundLabel.text == "2 of 2: bert, chosen by doubt"
+    assert ui.worklistLabel.text == "2 of 2: bert, chosen by doubt"
     a_list.press("skipButton")
     assert len(entries(a_list)) == 1
     a_list.press("nextPairButton")
-    assert ui.roundLabel.text == "Every pair was looked at."
+    assert ui.worklistLabel.text == "Every pair was looked at."
     assert a_list.names("ScalarVolume") == own
     assert a_list.names("Segmentation") == []
 
@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_told_with_its_name_and_leaves_nothing(a_list):
     assert a_list.ui.messageLabel.text == "anna: mr.nii.gz cannot be read as a scan."
     assert a_list.names("ScalarVolume") == own
     a_list.press("nextPairButton")
-    assert a_list.ui.roundLabel.text == "2 of 2: bert, chosen by doubt"
+    assert a_list.ui.worklistLabel.text == "2 of 2: bert, chosen by doubt"
 
 
 def test_a_dicom_series_is_left_to_the_module_for_it(a_list):

@@ -41,8 +41,8 @@ def ask(ledger, monkeypatch):
     runs = []
     monkeypatch.setattr(learning, "fine_tune", lambda _, __, run, *___: runs.append(run) or {})
     values = {"model": CARD.name, "queue": str(ledger.folder), "minutes": 1.0, "device": "cpu"}
-    warm = SimpleNamespace(bundle=lambda _: SimpleNamespace(card=CARD))
-    answer = finetune(Message(verb="finetune", values=values), warm, ignore)
+    cache = SimpleNamespace(bundle=lambda _: SimpleNamespace(card=CARD))
+    answer = finetune(Message(verb="finetune", values=values), cache, ignore)
     return runs[0], answer.values["verdict"]
 
 
@@ -75,8 +75,8 @@ def a_verdict(tmp_path):
 
 
 def test_both_models_are_asked_about_the_same_scans(a_verdict):
-    request, warm = a_verdict
-    answer = look_at_both(request, warm, ignore)
+    request, cache = a_verdict
+    answer = look_at_both(request, cache, ignore)
     assert set(answer.volumes) == {"ct", "mr"}
     maps = answer.label_maps
     assert set(maps) == {"drawn ct", "old ct", "old mr", "new ct", "new mr"}
@@ -86,14 +86,14 @@ def test_both_models_are_asked_about_the_same_scans(a_verdict):
 
 
 def test_what_can_no_longer_be_compared_is_told(a_verdict):
-    request, warm = a_verdict
+    request, cache = a_verdict
     run = Path(request.values["run"])
     gone = replace(request, values={**request.values, "case": "p0"})
     with pytest.raises(BadInput, match="The pair p0 is no longer in the queue"):
-        look_at_both(gone, warm, ignore)
-    adopt(warm.store, NAME, run)
+        look_at_both(gone, cache, ignore)
+    adopt(cache.store, NAME, run)
     with pytest.raises(BadInput, match="Another version of abdomen-ct-mr is in use than the one"):
-        look_at_both(request, warm, ignore)
+        look_at_both(request, cache, ignore)
 
 
 def test_what_is_damaged_is_named_with_the_verdict(a_queue, monkeypatch):

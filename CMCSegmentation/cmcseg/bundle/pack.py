@@ -41,7 +41,7 @@ def save_bundle(
         card: its ``sha256`` is filled in here.
         folder: where the model goes; its parent is made when it is not there.
         replace: whether another model in ``folder`` may make room for this one.
-        bits: per weight of a large kernel, 3 to 8, instead of half precision (``few_bits``).
+        bits: per weight of a large kernel, 3 to 8, instead of half precision (``quantize``).
 
     Returns:
         The card as it was written.

@@ -74,8 +74,8 @@ class Train:
             device=self.device,
         )
         cache = open_cache(self.cache)
-        team = gather(settings.device)
-        with bar(quiet=not team.first) as report:
+        processes = gather(settings.device)
+        with bar(quiet=not processes.first) as report:
             state = fit(
                 cache,
                 settings,
@@ -83,9 +83,9 @@ class Train:
                 initial=weights_of(self.init),
                 report=report,
                 checked=draw_curves,
-                team=team,
+                processes=processes,
             )
-        if team.first:
+        if processes.first:
             save_bundle(state.average, cache.card, self.out / "model", replace=True)
             SCREEN.print(f"Model: {self.out / 'model'}", soft_wrap=True)
 

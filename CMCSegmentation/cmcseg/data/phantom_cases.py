@@ -13,7 +13,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelTable
 from cmcseg.core.progress import Progress, Report
 from cmcseg.data.cache import PHANTOM
-from cmcseg.data.synthesis import SCENES, make_pair
+from cmcseg.data.synthesis import KINDS, make_pair
 from cmcseg.imaging.files import write_label_map, write_volume
 
 FIRST_SEED = 7000  # rendered cases share no seed with samples and demonstrations
@@ -22,15 +22,15 @@ TRAINING = 1000  # number of the first phantom that shipped models learn from
 
 def phantom_task(card: ModelCard) -> str:
     """The kind of phantom that shows a model's roles and its first organs, or empty."""
-    for task, scene in SCENES.items():
-        if scene.roles == card.roles and next(iter(card.table)).name in scene.organs:
+    for task, kind in KINDS.items():
+        if kind.roles == card.roles and next(iter(card.table)).name in kind.organs:
             return task
     return ""
 
 
 def shown_table(card: ModelCard, task: str) -> LabelTable:
     """The model's organs up to the first one that a phantom lacks: one that was added later."""
-    shown = tuple(takewhile(lambda label: label.name in SCENES[task].organs, card.table))
+    shown = tuple(takewhile(lambda label: label.name in KINDS[task].organs, card.table))
     pairs = tuple(pair for pair in card.table.mirrored if max(pair) <= len(shown))
     return LabelTable(labels=shown, mirrored=pairs)
 

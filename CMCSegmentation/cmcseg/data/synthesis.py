@@ -22,7 +22,7 @@ from cmcseg.data.phantoms.torso import ABDOMEN, HEART
 from cmcseg.imaging.resample import LPS, resample, to_array, to_image
 
 # A task's place in this table is part of its seeds: new ones go to the end.
-SCENES: dict[str, PhantomKind] = {"abdomen": ABDOMEN, "heart": HEART, "orbit": ORBIT}
+KINDS: dict[str, PhantomKind] = {"abdomen": ABDOMEN, "heart": HEART, "orbit": ORBIT}
 _STREAMS = ("person", "clay", "scanner", "motion", "warp", "look", "noise")
 # Where fat meets these, opposed phases leave a black line in balanced steady state.
 _INKED = ("muscle", "liver", "spleen", "gut", "kidney", "myocardium", "artery", "vein", "cava")
@@ -67,29 +67,29 @@ def make_pair(
         BadInput: for a task or an organ that there is no phantom of.
     """
     rng = _streams(task, seed)
-    scene = SCENES[task]
-    if strange := [label.name for label in table if label.name not in scene.organs]:
+    kind = KINDS[task]
+    if strange := [label.name for label in table if label.name not in kind.organs]:
         raise BadInput(
-            f"The {task} phantom has no {strange[0]!r}; it has {', '.join(scene.organs)}."
+            f"The {task} phantom has no {strange[0]!r}; it has {', '.join(kind.organs)}."
         )
-    person = scene.draw(rng["person"])
-    middle = scene.middle(rng["scanner"])
-    grids = scene.views(person, middle, rng["scanner"])
-    block = scene.place_tissues(person, scene.space(person, middle, grids), middle, rng["clay"])
+    person = kind.draw(rng["person"])
+    middle = kind.middle(rng["scanner"])
+    grids = kind.views(person, middle, rng["scanner"])
+    block = kind.place_tissues(person, kind.space(person, middle, grids), middle, rng["clay"])
     motion = true_motion(task, seed, shift_mm, angle_deg)
     texture = smooth_noise(rng["look"], block.grid, scale_mm=5.0)
     shares = {label.value: _organ_share(block, label.name, 4 * elastic_mm) for label in table}
     scans = {}
-    for role in scene.roles:
-        seen = {0: _painted(block, role, scene.contrasts[role](rng["look"]), texture), **shares}
+    for role in kind.roles:
+        seen = {0: _painted(block, role, kind.contrasts[role](rng["look"]), texture), **shares}
         matrix = None
-        if role == scene.roles[1]:
+        if role == kind.roles[1]:
             matrix = np.linalg.inv(motion)
             if elastic_mm:
                 field = _warp_field(block.grid, elastic_mm, rng["warp"])
                 seen = {value: _warped(volume, field) for value, volume in seen.items()}
         scans[role] = _scan(
-            role, seen, grids[role], matrix, table, scene.faults.get(role), rng["noise"]
+            role, seen, grids[role], matrix, table, kind.faults.get(role), rng["noise"]
         )
     return scans
 
@@ -102,8 +102,8 @@ def true_motion(task: str, seed: int, shift_mm: float, angle_deg: float) -> np.n
         if any, comes after it, in the first scan's world.
     """
     rng = _streams(task, seed)
-    scene = SCENES[task]
-    middle = scene.middle(rng["scanner"]) + scene.pivot(scene.draw(rng["person"]))
+    kind = KINDS[task]
+    middle = kind.middle(rng["scanner"]) + kind.pivot(kind.draw(rng["person"]))
     way, axis = rng["motion"].normal(size=(2, 3))
     turn = rotation(axis, np.radians(angle_deg))
     moved = np.eye(4)
@@ -113,11 +113,11 @@ def true_motion(task: str, seed: int, shift_mm: float, angle_deg: float) -> np.n
 
 
 def _streams(task: str, seed: int) -> dict[str, Rng]:
-    if task not in SCENES:
-        raise BadInput(f"There is no phantom for {task!r}; there are {', '.join(SCENES)}.")
+    if task not in KINDS:
+        raise BadInput(f"There is no phantom for {task!r}; there are {', '.join(KINDS)}.")
     if seed < 0:
         raise BadInput(f"A phantom's seed is a whole number from 0 on, not {seed}.")
-    number = list(SCENES).index(task)
+    number = list(KINDS).index(task)
     return {name: np.random.default_rng([seed, number, k]) for k, name in enumerate(_STREAMS)}
 
 

@@ -45,7 +45,7 @@ class InstallationSection:
         }
         self._lines: list[tuple] = []
         self._found: list[Check] = []
-        self._chores = BackgroundTasks()
+        self._background = BackgroundTasks()
         ui.installButton.clicked.connect(trying(self._install, tell))
         ui.wheelsButton.clicked.connect(trying(self._fromWheels, tell))
         ui.lookButton.clicked.connect(trying(self.look, tell))
@@ -67,7 +67,7 @@ class InstallationSection:
         allow(self._ui.installButton, why, _("Install all that is missing"))
         allow(self._ui.wheelsButton, why, _("Install without a network"))
         folders = dict(self._folders)
-        self._chores.aside(
+        self._background.aside(
             lambda: gather(self._requirements, self._models, folders, self._queue),
             self._show,
             self._tell,
@@ -86,18 +86,18 @@ class InstallationSection:
     @property
     def busy(self) -> bool:
         """Whether it still looks."""
-        return self._chores.busy
+        return self._background.busy
 
     def pump(self) -> None:
         """Show what was found meanwhile."""
-        self._chores.pump()
+        self._background.pump()
 
     def close(self) -> None:
         """Stop looking."""
-        self._chores.close()
+        self._background.close()
 
-    def _show(self, facts: Environment) -> None:
-        self._found = found = checks(facts)
+    def _show(self, env: Environment) -> None:
+        self._found = found = checks(env)
         while len(self._lines) < len(found):
             self._lines.append(self._line(len(self._lines)))
         for (name, words, button), check in zip(self._lines, found, strict=True):

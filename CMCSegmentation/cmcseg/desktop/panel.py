@@ -76,20 +76,20 @@ class Panel:
             ui, self.segment, self.learn, self.settings, self._hindrance, self.tell
         )
         self._result = ResultSection(ui, self.segment, self.review, self.tell)
-        self._review = ReviewSection(ui, self.review, lambda: self._round.accept(), self.tell)
+        self._review = ReviewSection(ui, self.review, lambda: self._worklist.accept(), self.tell)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
-        self._checkup = InstallationSection(
+        self._installation = InstallationSection(
             ui, resources, queue, self.load, self._model.import_, self.tell
         )
         ui.viewsCheck.toggled.connect(self._onViews)
         for combo in (ui.alignCombo, ui.deviceCombo, ui.memoryCombo):
             combo.currentIndexChanged.connect(lambda _index: self.refresh())
         self._connect()
-        # After the panel's own ears: it opens the review of a result before the round hears of it.
-        self._round = WorklistSection(
+        # After the panel's own ears: it opens the review of a result before the list hears of it.
+        self._worklist = WorklistSection(
             ui, self.scene, self.segment, self.review, self.learn, self._run.expect, self.tell
         )
-        self._round.walk.changed.connect(self._run.refresh)
+        self._worklist.walk.changed.connect(self._run.refresh)
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self.pump)
         self._timer.start(IDLE_MS)
@@ -98,21 +98,21 @@ class Panel:
     def pump(self) -> None:
         """Deliver what happened, and let the threads go on for a moment."""
         self.runner.pump()
-        self._checkup.pump()
+        self._installation.pump()
         if self._until and time.monotonic() > self._until:
             self.tell("")
-        busy = self.runner.busy or self._checkup.busy
+        busy = self.runner.busy or self._installation.busy
         self._timer.setInterval(BUSY_MS if busy else IDLE_MS)
         time.sleep(GIVE_SECONDS[busy])
 
     def load(self) -> None:
         """Ask which models and which accepted pairs there are."""
-        if self._checkup.ready:
+        if self._installation.ready:
             self.tell("")
             self.segment.models.load()
             self.learn.load_queue()
         else:
-            self.tell(self._checkup.hindrance())
+            self.tell(self._installation.hindrance())
 
     def use(self, choices: Choices | None) -> None:
         """Take over the choices of a scene, for one that was loaded, say."""
@@ -146,8 +146,8 @@ class Panel:
         for section in (self._scans, self._model, self._run, self._result, self._review):
             section.refresh()
         self._learn.refresh()
-        self._round.refresh()
-        self._checkup.verify(self.segment.models.folders)
+        self._worklist.refresh()
+        self._installation.verify(self.segment.models.folders)
         done = self.segment.result is not None
         self.ui.resultSection.setEnabled(done)
         alone = len(self.segment.result.scans) < 2 if done else True
@@ -181,10 +181,10 @@ class Panel:
             self._mark.hide()
             self._own.close()
             self._views.restore()
-            self._round.close()
+            self._worklist.close()
             self._review.close()
             self._learn.close()
-            self._checkup.close()
+            self._installation.close()
             self.segment.close()
             self.review.close()
             self.scene.close()
@@ -322,7 +322,7 @@ class Panel:
             section.text = told if len(told) <= TITLE else told[: TITLE - 1] + "…"
 
     def _hindrance(self) -> str:
-        return self._checkup.hindrance()
+        return self._installation.hindrance()
 
     def _model_name(self) -> str:
         return self.segment.card.name if self.segment.card else ""

@@ -32,37 +32,37 @@ class Check:
     fix: str = ""
 
 
-def checks(facts: Environment) -> list[Check]:
+def checks(env: Environment) -> list[Check]:
     """All lines, in the order of the page."""
     return [
-        _python(facts),
-        _torch(facts),
-        _packages(facts),
-        _disk(facts),
-        _paths(facts),
-        _memory(facts),
-        _gpu(facts),
-        _models(facts),
+        _python(env),
+        _torch(env),
+        _packages(env),
+        _disk(env),
+        _paths(env),
+        _memory(env),
+        _gpu(env),
+        _models(env),
     ]
 
 
-def _python(facts: Environment) -> Check:
-    if numbers(facts.python) >= LEAST_PYTHON:
-        return Check(name=_("Python"), found=facts.python)
-    advice = _("{}; too old, use Slicer 5.10 or newer").format(facts.python)
+def _python(env: Environment) -> Check:
+    if numbers(env.python) >= LEAST_PYTHON:
+        return Check(name=_("Python"), found=env.python)
+    advice = _("{}; too old, use Slicer 5.10 or newer").format(env.python)
     return Check(name=_("Python"), found=advice, well=False)
 
 
-def _torch(facts: Environment) -> Check:
-    name, gpu = _("PyTorch"), facts.gpu
-    if not facts.torch:
+def _torch(env: Environment) -> Check:
+    name, gpu = _("PyTorch"), env.gpu
+    if not env.torch:
         return Check(name=name, found=_("not installed"), well=False, fix="install")
-    build = _("for CUDA {}").format(facts.cuda) if facts.cuda else _("for the processor alone")
-    found = f"{facts.torch}, {build}"
-    if gpu and not facts.cuda:
+    build = _("for CUDA {}").format(env.cuda) if env.cuda else _("for the processor alone")
+    found = f"{env.torch}, {build}"
+    if gpu and not env.cuda:
         advice = _("the GPU stays unused; install a build for CUDA with the PyTorch module")
         return Check(name=name, found=f"{found}; {advice}", well=False, fix="pytorch")
-    least = LEAST_DRIVER.get(numbers(facts.cuda)[0], 0) if facts.cuda else 0
+    least = LEAST_DRIVER.get(numbers(env.cuda)[0], 0) if env.cuda else 0
     if gpu and numbers(gpu.driver)[:1] < (least,):
         advice = _(
             "the NVIDIA driver {} is too old for it; update it to {} or newer, or install another "
@@ -72,20 +72,20 @@ def _torch(facts: Environment) -> Check:
     return Check(name=name, found=found)
 
 
-def _packages(facts: Environment) -> Check:
-    if not facts.missing:
+def _packages(env: Environment) -> Check:
+    if not env.missing:
         return Check(name=_("Packages"), found=_("all there"))
-    found = _("missing or too old: {}").format(", ".join(facts.missing))
+    found = _("missing or too old: {}").format(", ".join(env.missing))
     return Check(name=_("Packages"), found=found, well=False, fix="install")
 
 
-def _disk(facts: Environment) -> Check:
-    needed = WORK_GB if facts.torch else INSTALL_GB
-    return _room(_("Free disk"), f"{facts.disk:.0f} GB", facts.disk, needed, _("make room"))
+def _disk(env: Environment) -> Check:
+    needed = WORK_GB if env.torch else INSTALL_GB
+    return _room(_("Free disk"), f"{env.disk:.0f} GB", env.disk, needed, _("make room"))
 
 
-def _paths(facts: Environment) -> Check:
-    name, limit = _("Path lengths"), facts.path_limit
+def _paths(env: Environment) -> Check:
+    name, limit = _("Path lengths"), env.path_limit
     if limit is None:
         return Check(name=name, found=_("no limit here"))
     words = {
@@ -96,48 +96,46 @@ def _paths(facts: Environment) -> Check:
         "models": _("imported models; use an account with a shorter name"),
         "queue": _("accepted pairs; use an account with a shorter name"),
     }
-    what = max(facts.paths, key=facts.paths.get)
-    length = facts.paths[what]
+    what = max(env.paths, key=env.paths.get)
+    length = env.paths[what]
     if length <= limit:
         return Check(name=name, found=_("at most {} of {} characters").format(length, limit))
     found = _("{} characters where Windows takes {}: {}, or allow long paths in Windows")
     return Check(name=name, found=found.format(length, limit, words[what]), well=False)
 
 
-def _memory(facts: Environment) -> Check:
-    if facts.memory is None:
+def _memory(env: Environment) -> Check:
+    if env.memory is None:
         return Check(name=_("Memory"), found=_("not known before the packages are installed"))
-    free, total = facts.memory
+    free, total = env.memory
     found = _("{:.0f} of {:.0f} GB free").format(free, total)
     return _room(_("Memory"), found, free, MEMORY_GB, _("close other programs"))
 
 
-def _gpu(facts: Environment) -> Check:
-    if facts.gpu is None:
+def _gpu(env: Environment) -> Check:
+    if env.gpu is None:
         found = _("no NVIDIA GPU; a pair takes longer")
         return Check(name=_("GPU memory"), found=found)
     found = _("{:.0f} of {:.0f} GB free, {}, driver {}").format(
-        facts.gpu.free, facts.gpu.total, facts.gpu.name, facts.gpu.driver
+        env.gpu.free, env.gpu.total, env.gpu.name, env.gpu.driver
     )
     advice = _("close what uses it, or choose cpu under Advanced")
-    return _room(_("GPU memory"), found, facts.gpu.free, GPU_GB, advice)
+    return _room(_("GPU memory"), found, env.gpu.free, GPU_GB, advice)
 
 
-def _models(facts: Environment) -> Check:
-    damaged = [
-        name for each in (facts.models, facts.own) for name, whole in each.items() if not whole
-    ]
+def _models(env: Environment) -> Check:
+    damaged = [name for each in (env.models, env.own) for name, whole in each.items() if not whole]
     name = _("Models")
     if damaged:
         advice = _("{}: damaged; import it again, or reinstall the extension")
         found = advice.format(", ".join(damaged))
         return Check(name=name, found=found, well=False, fix="import")
-    if not facts.models and not facts.own:
+    if not env.models and not env.own:
         return Check(name=name, found=_("none; import one"), well=False, fix="import")
-    if facts.own:
+    if env.own:
         found = _("{} shipped, {} of your own, verified")
-        return Check(name=name, found=found.format(len(facts.models), len(facts.own)))
-    return Check(name=name, found=_("{} shipped, verified").format(len(facts.models)))
+        return Check(name=name, found=found.format(len(env.models), len(env.own)))
+    return Check(name=name, found=_("{} shipped, verified").format(len(env.models)))
 
 
 def _room(name: str, found: str, free: float, needed: float, advice: str) -> Check:

@@ -25,7 +25,7 @@ class WorklistSection:
     Args:
         ui: the panel's widgets.
         scene: what lies beside the volumes.
-        segment, review: what the round drives.
+        segment, review: what the list drives.
         learn: what may keep the worker busy for long.
         expect: told whether the model is asked just now, so that the progress of it is shown.
         tell: shows a sentence to the user.
@@ -55,7 +55,7 @@ class WorklistSection:
         walk.failed.connect(tell)
 
     def refresh(self) -> None:
-        """Show the round's state."""
+        """Show the list's state."""
         ui, walk = self._ui, self.walk
         learning = self._learn.stage is LearnStage.FINE_TUNING
         busy = _("A fine-tuning is running; wait for it, or cancel it.") if learning else ""
@@ -71,8 +71,8 @@ class WorklistSection:
         allow(ui.skipButton, closed, _("Go on without it; what was drawn on it is not kept"))
         ui.stopListButton.setVisible(asking)
         self._expect(asking)
-        ui.roundLabel.setText(walk.sentence())
-        ui.roundLabel.setVisible(bool(walk.sentence()))
+        ui.worklistLabel.setText(walk.sentence())
+        ui.worklistLabel.setVisible(bool(walk.sentence()))
         allow(ui.rehearseCheck, folder, _("Its unlabelled scans keep the model from forgetting"))
 
     def accept(self) -> None:
@@ -109,7 +109,7 @@ class WorklistSection:
         return keys
 
     def _putAway(self, keys: tuple[str, ...]) -> None:
-        """Remove what the round has loaded, and what the model has put beside it."""
+        """Remove what the list has loaded, and what the model has put beside it."""
         beside = (self._scene.doubt, self._scene.disagreement, self._scene.segmentation)
         for key in keys:
             for found in (*(ask(key) for ask in beside), key):

@@ -79,7 +79,7 @@ class ProcessGroup:
 
 
 def gather(device: str = "auto") -> ProcessGroup:
-    """The team that ``torchrun`` started this process in, or this process alone.
+    """The processes that ``torchrun`` started this process in, or this process alone.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``; on CUDA each process takes a GPU of its own.

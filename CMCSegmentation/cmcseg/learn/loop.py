@@ -42,7 +42,7 @@ def fit(
     validate_every: int = 500,
     report: Report = ignore,
     checked: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
-    team: ProcessGroup | None = None,
+    processes: ProcessGroup | None = None,
 ) -> TrainState:
     """Train, or go on training, until the steps are done or the time is used up.
 
@@ -58,18 +58,18 @@ def fit(
         validate_every: steps between two looks at the validation cases; 0 looks at the end only.
         report: told after every step.
         checked: told after every checkpoint, to draw a plot, say.
-        team: the processes that share every batch; this one alone when left out.
+        processes: the processes that share every batch; this one alone when left out.
 
     Raises:
         BadInput: when the cache lacks labelled scans, the folder holds another run, or the batch
             cannot be shared by the processes.
         CMCSegError: when a loss is no longer finite; the last good checkpoint stays.
     """
-    team = team or ProcessGroup(device=pick_device(settings.device))
+    processes = processes or ProcessGroup(device=pick_device(settings.device))
     folder.mkdir(parents=True, exist_ok=True)
-    state = _start(cache, settings, team.device, initial)
+    state = _start(cache, settings, processes.device, initial)
     load_checkpoint(state, folder)
-    if team.first:
+    if processes.first:
         _forget_rows_after(folder / LOSSES, state.step)
         _forget_rows_after(folder / SCORES, state.step)
     batches = _Steps(
@@ -88,23 +88,23 @@ def fit(
             Step(
                 network=state.network,
                 teacher=teacher,
-                labelled=team.share(batch),
-                unlabelled=other and team.share(other),
+                labelled=processes.share(batch),
+                unlabelled=other and processes.share(other),
                 roles=cache.card.roles,
                 share=_share(state, settings),
                 settings=settings,
             ),
-            team,
+            processes,
         )
         state.step += 1
-        state.spent = before + team.agree(time.monotonic() - started)
+        state.spent = before + processes.agree(time.monotonic() - started)
         done = _share(state, settings) >= 1
-        if team.first:
+        if processes.first:
             _write_row(folder / LOSSES, {"step": state.step, **losses})
             pace = (state.spent - before) / (state.step - first)
             report(_progress(state, settings, losses, pace))
             if done or (validate_every and state.step % validate_every == 0):
-                scores = validate(averaged(state, cache), cache, team.device)
+                scores = validate(averaged(state, cache), cache, processes.device)
                 _write_row(folder / SCORES, {"step": state.step, **scores})
             if done or state.step % settings.check_every == 0:
                 save_checkpoint(state, folder)
@@ -169,7 +169,7 @@ def _from_step(batches: _Steps, step: int, workers: int) -> DataLoader:
     return DataLoader(rest, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
 
 
-def _update(state: TrainState, step: Step, team: ProcessGroup) -> dict[str, float]:
+def _update(state: TrainState, step: Step, processes: ProcessGroup) -> dict[str, float]:
     settings = step.settings
     for group in state.optimizer.param_groups:
         group["lr"] = _rate(state, settings)
@@ -179,8 +179,8 @@ def _update(state: TrainState, step: Step, team: ProcessGroup) -> dict[str, floa
     parts = torch.stack(list(losses.values()))
     state.optimizer.zero_grad(set_to_none=True)
     parts.sum().backward()
-    parts = team.mean(parts.detach())
-    team.mean_gradients(state.network)
+    parts = processes.mean(parts.detach())
+    processes.mean_gradients(state.network)
     norm = nn.utils.clip_grad_norm_(state.network.parameters(), 12.0)
     # A finite loss may have a gradient that is not, and one such update ruins all weights.
     if not (torch.isfinite(parts).all() and torch.isfinite(norm)):

@@ -105,7 +105,7 @@ class MrmlScene:
         """
         yield (yield from read_drawn(scan_node(self._scene, key)))
 
-    def recalling(self, key: str) -> Iterator[Finding | None]:
+    def restoring(self, key: str) -> Iterator[Finding | None]:
         """What an earlier ``writing`` put beside a scan, and its organs as they are drawn now.
 
         Raises:

@@ -61,7 +61,7 @@ def probabilities(
     *,
     give_in: bool = True,
 ) -> Found:
-    """Class probabilities of every scan, on the first rung that memory suffices for.
+    """Class probabilities of every scan, on the first fallback that memory suffices for.
 
     Args:
         bundle: the model; its network moves to the device that did the work.
@@ -70,26 +70,26 @@ def probabilities(
         trust: confidence of the alignment, 0 to 1.
         device: where to try first.
         overlap: share by which neighbouring windows overlap.
-        report: told after every window; on a lower rung the stage says so and starts from 0.
-        give_in: whether to go on with a lower rung at all.
+        report: told after every window; on a lower fallback the stage says so and starts from 0.
+        give_in: whether to go on with a lower fallback at all.
 
     Raises:
-        BadInput: when no rung's memory suffices, or that of the first when it is the only one.
+        BadInput: when no fallback's memory suffices, or that of the first when it is the only one.
     """
     index = {role: bundle.card.roles.index(role) for role in images}
-    for rung in fallbacks(bundle.card, device):
+    for fallback in fallbacks(bundle.card, device):
         try:
             found = sliding_window(
-                bundle.network.to(rung.run_on),
+                bundle.network.to(fallback.run_on),
                 {index[role]: image for role, image in images.items()},
                 bundle.card,
                 trust,
-                rung.run_on,
+                fallback.run_on,
                 seen={index[role]: mask for role, mask in seen.items()},
-                window=rung.window,
+                window=fallback.window,
                 overlap=overlap,
-                stitch_on=rung.stitch_on,
-                report=_named(report, rung),
+                stitch_on=fallback.stitch_on,
+                report=_named(report, fallback),
             )
         except (RuntimeError, MemoryError) as error:
             if not ran_out(error):
@@ -98,9 +98,9 @@ def probabilities(
                 raise BadInput(_stopped(device)) from error
         else:
             scores = {role: found[index[role]] for role in images}
-            return Found(scores=scores, device=rung.run_on, notes=_notes(rung, device))
+            return Found(scores=scores, device=fallback.run_on, notes=_notes(fallback, device))
         _free(
-            rung.run_on
+            fallback.run_on
         )  # here, not in the handler: there the failed call still holds its tensors
     raise BadInput("Even the CPU has too little memory for these scans; close other programs.")
 
@@ -127,10 +127,10 @@ def ran_out(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY)
 
 
-def _notes(rung: Fallback, device: torch.device) -> tuple[str, ...]:
-    if not rung.words:
+def _notes(fallback: Fallback, device: torch.device) -> tuple[str, ...]:
+    if not fallback.words:
         return ()
-    return (f"The memory of {device} was too small; {rung.words} did the work instead.",)
+    return (f"The memory of {device} was too small; {fallback.words} did the work instead.",)
 
 
 def _stopped(device: torch.device) -> str:
@@ -141,10 +141,10 @@ def _stopped(device: torch.device) -> str:
     )
 
 
-def _named(report: Report, rung: Fallback) -> Report:
-    if not rung.words:
+def _named(report: Report, fallback: Fallback) -> Report:
+    if not fallback.words:
         return report
-    words = rung.words.rstrip(",")
+    words = fallback.words.rstrip(",")
     return lambda p: report(replace(p, stage=f"{p.stage} again: memory was short, now {words}"))
 
 

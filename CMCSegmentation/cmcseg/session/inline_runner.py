@@ -22,7 +22,7 @@ class InlineRunner:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
         self._line: list[tuple[int, Message, Listener]] = []
-        self._chores = BackgroundTasks()
+        self._background = BackgroundTasks()
         self._last = 0
         self._running = 0
         self._stop = False
@@ -30,7 +30,7 @@ class InlineRunner:
     @property
     def busy(self) -> bool:
         """Whether anything runs or waits."""
-        return bool(self._line or self._running or self._chores.busy)
+        return bool(self._line or self._running or self._background.busy)
 
     def start(self, request: Message, listener: Listener) -> int:
         """Put a request in line."""
@@ -40,15 +40,15 @@ class InlineRunner:
 
     def steps(self, work: Iterator, done: Done, failed: Failed) -> None:
         """Drive a generator of the scene."""
-        self._chores.steps(work, done, failed)
+        self._background.steps(work, done, failed)
 
     def aside(self, work: Callable[[], object], done: Done, failed: Failed) -> None:
         """Run a function in a thread."""
-        self._chores.aside(work, done, failed)
+        self._background.aside(work, done, failed)
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call a function after a pause."""
-        self._chores.later(seconds, call)
+        self._background.later(seconds, call)
 
     def cancel(self, job: int) -> None:
         """Stop a request: a waiting one at once, the running one at its next report."""
@@ -60,7 +60,7 @@ class InlineRunner:
 
     def pump(self) -> None:
         """Do the first request of the line, wholly."""
-        self._chores.pump()
+        self._background.pump()
         if not self._line or self._running:
             return
         job, request, listener = self._line.pop(0)
@@ -91,4 +91,4 @@ class InlineRunner:
     def close(self) -> None:
         """Forget what waits."""
         self._line.clear()
-        self._chores.close()
+        self._background.close()

@@ -53,7 +53,7 @@ class Finding:
         disagreement: how far the two scans contradict each other there, 0 to 1; None for one scan.
         made: ``model``, ``version``, ``sha256`` and ``alignment`` of the prediction, JSON-ready; it
             is saved with the scene.
-        drawn: the organs as the user left them, where the finding was recalled.
+        drawn: the organs as the user left them, where the finding was restored.
     """
 
     labels: LabelMap
@@ -93,7 +93,7 @@ class Scene(Protocol):
     def reading_labels(self, key: str) -> Iterator[LabelMap | None]:
         """The organs beside a scan as the user sees them now, on the grid of ``reading``."""
 
-    def recalling(self, key: str) -> Iterator[Finding | None]:
+    def restoring(self, key: str) -> Iterator[Finding | None]:
         """What an earlier ``writing`` put beside a scan, and its organs as they are drawn now."""
 
     def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:

@@ -53,14 +53,14 @@ class ProcessRunner:
         self._running: tuple[int, Listener] | None = None
         self._ending = False
         self._worker: WorkerProcess | None = None
-        self._chores = BackgroundTasks()
+        self._background = BackgroundTasks()
         self._last = 0
         self._idle_since = time.monotonic()
 
     @property
     def busy(self) -> bool:
         """Whether anything runs or waits."""
-        return bool(self._line or self._running or self._chores.busy)
+        return bool(self._line or self._running or self._background.busy)
 
     @property
     def pid(self) -> int:
@@ -80,15 +80,15 @@ class ProcessRunner:
 
     def steps(self, work: Iterator, done: Done, failed: Failed) -> None:
         """Drive a generator of the scene."""
-        self._chores.steps(work, done, failed)
+        self._background.steps(work, done, failed)
 
     def aside(self, work: Callable[[], object], done: Done, failed: Failed) -> None:
         """Run a function in a thread."""
-        self._chores.aside(work, done, failed)
+        self._background.aside(work, done, failed)
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call a function after a pause."""
-        self._chores.later(seconds, call)
+        self._background.later(seconds, call)
 
     def cancel(self, job: int) -> None:
         """Stop a request; the one that runs takes its whole process tree with it.
@@ -105,7 +105,7 @@ class ProcessRunner:
 
     def pump(self) -> None:
         """Deliver what happened, send what waits."""
-        self._chores.pump()
+        self._background.pump()
         self._deliver()
         if self._line and not self._running:
             self._send()
@@ -116,7 +116,7 @@ class ProcessRunner:
         """End everything; returns when no process is left."""
         self._line.clear()
         self._running = None
-        self._chores.close()
+        self._background.close()
         worker, self._worker = self._worker, None
         if worker:
             worker.end_now()

@@ -13,21 +13,21 @@ from cmcseg.session.i18n import _
 from cmcseg.session.ports import Finding, Scene
 from cmcseg.session.result import Result, organ_rows
 
-Recalled = dict[str, tuple[Volume, Finding]]
+Restored = dict[str, tuple[Volume, Finding]]
 
 
-def recalling(scene: Scene, scans: dict[str, str]) -> Iterator[Recalled | None]:
+def restoring(scene: Scene, scans: dict[str, str]) -> Iterator[Restored | None]:
     """Scans and findings by role, as they lie in the scene.
 
     Raises:
         BadInput: when a scan has no result.
     """
-    found: Recalled = {}
+    found: Restored = {}
     for role, key in scans.items():
         for volume in scene.reading(key):
             if volume is None:
                 yield None
-        for finding in scene.recalling(key):
+        for finding in scene.restoring(key):
             if finding is None:
                 yield None
         assert volume  # the last value is what was asked for
@@ -36,11 +36,11 @@ def recalling(scene: Scene, scans: dict[str, str]) -> Iterator[Recalled | None]:
     yield found
 
 
-def result_of(found: Recalled, card: ModelCard, scans: dict[str, str], keys: dict) -> Result:
+def result_of(found: Restored, card: ModelCard, scans: dict[str, str], keys: dict) -> Result:
     """The result as it was when the model had found it.
 
     Args:
-        found: from ``recalling``.
+        found: from ``restoring``.
         card: of the model.
         scans, keys: of the scans and of the segmentations, by role.
 

@@ -17,7 +17,7 @@ from cmcseg.session.models import Models
 from cmcseg.session.placement import Placement
 from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
 from cmcseg.session.readiness import why_not_resume, why_not_scans
-from cmcseg.session.restore import recalling, result_of
+from cmcseg.session.restore import restoring, result_of
 from cmcseg.session.result import Result, report_request
 from cmcseg.session.role_guess import guess_roles, swap_hint
 from cmcseg.session.segment_job import SegmentJob
@@ -266,7 +266,7 @@ class SegmentSession:
             if not self._job and self.chosen == scans and not known:
                 self._on_finished(result)
 
-        self.runner.steps(recalling(self.scene, scans), read, failed)
+        self.runner.steps(restoring(self.scene, scans), read, failed)
 
     def write_report(self, path: Path) -> None:
         """Write the result's HTML report; ``reported`` or ``failed`` follows.

@@ -2,7 +2,7 @@
 
     read each scan -> the worker -> sums -> write beside each scan
 
-Every arrow may take several pumps of the runner. Whoever stops an attempt half-way finds the scene
+Every arrow may take several pumps of the runner. Whoever stops a job half-way finds the scene
 as it was, as nothing is written before everything is there.
 """
 
@@ -192,7 +192,7 @@ class SegmentJob:
         self._end(self._tell_failed, sentence, log)
 
     def _steps(self, work: Iterator, done: Callable) -> None:
-        """Drive a generator that falls silent as soon as the attempt is over."""
+        """Drive a generator that falls silent as soon as the job is over."""
 
         def watched() -> Iterator:
             for value in work:

@@ -23,7 +23,7 @@ PutAway = Callable[[tuple[str, ...]], None]
 
 
 class WorklistStage(str, Enum):
-    """States of a round."""
+    """States of a worklist."""
 
     IDLE = "idle"
     ASKING = "asking"
@@ -36,7 +36,7 @@ class WorklistStage(str, Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A pair of the round.
+    """A pair of the list.
 
     Attributes:
         name: what it is called on the disk.
@@ -56,7 +56,7 @@ class Waiting:
 class Worklist:
     """Walks through what waits. Called, and answering, on the host's main thread.
 
-    The scans are loaded beside whatever the user has in the scene, and only what the round itself
+    The scans are loaded beside whatever the user has in the scene, and only what the list itself
     has loaded is ever put away again.
 
     Args:
@@ -70,7 +70,7 @@ class Worklist:
         changed: ``()`` anything that is shown may differ now.
         failed: ``(sentence, log path or "")``.
         finished: ``()`` every pair was accepted or skipped.
-        stage: where the round is.
+        stage: where the list is.
         pairs: all of it, in order.
         index: the pair that is looked at, or -1.
     """
@@ -113,7 +113,7 @@ class Worklist:
         return self.pairs[self.index] if 0 <= self.index < len(self.pairs) else None
 
     def sentence(self) -> str:
-        """The round's line: "2 of 10: case7, chosen by doubt"."""
+        """The list's line: "2 of 10: case7, chosen by doubt"."""
         if self.stage is WorklistStage.ASKING:
             return _("The model is being asked about every pair of the folder.")
         if self.pair is None:
@@ -165,7 +165,7 @@ class Worklist:
     def next(self) -> None:
         """Load and segment the next pair that was neither accepted nor skipped.
 
-        Pairs in which something went wrong come again at the end of the round.
+        Pairs in which something went wrong come again at the end of the list.
 
         Raises:
             BadInput: while a pair is being worked on.
@@ -216,7 +216,7 @@ class Worklist:
         )
 
     def skip(self) -> None:
-        """Leave the pair as it is; it stays out of the queue and waits for another round.
+        """Leave the pair as it is; it stays out of the queue and waits for another list.
 
         Raises:
             BadInput: when no pair is looked at.

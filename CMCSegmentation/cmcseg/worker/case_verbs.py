@@ -16,7 +16,7 @@ SAMPLE_SEED, SAMPLE_SHIFT_MM, SAMPLE_ANGLE_DEG = 3, 12.0, 4.0
 PIXELS = 96  # edge of a thumbnail
 
 
-def sample(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def sample(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Render the misaligned abdominal pair into ``folder``, which appears when it is whole."""
     from cmcseg.bundle.store import task_card
     from cmcseg.data.synthesis import make_pair
@@ -38,7 +38,7 @@ def sample(request: Message, warm: ModelCache, report: Report) -> Message:  # no
     return Message(verb="sample", values={"folder": str(folder)})
 
 
-def thumbnail(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def thumbnail(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """A picture of the middle axial plane of ``scan`` as a data address."""
     from cmcseg.imaging.files import read_scan
 

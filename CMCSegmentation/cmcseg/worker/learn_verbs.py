@@ -18,7 +18,7 @@ from cmcseg.queue.pseudonyms import key_beside
 from cmcseg.worker.model_cache import ModelCache
 
 
-def finetune(request: Message, warm: ModelCache, report: Report) -> Message:
+def finetune(request: Message, cache: ModelCache, report: Report) -> Message:
     """Learn from the queue for some minutes; answers with the ``verdict`` and the ``run``.
 
     A ``folder``, when there is one, holds scans that nobody has labelled.
@@ -28,7 +28,7 @@ def finetune(request: Message, warm: ModelCache, report: Report) -> Message:
 
     values = request.values
     report(Progress(stage="loading the model", done=0, total=1))
-    bundle = warm.bundle(values["model"])
+    bundle = cache.bundle(values["model"])
     queue = Path(values["queue"])
     report(Progress(stage="checking the queue", done=0, total=1))
     lessons = gather(Ledger(queue), bundle.card)
@@ -53,7 +53,7 @@ def finetune(request: Message, warm: ModelCache, report: Report) -> Message:
     return Message(verb="finetune", values={"run": str(run), "verdict": verdict})
 
 
-def look_at_both(request: Message, warm: ModelCache, report: Report) -> Message:
+def look_at_both(request: Message, cache: ModelCache, report: Report) -> Message:
     """What the model in use and the new one say about one ``case`` of the comparison.
 
     Answers with the scans by role, and with label maps "old ROLE", "new ROLE" and "drawn ROLE".
@@ -62,7 +62,7 @@ def look_at_both(request: Message, warm: ModelCache, report: Report) -> Message:
     from cmcseg.predict.segment import segment
 
     values = request.values
-    old, run = warm.bundle(values["model"]), Path(values["run"])
+    old, run = cache.bundle(values["model"]), Path(values["run"])
     verdict = read_verdict(run)
     if verdict.get("parent") != old.card.sha256:
         raise BadInput(
@@ -93,22 +93,22 @@ def look_at_both(request: Message, warm: ModelCache, report: Report) -> Message:
     )
 
 
-def adopt_run(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def adopt_run(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Use a fine-tuned model from now on."""
     values = request.values
-    version = adopt(warm.store, values["model"], Path(values["run"]), overrule=values["overrule"])
+    version = adopt(cache.store, values["model"], Path(values["run"]), overrule=values["overrule"])
     return Message(verb="adopt", values={"version": version.to_dict()})
 
 
-def roll_back(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def roll_back(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Use the version before from now on."""
-    version = rollback(warm.store, request.values["model"])
+    version = rollback(cache.store, request.values["model"])
     return Message(verb="rollback", values={"version": version.to_dict()})
 
 
-def versions(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def versions(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """All versions of a model, oldest first."""
-    found = [version.to_dict() for version in history(warm.store, request.values["model"])]
+    found = [version.to_dict() for version in history(cache.store, request.values["model"])]
     return Message(verb="history", values={"history": found})
 
 

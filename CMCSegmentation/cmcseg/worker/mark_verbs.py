@@ -11,19 +11,19 @@ from cmcseg.core.progress import Progress, Report
 from cmcseg.worker.model_cache import ModelCache
 
 
-def look(request: Message, warm: ModelCache, report: Report) -> Message:
+def look(request: Message, cache: ModelCache, report: Report) -> Message:
     """Run ``model`` over the one scan that came along and remember what it sees, as ``scan``."""
     from cmcseg.predict.scan_memory import look
 
     values = request.values
     ((role, volume),) = request.volumes.items()
     report(Progress(stage="loading the model", done=0, total=1))
-    bundle = warm.bundle(values["model"])
-    warm.remember(values["scan"], look(volume, role, bundle, values["device"], report))
+    bundle = cache.bundle(values["model"])
+    cache.remember(values["scan"], look(volume, role, bundle, values["device"], report))
     return Message(verb="look", values={"scan": values["scan"]})
 
 
-def propose(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def propose(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """What a ``mark`` suggests within its box, whose ``labels`` came along.
 
     Answers with ``known`` false where the worker was started anew since it looked at ``scan``.
@@ -31,7 +31,7 @@ def propose(request: Message, warm: ModelCache, report: Report) -> Message:  # n
     from cmcseg.predict.propose import propose
 
     values = request.values
-    memory = warm.scans.get(values["scan"])
+    memory = cache.scans.get(values["scan"])
     if memory is None:
         return Message(verb="propose", values={"known": False})
     started = time.monotonic()

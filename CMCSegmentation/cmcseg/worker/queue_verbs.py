@@ -12,7 +12,7 @@ from cmcseg.queue.submission import Submission
 from cmcseg.worker.model_cache import ModelCache
 
 
-def queue_add(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def queue_add(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Keep a corrected pair; answers with its ``id``."""
     report(Progress(stage="keeping the pair", done=0, total=1))
     values = request.values
@@ -31,12 +31,12 @@ def queue_add(request: Message, warm: ModelCache, report: Report) -> Message:  #
     return Message(verb="queue-add", values={"id": entry.id})
 
 
-def queue_list(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def queue_list(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The newest revision of every pair, oldest first, and how many a model has not learned."""
     entries = Ledger(Path(request.values["queue"])).latest()
     learned: set[str] = set()
     if name := request.values.get("model"):
-        for record in warm.store.card(name).history:
+        for record in cache.store.card(name).history:
             learned.update(record.get("learned_from", ()))
     return Message(
         verb="queue-list",
@@ -47,7 +47,7 @@ def queue_list(request: Message, warm: ModelCache, report: Report) -> Message:  
     )
 
 
-def queue_next(request: Message, warm: ModelCache, report: Report) -> Message:
+def queue_next(request: Message, cache: ModelCache, report: Report) -> Message:
     """The pairs of a ``folder`` to correct next, why others ``failed``, and the ``calibration``."""
     from cmcseg.worker.next_pairs import next_pairs
 
@@ -58,7 +58,7 @@ def queue_next(request: Message, warm: ModelCache, report: Report) -> Message:
         Path(values["folder"]),
         Ledger(queue),
         key_beside(queue),
-        warm.bundle(values["model"]),
+        cache.bundle(values["model"]),
         SegmentSettings(device=values["device"]),
         count=values["count"],
         seed=values["seed"],
@@ -68,7 +68,7 @@ def queue_next(request: Message, warm: ModelCache, report: Report) -> Message:
     return Message(verb="queue-next", values=values)
 
 
-def queue_pair(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def queue_pair(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The study-local id of a ``subject``, as ``pair``; a new one when it comes first."""
     queue = Path(request.values["queue"])
     pair = pair_for(request.values["subject"], key_beside(queue), Ledger(queue).fresh_pair)

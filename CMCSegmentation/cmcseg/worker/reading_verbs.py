@@ -26,7 +26,7 @@ MOST_MEMORY = 16 << 30  # bytes, where the system does not say what there is
 LIFE = 1 << 20  # seconds of computing of the whole process
 
 
-def read_scan(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def read_scan(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Read ``path``, a file or a DICOM folder, of which nothing may lie outside ``within``.
 
     Answers with the volume "scan", laid out with i running fastest as a window wants it, and with

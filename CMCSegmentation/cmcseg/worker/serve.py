@@ -43,11 +43,11 @@ def serve(folder: Path, *, reading: bool = False) -> None:
     channel = _take_stdout()
     lines: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=_read_lines, args=(lines, folder), daemon=True).start()
-    warm = ModelCache(folder=folder)
+    cache = ModelCache(folder=folder)
     while True:
         request = json.loads(lines.get())
         limit_seconds(SECONDS if reading else 0)
-        event = _answer(request, warm, channel, READING_VERBS if reading else VERBS)
+        event = _answer(request, cache, channel, READING_VERBS if reading else VERBS)
         limit_seconds(0)
         channel.say({"id": request["id"], **event})
 
@@ -64,7 +64,7 @@ class Channel:
             self._file.write(json.dumps(event).encode("utf-8") + b"\n")
 
 
-def _answer(request: dict, warm: ModelCache, channel: Channel, verbs: dict[str, Verb]) -> dict:
+def _answer(request: dict, cache: ModelCache, channel: Channel, verbs: dict[str, Verb]) -> dict:
     """Do what a request asks for; the event that ends it."""
     last = [-EVERY]
 
@@ -79,10 +79,10 @@ def _answer(request: dict, warm: ModelCache, channel: Channel, verbs: dict[str, 
         if path := request.get("file"):
             message = read_message(Path(path))
             Path(path).unlink(missing_ok=True)
-        answer = verbs[request["verb"]](message, warm, report)
+        answer = verbs[request["verb"]](message, cache, report)
         event = {"event": "finished", "verb": answer.verb, "values": answer.values}
         if answer.has_arrays:
-            out = warm.folder / f"answer-{request['id']}.npz"
+            out = cache.folder / f"answer-{request['id']}.npz"
             write_message(answer, out)
             event["file"] = str(out)
         return event

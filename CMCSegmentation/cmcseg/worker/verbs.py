@@ -24,9 +24,9 @@ FAR_MM = 100.0
 Verb = Callable[[Message, ModelCache, Report], Message]
 
 
-def models(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def models(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The cards of all models at hand; one that is damaged, or hides another, is told."""
-    store, cards = warm.store, []
+    store, cards = cache.store, []
     damaged = list(store.in_place_of_shipped())
     for name in store.names():
         try:
@@ -38,30 +38,30 @@ def models(request: Message, warm: ModelCache, report: Report) -> Message:  # no
     return Message(verb="models", values=values)
 
 
-def import_model(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def import_model(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Take over a model from ``source``, a folder or a zip archive."""
-    folder = warm.store.import_(Path(request.values["source"]))
+    folder = cache.store.import_(Path(request.values["source"]))
     return Message(verb="import-model", values={"name": folder.name})
 
 
-def remove_model(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def remove_model(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """Delete a model that was imported."""
-    warm.store.remove(request.values["model"])
+    cache.store.remove(request.values["model"])
     return Message(verb="remove-model", values={"name": request.values["model"]})
 
 
-def warm_up(request: Message, warm: ModelCache, report: Report) -> Message:
+def warm_up(request: Message, cache: ModelCache, report: Report) -> Message:
     """Load torch and a model, so that the next segmentation starts at once."""
     from cmcseg.nets.device import pick_device
 
     report(Progress(stage="loading the model", done=0, total=1))
-    bundle = warm.bundle(request.values["model"])
+    bundle = cache.bundle(request.values["model"])
     device = pick_device(request.values["device"])
     bundle.network.to(device)
     return Message(verb="warm-up", values={"device": str(device)})
 
 
-def describe(request: Message, warm: ModelCache, report: Report) -> Message:  # noqa: ARG001
+def describe(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """How two scans lie to each other by their headers alone, and whether that rules them out."""
     from cmcseg.imaging.align import describe
 
@@ -79,7 +79,7 @@ def describe(request: Message, warm: ModelCache, report: Report) -> Message:  # 
     return Message(verb="describe", values=values)
 
 
-def segment(request: Message, warm: ModelCache, report: Report) -> Message:
+def segment(request: Message, cache: ModelCache, report: Report) -> Message:
     """Segment the scans that came along, by role."""
     from cmcseg.predict.segment import segment
 
@@ -89,14 +89,14 @@ def segment(request: Message, warm: ModelCache, report: Report) -> Message:
         raise BadInput(str(error)) from error
     name = request.values["model"]
     report(Progress(stage="loading the model", done=0, total=1))
-    bundle = warm.bundle(name)
-    pace = Eta(report, warm.seconds.get(name, {}))
+    bundle = cache.bundle(name)
+    pace = Eta(report, cache.seconds.get(name, {}))
     prediction = segment(request.volumes, bundle, settings, pace)
-    warm.seconds[name] = prediction.seconds
+    cache.seconds[name] = prediction.seconds
     return prediction_to_message(prediction, {})
 
 
-def report_page(request: Message, warm: ModelCache, report: Report) -> Message:
+def report_page(request: Message, cache: ModelCache, report: Report) -> Message:
     """Write the HTML report of a prediction that came along with its scans."""
     from cmcseg.report.page import write_report
 
@@ -105,7 +105,7 @@ def report_page(request: Message, warm: ModelCache, report: Report) -> Message:
     volumes = {role: request.volumes[f"scan {role}"] for role in names}
     prediction = prediction_from_message(request)
     path = Path(request.values["path"])
-    card = warm.store.card(prediction.model)
+    card = cache.store.card(prediction.model)
     write_report(path, card=card, volumes=volumes, prediction=prediction, scans=names)
     return Message(verb="report", values={"path": str(path)})
 
