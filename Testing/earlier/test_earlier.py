@@ -67,7 +67,7 @@ def test_a_scene_goes_on_where_it_was(left, tmp_path):
     (scan,) = scene.scans()
     found = balls(centres(box((12, 11, 10), (12.0, 12.0, 14.0))))
     drawn = np.where(np.arange(10) == 5, found * (found != 1), found)
-    kept = last(scene.recalling(scan.key))
+    kept = last(scene.restoring(scan.key))
     assert (kept.labels.array == found).all()
     assert (kept.drawn.array == drawn).all()
     assert (last(scene.reading_labels(scan.key)).array == drawn).all()

@@ -1,13 +1,15 @@
 """What one step of each recipe learns from: named losses, each already multiplied by its weight.
 
-supervised   L_sup on labelled windows.
-paper        L_sup + L_CSC + L_CAC as Zhou et al. (MICCAI 2024) draw them; the unlabelled windows
-             pass through the network with gradients, which the published code withholds.
-best         paper, and an averaged teacher (Tarvainen and Valpola, *Mean teachers*, NeurIPS 2017)
-             that labels plain windows for the student to find again in altered ones (Sohn et al.,
-             *FixMatch*, NeurIPS 2020), counted by how sure it is (Yu et al., *Uncertainty-aware
-             self-ensembling*, MICCAI 2019, here by entropy), and blocks of labelled and unlabelled
-             windows pasted into each other (Bai et al., *Bidirectional Copy-Paste*, CVPR 2023).
+The recipes::
+
+  supervised  L_sup on labelled windows.
+  paper       L_sup + L_CSC + L_CAC as Zhou et al. (MICCAI 2024) draw them; the unlabelled windows
+              pass through the network with gradients, which the published code withholds.
+  best        paper, and an averaged teacher (Tarvainen and Valpola, *Mean teachers*, NeurIPS 2017)
+              that labels plain windows for the student to find again in altered ones (Sohn et al.,
+              *FixMatch*, NeurIPS 2020), counted by how sure it is (Yu et al., *Uncertainty-aware
+              self-ensembling*, MICCAI 2019, here by entropy), and blocks of labelled and unlabelled
+              windows pasted into each other (Bai et al., *Bidirectional Copy-Paste*, CVPR 2023).
 
 Shapes: B batch, K classes, D H W voxels of a window.
 """

@@ -3,6 +3,8 @@
 Shapes: K classes, C channels, I J K' voxels of the working grid, P Q R patches of it.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -49,7 +51,8 @@ def sliding_features(
     middle = tuple(slice(int(p) // 2, None, int(p)) for p in patch)
     sums = torch.zeros((card.table.classes, *tiling.shape), device=device)
     weights = torch.zeros(tiling.shape, device=device)
-    features = feature_weights = None
+    features: Any = None  # and its weights, once the first window says how many channels there are
+    feature_weights: Any = None
     trust_B = torch.zeros(1, device=device)
     for number, start in enumerate(tiling.starts):
         first = np.array(start) // patch

@@ -51,7 +51,8 @@ def weigh(
         earlier: marks that hold already, of any organ.
     """
     normal = mark.normal(memory.grid)
-    spacing = [s for axis, s in enumerate(memory.grid.spacing) if axis != normal]
+    first, second = (s for axis, s in enumerate(memory.grid.spacing) if axis != normal)
+    spacing = (first, second)
     across = memory.grid.spacing[normal]
     labels_XYZ = np.moveaxis(labels, normal, 2)
     image_XYZ = np.moveaxis(memory.image[box].astype(np.float32), normal, 2)
@@ -134,7 +135,7 @@ def _earlier(
 
 
 def _around(
-    points: np.ndarray, outside: np.ndarray, spacing: list[float]
+    points: np.ndarray, outside: np.ndarray, spacing: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How every voxel lies to the stroke.
 

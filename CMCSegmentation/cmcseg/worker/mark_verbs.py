@@ -52,4 +52,5 @@ def _box_of(part: Grid, whole: Grid) -> tuple[slice, slice, slice]:
     last = first + part.shape
     if (first < 0).any() or (last > whole.shape).any():
         raise BadInput("The mark lies outside the scan; draw it on the scan.")
-    return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    i, j, k = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    return i, j, k
