@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import is_dicom
@@ -35,6 +35,7 @@ _TAGS = [
 FAULTS = (
     *(InvalidDicomError, OSError, EOFError, ValueError, TypeError, AttributeError, LookupError),
     *(ArithmeticError, RuntimeError, AssertionError, struct.error, zlib.error),
+    BytesLengthException,
 )
 
 
@@ -136,9 +137,11 @@ def read_header(path: Path) -> Slice | PassedOver | None:
         return None
     try:
         header = read_dataset(path, tags=_TAGS)
-        if str(header.get("Modality")) not in MODALITIES or "Rows" not in header:
+        if str(header.get("Modality")) not in MODALITIES:
             return None
         series = _series(header)
+        if "Rows" not in header:  # it was cut short
+            return PassedOver(path=path, reason=DAMAGED, series=series if series[0] else ())
         kinds = [str(kind) for kind in _several(header.get("ImageType"))]
         reason = ""
         if _whole(header.get("NumberOfFrames"), 1) > 1:

@@ -4,6 +4,7 @@ import gzip
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def unfold(archive: Path, into: Path) -> None:
                     (into / plain(stem + inner.name)).open("xb") as out,
                 ):
                     _copied(source, out, row.file_size, archive.name)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise BadInput(f"{archive.name} is damaged or locked: {error}.") from error
 
 

@@ -1,0 +1,157 @@
+"""Everything that reads what nobody vouches for: a seed, and a call that may only say BadInput."""
+
+import gzip
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from cmcseg.bundle.store import task_card
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.volume import Volume
+from cmcseg.data.cohort import read_cohort
+from cmcseg.imaging.files import read_label_map, read_volume, write_volume
+from cmcseg.imaging.seg_nrrd import write_seg_nrrd
+from dicom_phantom import write_series
+
+SHAPE = (6, 5, 4)
+GRID = Grid(shape=SHAPE, affine=np.diag([-2.0, -2.0, 3.0, 1.0]))
+CARD = task_card("abdomen")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One reader.
+
+    Attributes:
+        seeds: whole inputs to begin with.
+        ask: reads one input; whatever it raises is a fault.
+    """
+
+    seeds: tuple[bytes, ...]
+    ask: Callable[[bytes], None]
+
+
+def _voxels() -> np.ndarray:
+    return np.random.default_rng(0).integers(-1000, 1000, SHAPE).astype(np.int16)
+
+
+def _written(name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        write_volume(Volume(array=_voxels(), grid=GRID), path)
+        return path.read_bytes()
+
+
+def _segmentation() -> bytes:
+    labels = (np.arange(120) % 5).reshape(SHAPE).astype(np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.seg.nrrd"
+        write_seg_nrrd(LabelMap(array=labels, grid=GRID, table=CARD.table), path, "a")
+        return path.read_bytes()
+
+
+def _slices() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_series(Path(folder), _voxels(), GRID.affine)
+        return [file.read_bytes() for file in files]
+
+
+def _reading(name: str, prepare: Callable[[bytes], bytes] = bytes) -> Callable[[bytes], None]:
+    def ask(data: bytes) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(prepare(data))
+            try:
+                if name.endswith(".seg.nrrd"):
+                    read_label_map(path, CARD.table)
+                else:
+                    read_volume(path)
+            except BadInput:
+                return
+
+    return ask
+
+
+def _ask_dicom(data: bytes) -> None:
+    """One slice of a series is the fuzzer's, the others are sound."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, slice_ in enumerate(SOUND[1:]):
+            (Path(folder) / f"b{number}").write_bytes(slice_)
+        (Path(folder) / "a").write_bytes(data)
+        for path in (Path(folder), Path(folder) / "a"):
+            try:
+                read_volume(path)
+            except BadInput:
+                continue
+
+
+def _ask_zip(data: bytes) -> None:
+    from cmcseg.web.uploads import unfold  # needs the browser's packages
+
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "a.zip"
+        archive.write_bytes(data)
+        (into := Path(folder) / "in").mkdir()
+        try:
+            unfold(archive, into)
+        except (BadInput, OSError):  # whoever unfolds tells of the disk
+            return
+
+
+def _ask_datalist(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "ct.nii.gz").touch()
+        path = Path(folder) / "list.json"
+        path.write_bytes(data)
+        try:
+            read_cohort(path, CARD)
+        except BadInput:
+            return
+
+
+def _ask_card(data: bytes) -> None:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return  # the stores read JSON by a function of their own
+    try:
+        ModelCard.from_dict(content)
+    except BadInput:
+        return
+
+
+def _zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("scan/a.nii", _written("a.nii"))
+        archive.writestr("scan/IM1", SOUND[0])
+    return out.getvalue()
+
+
+def _datalist() -> bytes:
+    case = {"id": "a", "ct": "ct.nii.gz", "ct_labels": "ct.nii.gz", "ct_organs": ["liver"]}
+    labels = {"1": "liver", "2": "spleen"}
+    content = {"name": "a", "unannotated": 255, "labels": labels, "training": [case]}
+    return json.dumps(content).encode()
+
+
+SOUND = _slices()
+TARGETS = {
+    "nifti": Target(seeds=(_written("a.nii"),), ask=_reading("a.nii")),
+    "nifti_gz": Target(seeds=(_written("a.nii"),), ask=_reading("a.nii.gz", gzip.compress)),
+    "nrrd": Target(seeds=(_written("a.nrrd"),), ask=_reading("a.nrrd")),
+    "seg_nrrd": Target(seeds=(_segmentation(),), ask=_reading("a.seg.nrrd")),
+    "meta": Target(seeds=(_written("a.mha"),), ask=_reading("a.mha")),
+    "dicom": Target(seeds=(SOUND[0],), ask=_ask_dicom),
+    "zip": Target(seeds=(_zip(),), ask=_ask_zip),
+    "datalist": Target(seeds=(_datalist(),), ask=_ask_datalist),
+    "card": Target(seeds=(json.dumps(CARD.to_dict()).encode(),), ask=_ask_card),
+}
