@@ -87,23 +87,77 @@ def labels_of(
         grid: the scan's own grid, without parent transforms.
         table: the organs wanted; other segments are left out.
     """
-    segmentation = node.GetSegmentation()
     out = np.zeros(grid.shape, dtype=np.uint8, order="F")
+    for image, values in _layers(node, table):
+        drawn, low = _on_grid(image, grid)
+        for k in range(drawn.shape[2]):
+            _paste(out, values[drawn[:, :, k : k + 1]], low + np.array([0, 0, k]))
+            yield
+    return out
+
+
+def drawn_part(
+    node: slicer.vtkMRMLSegmentationNode, grid: Grid, table: LabelTable
+) -> tuple[np.ndarray, np.ndarray]:
+    """The box that holds the table's organs, ``(I, J, K)`` uint8, and its first index on the grid.
+
+    Where the organs share a layer of their own, as ``put_labels`` leaves them, it is a view of that
+    layer: nothing is copied, and it is good until somebody draws.
+    """
+    if layer := own_layer(node, grid, table):
+        _image, numbers, low = layer
+        first = np.clip(low, 0, grid.shape)
+        last = np.clip(low + numbers.shape, first, grid.shape)
+        return numbers[tuple(map(slice, first - low, last - low))], first
+    return get_labels(node, grid, table), np.zeros(3, dtype=int)
+
+
+def own_layer(
+    node: slicer.vtkMRMLSegmentationNode, grid: Grid, table: LabelTable
+) -> tuple[slicer.vtkOrientedImageData, np.ndarray, np.ndarray] | None:
+    """The one label map that holds the table's organs and nothing else, under the table's values.
+
+    Returns:
+        The image, a view ``(I, J, K)`` of its numbers, and its first index on the grid; None when
+        the organs lie in several layers, on another grid, or beside others.
+    """
+    layers = _layers(node, table)
+    if len(layers) != 1:
+        return None
+    image, values = layers[0]
+    known = np.zeros(256, np.uint8)
+    for label in table:
+        known[label.value] = label.value
+    shared = sum(
+        node.GetSegmentation().GetSegment(key).GetRepresentation(BINARY) is image
+        for key in node.GetSegmentation().GetSegmentIDs()
+    )
+    if shared != len(table) or image.GetScalarType() != vtk.VTK_UNSIGNED_CHAR:
+        return None
+    if not np.array_equal(values, known) or not _on_same_axes(image, grid):
+        return None
+    numbers, low = _on_grid(image, grid)
+    return image, numbers, low
+
+
+def _layers(
+    node: slicer.vtkMRMLSegmentationNode, table: LabelTable
+) -> list[tuple[slicer.vtkOrientedImageData, np.ndarray]]:
+    """Label maps that hold the table's organs, each with the table's value of each of its numbers.
+
+    Segments of one layer follow each other; later layers lie on top.
+    """
+    segmentation = node.GetSegmentation()
     layers: dict[str, tuple[vtk.vtkImageData, np.ndarray]] = {}
     for label in table:
         segment = segmentation.GetSegment(segment_id(segmentation, label.name))
         image = segment.GetRepresentation(BINARY) if segment else None
         if image is None or image.GetPointData().GetScalars() is None or _is_empty(image):
             continue
-        _, values = layers.setdefault(image.GetAddressAsString(""), (image, np.zeros(256, int)))
+        key = image.GetAddressAsString("")
+        _, values = layers.setdefault(key, (image, np.zeros(256, np.uint8)))
         values[segment.GetLabelValue()] = label.value
-    for image, values in layers.values():
-        drawn, low = _on_grid(image, grid)
-        for k in range(drawn.shape[2]):
-            plane = values.astype(np.uint8)[drawn[:, :, k : k + 1]]
-            _paste(out, plane, low + np.array([0, 0, k]))
-            yield
-    return out
+    return list(layers.values())
 
 
 def segment_id(segmentation: slicer.vtkSegmentation, organ: str) -> str:
@@ -162,19 +216,31 @@ def _filled_box(array: np.ndarray) -> Steps[tuple[np.ndarray, np.ndarray]]:
 
 def _on_grid(image: slicer.vtkOrientedImageData, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """A layer's numbers ``(I, J, K)`` and their first index on the grid."""
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    shift = grid.index(to_numpy(matrix)[:3, 3])
-    same_axes = np.allclose(to_numpy(matrix)[:3, :3], grid.affine[:3, :3], atol=1e-4)
-    if not same_axes or np.abs(shift - np.round(shift)).max() > 1e-3:
+    if not _on_same_axes(image, grid):
         image = _regridded(image, grid)
         shift = np.zeros(3)
+    else:
+        shift = grid.index(to_numpy(_placed(image))[:3, 3])
     extent = np.array(image.GetExtent()).reshape(3, 2)
     shape = extent[:, 1] - extent[:, 0] + 1
     numbers = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
     return numbers.reshape(shape[::-1]).transpose(2, 1, 0), extent[:, 0] + np.round(shift).astype(
         int
     )
+
+
+def _on_same_axes(image: slicer.vtkOrientedImageData, grid: Grid) -> bool:
+    """Whether a layer's voxels are voxels of the grid."""
+    matrix = to_numpy(_placed(image))
+    shift = grid.index(matrix[:3, 3])
+    same = np.allclose(matrix[:3, :3], grid.affine[:3, :3], atol=1e-4)
+    return bool(same and np.abs(shift - np.round(shift)).max() <= 1e-3)
+
+
+def _placed(image: slicer.vtkOrientedImageData) -> vtk.vtkMatrix4x4:
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    return matrix
 
 
 def _regridded(image: slicer.vtkOrientedImageData, grid: Grid) -> slicer.vtkOrientedImageData:

@@ -63,6 +63,54 @@ class Finding:
     drawn: LabelMap | None = None
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Edit:
+    """A box of a scan's organs that was drawn on.
+
+    Attributes:
+        key: of the scan.
+        low: the box's first voxel on the scan's own grid.
+        before, after: ``(I, J, K)`` uint8, the organs' values.
+        warped: whether a transform bends the scan, so that its own grid is not that of ``reading``.
+    """
+
+    key: str
+    low: tuple[int, int, int]
+    before: np.ndarray
+    after: np.ndarray
+    warped: bool = False
+
+    @property
+    def where(self) -> tuple[slice, slice, slice]:
+        """The box as an index."""
+        a, b, c = (
+            slice(first, first + n) for first, n in zip(self.low, self.after.shape, strict=True)
+        )
+        return a, b, c
+
+
+class History(Protocol):
+    """One history of all that is drawn in a review; ``mrml.history.History`` keeps it."""
+
+    can_undo: bool
+    can_redo: bool
+
+    def begin(self, keys: list[str]) -> None:
+        """What is drawn beside these scans now is the start; earlier steps are forgotten."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+    def take(self) -> tuple[Edit, ...]:
+        """What was drawn since the last call, one step; empty when nothing was."""
+
+    def undo(self) -> tuple[Edit, ...]:
+        """Take the last step back; what that changed."""
+
+    def redo(self) -> tuple[Edit, ...]:
+        """Do it again; what that changed."""
+
+
 class Scene(Protocol):
     """The user's data. ``mrml.scene.MrmlScene`` is the one of Slicer and of the browser.
 

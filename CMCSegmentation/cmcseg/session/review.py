@@ -13,15 +13,22 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.messages import Message
 from cmcseg.core.review_places import Place
 from cmcseg.core.signal import Signal
-from cmcseg.session.changes import carried, differences, restored
+from cmcseg.session.changes import differences, restored
+from cmcseg.session.drawing import Drawing
 from cmcseg.session.drawn import reading_drawn, writing_drawn
+from cmcseg.session.hand_over import carrying_matrix, copied, correction_of
 from cmcseg.session.i18n import _
 from cmcseg.session.place_words import review_line
-from cmcseg.session.ports import Change, Correction, Listener, Queue, Runner, Scene
+from cmcseg.session.ports import (
+    Change,
+    History,
+    Listener,
+    Queue,
+    Runner,
+    Scene,
+)
 from cmcseg.session.result import OrganRow, Result
 from cmcseg.session.stage import Stage
-
-PAUSE_SECONDS = 0.8  # after the last stroke, until the organs are measured anew
 
 
 class ReviewSession:
@@ -31,6 +38,7 @@ class ReviewSession:
         scene: where the result lies and is corrected, with whatever editor the host has.
         runner: drives what takes longer than a moment.
         queue: where accepted pairs go; None when there is none.
+        history: of all that is drawn; None where the host's editor keeps its own.
 
     Attributes:
         changed: ``()`` anything that is shown may differ now.
@@ -40,12 +48,16 @@ class ReviewSession:
         result: what is looked at, or None.
         places: where to look, the most doubtful first.
         index: which of them is shown, or -1.
-        rows: the result table of the organs as they are drawn, a moment after the last stroke.
-        changes: what the user changed, as of the last ``compare``.
         stage: ``result``, ``correcting`` or ``accepted``.
     """
 
-    def __init__(self, scene: Scene, runner: Runner, queue: Queue | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        runner: Runner,
+        queue: Queue | None = None,
+        history: History | None = None,
+    ) -> None:
         self.changed = Signal()
         self.jumped = Signal()
         self.failed = Signal()
@@ -53,13 +65,10 @@ class ReviewSession:
         self.result: Result | None = None
         self.places: tuple[Place, ...] = ()
         self.index = -1
-        self.rows: tuple[OrganRow, ...] = ()
-        self.changes: tuple[Change, ...] = ()
         self.stage = Stage.RESULT
-        self.busy = False
-        self.scene, self.runner, self.queue = scene, runner, queue
+        self.scene, self.runner, self.queue, self.history = scene, runner, queue, history
+        self._drawing = Drawing(scene, runner, history, self.changed.emit, self.failed.emit)
         self._since = 0.0
-        self._strokes = 0
         scene.removed.connect(self._on_removed)
         scene.closed.connect(self.clear)
 
@@ -71,7 +80,8 @@ class ReviewSession:
     def open(self, result: Result) -> None:
         """Begin the review of a result, or go on with one that a scene was saved with."""
         self.result, self.places, self.index = result, result.places, -1
-        self.rows, self.changes, self.busy = result.rows, (), False
+        self.busy = False
+        self._drawing.open(result)
         self.stage = Stage.CORRECTING if result.corrected else Stage.RESULT
         self._since = time.monotonic()
         self.changed.emit()
@@ -81,9 +91,28 @@ class ReviewSession:
     def clear(self) -> None:
         """There is nothing to review any more."""
         self.result, self.places, self.index = None, (), -1
-        self.rows, self.changes = (), ()
         self.stage, self.busy = Stage.RESULT, False
+        self._drawing.open(None)
         self.changed.emit()
+
+    @property
+    def rows(self) -> tuple[OrganRow, ...]:
+        """The result table of the organs as they are drawn, at once or a moment later."""
+        return self._drawing.rows
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the user changed, as of the last edit that was counted, or the last ``compare``."""
+        return self._drawing.changes
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step is still being finished."""
+        return self._drawing.is_held
+
+    @busy.setter
+    def busy(self, held: bool) -> None:
+        self._drawing.is_held = held
 
     # Places of doubt
 
@@ -116,46 +145,51 @@ class ReviewSession:
     # Correcting
 
     def edited(self) -> None:
-        """The host saw the user change something; ``rows`` follow when he pauses."""
-        if self.result is None:
+        """The host saw the user change something; ``rows`` follow.
+
+        With a history, what was drawn since the last call is one step of it.
+        """
+        if self.result is None or (self.history and self.busy):
             return
-        self._strokes += 1
-        strokes = self._strokes
-        self.runner.later(PAUSE_SECONDS, lambda: self._measure(strokes))
-        if self.stage is not Stage.CORRECTING:
+        if self._drawing.take() and self.stage is not Stage.CORRECTING:
             self.stage = Stage.CORRECTING
             self.changed.emit()
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return self._drawing.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a step was taken back."""
+        return self._drawing.can_redo
+
+    def undo(self) -> None:
+        """Take the last step back, whichever scan it was drawn in."""
+        self.edited()
+        self._drawing.undo()
+
+    def redo(self) -> None:
+        """Do it again."""
+        self.edited()
+        self._drawing.redo()
+
     def copy_organ(self, organ: str, source: str, target: str) -> None:
         """Replace an organ of one scan by the other scan's, through the alignment; can be undone.
+
+        What belongs to another organ there stays that organ's.
 
         Raises:
             BadInput: when there is no second scan, no alignment or no such organ.
         """
         result = self._ready()
-        alignment = result.prediction.alignment
-        if alignment is None or {source, target} != {alignment.fixed, alignment.moving}:
-            raise BadInput(_("There is no other scan to copy the organ to."))
-        value, matrix = result.value(organ), alignment.matrix
-        if source == alignment.fixed:
-            matrix = np.linalg.inv(matrix)
-        grid = result.prediction.labels[target].grid
-
-        def carry(labels: LabelMap) -> np.ndarray:
-            mask = carried(labels.array == value, labels.grid, grid, matrix)
-            if not mask.any():
-                sentence = _(
-                    "The {organ} of the {source} lies outside the {target}, or is empty; nothing "
-                    "was copied."
-                )
-                titles = {"source": result.title(source), "target": result.title(target)}
-                raise BadInput(sentence.format(organ=organ, **titles))
-            return mask
-
+        carrying_matrix(result, source, target)
+        result.value(organ)
         self._read(
-            [source],
-            lambda found: self._aside(
-                lambda: carry(found[source]),
+            [source, target],
+            lambda drawn: self._aside(
+                lambda: copied(result, organ, source, target, drawn),
                 lambda mask: self._write({target: {organ: mask}}),
             ),
         )
@@ -228,22 +262,9 @@ class ReviewSession:
         seconds = time.monotonic() - self._since
 
         def send(found: dict[str, LabelMap]) -> None:
-            prediction = result.prediction
+            told = {"seconds": seconds, "who": who, "notes": notes, "pair": pair}
             queue.add(
-                Correction(
-                    pair=pair,
-                    volumes=result.volumes,
-                    corrected=found,
-                    found=prediction.labels,
-                    model=prediction.model,
-                    version=prediction.version,
-                    sha256=prediction.sha256,
-                    alignment=prediction.alignment,
-                    changes=self.changes,
-                    seconds=seconds,
-                    who=who,
-                    notes=notes,
-                ),
+                correction_of(result, found, self.changes, **told),
                 Listener(finished=kept, failed=self._on_failed, cancelled=self._done),
             )
 
@@ -279,29 +300,14 @@ class ReviewSession:
             return tuple(change for part in parts for change in part), result.rows_of(found)
 
         def compared(found: dict[str, LabelMap], summed: tuple) -> None:
-            self.changes, self.rows = summed
+            changes, rows = summed
+            self._drawing.set(rows, changes)
             then(found)
 
         self._read(
             list(result.scans),
             lambda found: self._aside(lambda: sums(found), lambda summed: compared(found, summed)),
         )
-
-    def _measure(self, strokes: int) -> None:
-        """Work out ``rows`` while the user may go on drawing; a later stroke begins anew."""
-        result = self.result
-        if result is None or self.busy or strokes != self._strokes:
-            return  # what is busy ends with a comparison, which measures too
-
-        def shown(rows: tuple[OrganRow, ...]) -> None:
-            if strokes == self._strokes:
-                self.rows = rows
-                self.changed.emit()
-
-        def read(found: dict[str, LabelMap]) -> None:
-            self._aside(lambda: result.rows_of(found), shown)
-
-        self.runner.steps(self._reading(list(result.scans)), self._while(read), self._on_failed)
 
     def _read(self, roles: list[str], then: Callable[[dict[str, LabelMap]], None]) -> None:
         self._begin()
@@ -321,6 +327,11 @@ class ReviewSession:
 
     def _written(self, _key: str) -> None:
         self.stage = Stage.CORRECTING
+        if self.history:
+            self._drawing.take()
+            if self._drawing.is_counted:
+                self._done()
+                return
         self._compare(self._done)
 
     def _while(self, then: Callable) -> Callable:

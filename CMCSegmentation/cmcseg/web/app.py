@@ -12,6 +12,7 @@ from trame.app import get_server
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import SlicerApp
 
+from cmcseg.mrml.history import History
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.process_runner import ProcessRunner
@@ -106,11 +107,11 @@ class App:
         self._folder, self._slicer = folder, SlicerApp()
         self._views = Views(self._page, self._slicer)
         self._editor = Editor(self._slicer, lambda: self._reviewing.edited())
-        self._scene = MrmlScene(self._slicer.scene, self._editor.checkpoint)
+        self._scene = MrmlScene(self._slicer.scene, lambda _node: None)  # the history sees it
         self._runner = ProcessRunner(sys.executable, logs=folder.own("logs"))
         self._segment = SegmentSession(self._scene, self._runner)
         queue = WorkerQueue(self._runner, folder.queue)
-        self._review = ReviewSession(self._scene, self._runner, queue)
+        self._review = ReviewSession(self._scene, self._runner, queue, History(self._slicer.scene))
         self._learn = LearnSession(self._runner, queue)
 
     def _make_panels(self) -> None:
@@ -137,7 +138,7 @@ class App:
             runner=self._runner,
         )
         self._segmenting = SegmentActions(
-            page, self._segment, folder=folder, case=case, volumes=self._keeper.volumes
+            page, self._segment, folder=folder, case=case, review=self._review
         )
         self._tools = ToolsActions(page, self._review, editor=editor, views=views, app=self._slicer)
         self._reviewing = ReviewActions(
@@ -150,6 +151,7 @@ class App:
             scene=self._scene,
             editor=editor,
             tools=self._tools,
+            segment=self._segment,
         )
         self._learning = LearnActions(page, self._learn, self._segment)
         self._models = ModelsActions(page, self._segment)
@@ -168,8 +170,10 @@ class App:
         self._cases.closing.connect(self._keeper.save_now)
         self._cases.closing.connect(self._on_closing)
         self._cases.opened.connect(self._keeper.offer)
+        self._views.pointed.connect(self._tools.point)
         self._segmenting.starting.connect(self._keeper.save_now)
         self._segmenting.starting.connect(self._editor.drop)
+        self._segmenting.starting.connect(self._tools.lay_down)
 
     def _lay_out(self) -> None:
         bind_keys(self._page, self._reviewing, self._display)
@@ -189,6 +193,7 @@ class App:
     def _refresh(self) -> None:
         with self._server.state:
             for panel in (
+                self._views,
                 self._cases,
                 self._segmenting,
                 self._tools,
@@ -205,6 +210,7 @@ class App:
 
     def _on_closing(self) -> None:
         self._editor.drop()
+        self._tools.lay_down()
         self._review.clear()
         self._views.clear()
 
@@ -214,7 +220,7 @@ class App:
         while True:
             try:
                 self._runner.pump()
-                self._keeper.tick()
+                self._reviewing.tick()
                 if self._page.take_stale():
                     self._refresh()
             except Exception as error:  # the page must go on living

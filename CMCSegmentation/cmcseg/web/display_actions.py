@@ -10,11 +10,15 @@ from cmcseg.core.errors import BadInput
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
+from cmcseg.session.segment import SegmentSession
 from cmcseg.web.editor import Editor
 from cmcseg.web.page import Page
 from cmcseg.web.tools_actions import ToolsActions
 from cmcseg.web.views import ORIENTATIONS, Views
 from cmcseg.web.widgets import NUMBER, share
+from cmcseg.web.windowing import PRESETS
+
+AUTO = "auto"
 
 
 @dataclass
@@ -38,6 +42,7 @@ class DisplayActions:
         scene: knows the maps.
         editor: keeps the organs' surfaces.
         tools: which scan is in hand.
+        segment: which scans are shown.
     """
 
     def __init__(
@@ -49,9 +54,11 @@ class DisplayActions:
         scene: MrmlScene,
         editor: Editor,
         tools: ToolsActions,
+        segment: SegmentSession,
     ) -> None:
         self.page, self.tools, self.views = page, tools, views
         self._session, self._scene, self._editor = session, scene, editor
+        self._segment = segment
         self._overlay, self._solid, self._opacity = "", False, 0.45
         self.state = TypedState(page.server.state, DisplayState)
         page.watch(self.state.name.blend, self._blend, NUMBER)
@@ -62,7 +69,7 @@ class DisplayActions:
         """A result is there."""
         self.views.show_results(result.segmentations, result.prediction.alignment)
         self._overlay, self.state.data.blend = "", 0
-        self.views.opacity(self._opacity)
+        self.views.overlays.opacity(self._opacity)
 
     def orient(self, name: str) -> None:
         """Turn the views.
@@ -98,11 +105,23 @@ class DisplayActions:
         self._overlay = kind if result and kind in asks else ""
         self.state.data.blend = 0
         scans = result.scans.values() if self._overlay else ()
-        self.views.veil([asks[self._overlay](key) for key in scans])
+        self.views.overlays.veil([asks[self._overlay](key) for key in scans])
+
+    def window(self, name: str) -> None:
+        """Show the scans at a preset of window and level; ``auto`` suits each by its own values.
+
+        Raises:
+            BadInput: when there is no such preset.
+        """
+        if name != AUTO and name not in PRESETS:
+            raise BadInput(f"There is no window {name!r}; there are: {', '.join(PRESETS)}.")
+        for number, modality in enumerate(self._modalities()):
+            if modality == "CT" or name == AUTO:
+                self.views.window(PRESETS.get(name), only=number)
 
     def hide_organs(self, hidden: bool) -> None:
         """Take the organs away for a look at the scan itself."""
-        self.views.hide(hidden)
+        self.views.overlays.hide(hidden)
 
     def refresh(self) -> None:
         """Show what is set."""
@@ -112,15 +131,19 @@ class DisplayActions:
 
     # Private
 
+    def _modalities(self) -> list[str]:
+        card, chosen = self._segment.card, self._segment.chosen
+        return [card.input(role).modality for role in chosen] if card else []
+
     def _blend(self, percent: float) -> None:
         if percent > 0:
             self._overlay = ""
         if not self._overlay:
-            self.views.blend(share(percent))
+            self.views.overlays.blend(share(percent))
 
     def _paint(self, percent: float) -> None:
         self._opacity = share(percent)
-        self.views.opacity(self._opacity)
+        self.views.overlays.opacity(self._opacity)
 
     def _on_turned(self, name: str) -> None:
         self.state.data.orientation = name

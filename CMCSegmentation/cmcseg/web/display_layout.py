@@ -5,9 +5,10 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
-from cmcseg.web.display_actions import DisplayActions
+from cmcseg.web.display_actions import AUTO, DisplayActions
 from cmcseg.web.views import ORIENTATIONS
 from cmcseg.web.widgets import icon_button, labelled
+from cmcseg.web.windowing import PRESETS
 
 
 def lay_out_display(display: DisplayActions) -> None:
@@ -31,6 +32,23 @@ def lay_out_display(display: DisplayActions) -> None:
             active=(names.solid,),
             id="solid",
         )
+        with v.VMenu():
+            with v.Template(v_slot_activator="{ props }"):
+                v.VBtn(
+                    "window",
+                    size="small",
+                    variant="text",
+                    id="windows",
+                    v_bind="props",
+                    title="Presets of window and level",
+                )
+            with v.VList(density="compact"):
+                for name in (AUTO, *PRESETS):
+                    v.VListItem(
+                        title=name,
+                        click=page.trying(lambda name=name: display.window(name)),
+                        id=f"window-{name.replace(' ', '-')}",
+                    )
         # One part, so that a narrow window breaks the line before it and not within it.
         with html.Div(classes="shown"):
             html.Span("organs", classes="quiet")

@@ -1,4 +1,4 @@
-"""What is drawn is measured and kept on disk, once the hand rests."""
+"""What is drawn is kept on disk, once the hand rests."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ from cmcseg.web.drafts import Drafts
 from cmcseg.web.open_case import OpenCase
 from cmcseg.web.page import Page
 
-CALM = 0.4  # seconds after the last stroke before volumes are measured
+CALM = 0.4  # seconds after the last stroke before the draft is kept
 EVERY = 3.0  # seconds between two drafts
-
-Volumes = dict[tuple[str, str], tuple[float, bool]]
 
 
 @dataclass
@@ -43,10 +41,6 @@ class DraftKeeper:
         review: the session that the drawing belongs to.
         segment: takes a result up again.
         case: that is open.
-
-    Attributes:
-        volumes: by role and organ, as the organs are drawn now: mL, and whether the scan cuts
-            the organ off; empty until something was drawn.
     """
 
     def __init__(
@@ -61,10 +55,9 @@ class DraftKeeper:
         case: OpenCase,
     ) -> None:
         self.page, self._drafts = page, drafts
-        self.volumes: Volumes = {}
         self._scene, self._runner = scene, runner
         self._review, self._segment, self._case = review, segment, case
-        self._touched = self._measured = self._saved = self._tried = 0.0
+        self._touched = self._saved = self._tried = 0.0
         self._reading = False
         self._dropped = 0  # times; what was read before the last one is not kept after it
         self._pending: dict[str, LabelMap] | None = None
@@ -72,7 +65,6 @@ class DraftKeeper:
 
     def begin(self, result: Result) -> None:
         """A result is shown: draw the draft over it that was asked for, else keep the result."""
-        self.volumes.clear()
         self._touched = self._saved = 0.0
         case, drafts = self._case.id, self._drafts
         if self._pending is not None:
@@ -90,18 +82,14 @@ class DraftKeeper:
         self._touched = time.monotonic()
 
     def tick(self) -> None:
-        """Measure volumes and keep a draft, once the hand rests."""
+        """Keep a draft, once the hand rests."""
         now = time.monotonic()
         if not self._touched or self._reading or now - self._touched < CALM:
             return
         if self._review.result is None or self._review.stage is Stage.ACCEPTED:
             return
-        due = self._saved < self._touched and now - max(self._saved, self._tried) > EVERY
-        if self._measured < self._touched:
-            self._measured = now
-            self._read(keep=due)
-        elif due:
-            self._read(keep=True)
+        if self._saved < self._touched and now - max(self._saved, self._tried) > EVERY:
+            self._keep()
 
     def save_now(self) -> None:
         """Keep the draft at once: the case is about to be closed.
@@ -157,8 +145,8 @@ class DraftKeeper:
 
     # Private
 
-    def _read(self, *, keep: bool) -> None:
-        """Read the organs as they are drawn; measure them, and keep them when asked to."""
+    def _keep(self) -> None:
+        """Read the organs as they are drawn, and write them beside the window."""
         result, case = self._review.result, self._case.id
         self._reading = True
         at, dropped = time.monotonic(), self._dropped
@@ -173,22 +161,16 @@ class DraftKeeper:
                         drawn[role] = labels
             yield drawn
 
-        def sums(drawn: dict[str, LabelMap]) -> Volumes:
-            if keep and case:
-                late = lambda: self._dropped != dropped  # noqa: E731
+        def write(drawn: dict[str, LabelMap]) -> bool:
+            late = lambda: self._dropped != dropped  # noqa: E731
+            if case:
                 self._drafts.keep(case, result.prediction, drawn, unless=late)
-            cut = {role: labels.cut_off() for role, labels in drawn.items()}
-            return {
-                (role, organ): (ml, organ in cut[role])
-                for role, labels in drawn.items()
-                for organ, ml in labels.volumes_ml().items()
-            }
+            return True
 
-        def done(volumes: Volumes) -> None:
+        def done(_written: bool) -> None:
             self._reading = False
             if self._review.result is result:
-                self.volumes.update(volumes)
-                self._saved = at if keep else self._saved
+                self._saved = at
             self.page.touch()
 
         def failed(sentence: str, log: str) -> None:
@@ -197,6 +179,6 @@ class DraftKeeper:
 
         self._runner.steps(
             reading(),
-            lambda drawn: self._runner.aside(lambda: sums(drawn), done, failed),
+            lambda drawn: self._runner.aside(lambda: write(drawn), done, failed),
             failed,
         )

@@ -1,10 +1,9 @@
-"""Slicer's segment editor effects on one segmentation at a time, with undo over all that writes."""
+"""Slicer's segment editor effects, on the segmentation of the view that is drawn in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import slicer
 from trame_slicer.core import SlicerApp
 from trame_slicer.segmentation import (
     BrushDiameterMode,
@@ -16,9 +15,9 @@ from trame_slicer.segmentation import (
     SegmentationEffectSmoothing,
     SegmentationEffectThreshold,
     SegmentationIslandsMode,
+    SegmentModifier,
 )
 from trame_slicer.segmentation.segmentation_effect_smoothing import SmoothingEffectMode
-from undo_stack import UndoCommand, UndoStack
 
 from cmcseg.core.errors import BadInput
 
@@ -31,7 +30,6 @@ TOOLS = {
     "islands": SegmentationEffectIslands,
     "smooth": SegmentationEffectSmoothing,
 }
-UNDO_STATES = 10
 
 
 class Editor:
@@ -39,28 +37,45 @@ class Editor:
 
     Args:
         app: Slicer's scene and logics.
-        edited: called after every change that a tool, undo or redo made.
+        edited: called after every change that a tool made.
+
+    Attributes:
+        tool: of ``TOOLS``, in hand.
     """
 
     def __init__(self, app: SlicerApp, edited: Callable[[], None]) -> None:
         self._app, self._edited = app, edited
-        self._stack = UndoStack(undo_limit=UNDO_STATES)
         self._editor = app.segmentation_editor
-        self._editor.set_undo_stack(self._stack)
         self._editor.segmentation_modified.connect(self._on_modified)
-        self._node = ""
+        self._modifiers: dict[str, SegmentModifier] = {}
+        self._node = self._organ = ""
         self._turning = False
         self.tool = ""
 
-    def edit(self, result: str, scan: str) -> None:
-        """Take a segmentation in hand; what could be undone in another one cannot any more."""
-        if result != self._node:
-            self._node = result
-            nodes = (self._app.scene.GetNodeByID(key) for key in (result, scan))
+    def begin(self, pairs: list[tuple[str, str]]) -> None:
+        """Work on these segmentations, each with its scan, from now on."""
+        self.drop()
+        for result, scan in pairs:
             self._turning = True  # the editor tells of a change when it is given another node
+            nodes = (self._app.scene.GetNodeByID(key) for key in (result, scan))
             self._editor.set_active_segmentation(*nodes)
-            self.use("")
+            self._modifiers[result] = self._editor.active_segment_modifier
             self._turning = False
+
+    def edit(self, result: str) -> None:
+        """Take one of them in hand; the tool stays."""
+        if result == self._node or result not in self._modifiers:
+            return
+        self._node = result
+        self._turning = True
+        # trame-slicer's own way makes a new modifier every time, which listens for ever, and lays
+        # the tool down; the pointer changes views far too often for that.
+        before, modifier = self._editor.active_segment_modifier, self._modifiers[result]
+        modifier.modification_mode = before.modification_mode  # a tool tells it when it is taken
+        self._editor._active_modifier = modifier
+        modifier.segmentation.set_active()
+        self.choose(self._organ)
+        self._turning = False
 
     def solid(self, shown: bool) -> None:
         """Keep surfaces of the organs in hand, for the 3D view."""
@@ -72,8 +87,10 @@ class Editor:
         """Lay the tools down."""
         if self._node:
             self.use("")
+        for modifier in self._modifiers.values():
+            modifier.segmentation_modified.disconnect(self._editor.segmentation_modified)
+        self._modifiers = {}
         self._node = ""
-        self._stack.clear()
 
     def use(self, tool: str) -> None:
         """Take a tool of ``TOOLS``; the empty one moves and zooms only."""
@@ -86,6 +103,7 @@ class Editor:
 
     def choose(self, organ: str) -> None:
         """The organ that the tools work on."""
+        self._organ = organ
         for segment in self._editor.get_segment_ids():
             if self._editor.get_segment_properties(segment).name == organ:
                 self._editor.set_active_segment_id(segment)
@@ -117,54 +135,6 @@ class Editor:
             effect.set_kernel_size(mm)
             effect.apply_smoothing(smoothing_mode=SmoothingEffectMode.MEDIAN)
 
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is something to take back."""
-        return bool(self._node) and self._stack.can_undo()
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether something was taken back."""
-        return bool(self._node) and self._stack.can_redo()
-
-    def undo(self) -> None:
-        """Take the last change back."""
-        self._stack.undo()
-
-    def redo(self) -> None:
-        """Do it again."""
-        self._stack.redo()
-
-    def checkpoint(self, node: slicer.vtkMRMLSegmentationNode) -> None:
-        """The scene is about to write into a segmentation: make that one step of undo."""
-        if node.GetID() == self._node:
-            self._stack.push(_Rewritten(node, self._edited))
-
     def _on_modified(self, *_told: object) -> None:
         if not self._turning:
             self._edited()
-
-
-class _Rewritten(UndoCommand):
-    """A change that the scene made by itself, such as a copied organ."""
-
-    def __init__(self, node: slicer.vtkMRMLSegmentationNode, edited: Callable[[], None]) -> None:
-        super().__init__()
-        self._node, self._edited = node, edited
-        self._before, self._after = _copy(node.GetSegmentation()), None
-
-    def undo(self) -> None:
-        if self._after is None:
-            self._after = _copy(self._node.GetSegmentation())
-        self._node.GetSegmentation().DeepCopy(self._before)
-        self._edited()
-
-    def redo(self) -> None:
-        self._node.GetSegmentation().DeepCopy(self._after)
-        self._edited()
-
-
-def _copy(segmentation: slicer.vtkSegmentation) -> slicer.vtkSegmentation:
-    copy = slicer.vtkSegmentation()
-    copy.DeepCopy(segmentation)
-    return copy

@@ -11,7 +11,7 @@ SCRIPT = """
   document.addEventListener('keydown', (e) => {
     if (typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
     if (e.key === ' ') { e.preventDefault(); if (!e.repeat) tell('hold', true); return; }
-    if (/^([1-9npabez?]|Escape)$/i.test(e.key) && !e.repeat) tell('key', e.shiftKey &&
+    if (/^([1-9npabewz?]|Escape)$/i.test(e.key) && !e.repeat) tell('key', e.shiftKey &&
       e.key.toLowerCase() === 'z' ? 'Z' : e.key.length === 1 ? e.key.toLowerCase() : e.key);
   });
   document.addEventListener('keyup', (e) => { if (e.key === ' ') tell('hold', false); });

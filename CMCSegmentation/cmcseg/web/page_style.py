@@ -56,6 +56,23 @@ html { overflow: hidden; }
 .drop:focus-within { outline: 2px solid rgb(var(--v-theme-primary)); }
 .corner { position: absolute; top: 8px; right: 12px; color: #eee; font-size: 13px;
   text-shadow: 0 0 3px #000; pointer-events: none; }
+.marks { position: absolute; inset: 0; pointer-events: none; color: #e8e8e8; overflow: hidden;
+  text-shadow: 0 0 3px #000, 0 0 2px #000; font-size: 13px; }
+.marks > * { position: absolute; }
+.letter { font-weight: 600; }
+.letter.left { left: 34px; top: 50%; }
+.letter.right { right: 10px; top: 50%; }
+.letter.top { top: 6px; left: 50%; }
+.letter.bottom { bottom: 62px; left: 50%; }
+.scale { right: 12px; bottom: 40px; height: 6px; border: solid #e8e8e8; border-width: 0 1px 1px;
+  text-align: center; }
+.scale span { position: relative; top: -15px; white-space: nowrap; }
+.told { left: 10px; bottom: 38px; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.ring { border: 2px solid #ffe04a; border-radius: 50%; transform: translate(-50%, -50%);
+  box-shadow: 0 0 0 1px #000a; }
+.cross { width: 23px; height: 23px; transform: translate(-50%, -50%);
+  background: linear-gradient(#7cf, #7cf) 50% 0 / 1px 100% no-repeat,
+    linear-gradient(#7cf, #7cf) 0 50% / 100% 1px no-repeat; }
 .choices { display: flex; flex-wrap: wrap; justify-content: space-between; }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 2px 12px;
   min-height: 44px; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from trame_server.utils.typed_state import TypedState
@@ -53,6 +54,8 @@ class ReviewActions:
     ) -> None:
         self.page, self.session, self.tools, self.drafts = page, session, tools, drafts
         self._views, self._case = views, case
+        self._drawn = False
+        self._changes = session.changes
         self.state = TypedState(page.server.state, ReviewState)
         session.jumped.connect(self._on_jumped)
         session.accepted.connect(self._on_accepted)
@@ -60,19 +63,28 @@ class ReviewActions:
     def begin(self, result: Result) -> None:
         """A result is there: take it in hand, and keep it on disk."""
         self.session.open(result)
+        self._changes = self.session.changes
         self.tools.begin(result)
+        self._drawn = False
         self.state.data.accepted = ""
         level = max(found.level for row in result.rows for found in row.found.values())
         self._case.note(f"doubt {level.word}")
         self.drafts.begin(result)
 
     def edited(self) -> None:
-        """Something was drawn."""
-        if self.session.result is not None:
-            self.drafts.edited()
-            if not self.session.busy:
-                self.session.edited()
+        """A tool drew, or the scene did; it is looked at once, at the next tick."""
+        self._drawn = True
+
+    def tick(self) -> None:
+        """Take what was drawn into the history, count it, and keep it on disk."""
+        if self._drawn and self.session.result is not None and not self.session.busy:
+            self._drawn = False
+            self.session.edited()
             self.page.touch()
+        if self._changes is not self.session.changes:
+            self._changes = self.session.changes
+            self.drafts.edited()
+        self.drafts.tick()
 
     def next(self) -> None:
         """Jump to the next place of doubt."""
@@ -94,14 +106,13 @@ class ReviewActions:
         """Show the session's state."""
         data, session, result = self.state.data, self.session, self.session.result
         data.place, data.has_places = session.sentence(), bool(session.places)
-        found = {row.organ: row for row in result.rows} if result else {}
         data.organs = [
             {
-                "name": label.name,
-                "color": label.color,
-                "ml": f"{self._ml(label.name, found):.1f}",
+                "name": row.organ,
+                "color": row.color,
+                "ml": f"{row.found[self.tools.role].ml:.1f}",
             }
-            for label in (result.card.table if result else ())
+            for row in session.rows
         ]
         data.why_not = session.why_not()
         data.changes = _changes(session)
@@ -110,14 +121,15 @@ class ReviewActions:
 
     # Private
 
-    def _ml(self, organ: str, found: dict) -> float:
-        role = self.tools.role or next(iter(self.session.result.scans))
-        drawn = self.drafts.volumes.get((role, organ))
-        return drawn[0] if drawn else found[organ].found[role].ml
-
     def _on_jumped(self, place: Place) -> None:
+        """What is looked at is what the tools work on."""
+        self.tools.edit(place.role)
+        if place.organ:
+            self.tools.choose_organ(place.organ)
         scans = self.session.result.scans
-        self._views.jump([place.points.get(role, place.points[place.role]) for role in scans])
+        radius = (0.75 * place.ml * 1000 / math.pi) ** (1 / 3)  # of a ball of that volume
+        points = [place.points.get(role, place.points[place.role]) for role in scans]
+        self._views.jump(points, radius)
 
     def _on_accepted(self, entry: str) -> None:
         self.drafts.drop()
@@ -126,8 +138,17 @@ class ReviewActions:
 
 
 def _changes(session: ReviewSession) -> str:
-    changes = session.changes
-    if session.stage is Stage.ACCEPTED or not changes:
+    """What differs from the model's result, scan by scan where there are two."""
+    result = session.result
+    if result is None or session.stage is Stage.ACCEPTED or not session.changes:
         return ""
-    parts = [f"{c.organ} +{c.added_ml:.1f} −{c.removed_ml:.1f} mL" for c in changes]
-    return "Changed: " + ", ".join(parts)
+    parts = []
+    for role in result.scans:
+        told = [
+            f"{c.organ} +{c.added_ml:.1f} −{c.removed_ml:.1f} mL"
+            for c in session.changes
+            if c.role == role
+        ]
+        title = f"{result.card.input(role).title}: " if len(result.scans) > 1 else ""
+        parts += [title + ", ".join(told)] if told else []
+    return "Changed: " + "; ".join(parts)

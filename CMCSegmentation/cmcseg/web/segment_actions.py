@@ -12,9 +12,9 @@ from cmcseg.core.progress import Progress
 from cmcseg.core.settings import ALIGNMENTS
 from cmcseg.core.signal import Signal
 from cmcseg.session.result import Result, notes, volume_words
+from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
-from cmcseg.web.draft_keeper import Volumes
 from cmcseg.web.folder import Folder, filed
 from cmcseg.web.open_case import OpenCase
 from cmcseg.web.page import Page
@@ -51,7 +51,7 @@ class SegmentActions:
         session: does the work.
         folder: where reports go.
         case: that is open.
-        volumes: of the organs as they are drawn now.
+        review: knows the organs as they are drawn now.
 
     Attributes:
         starting: ``()`` the result that is shown is about to be replaced.
@@ -64,11 +64,11 @@ class SegmentActions:
         *,
         folder: Folder,
         case: OpenCase,
-        volumes: Volumes,
+        review: ReviewSession,
     ) -> None:
         self.page, self._session = page, session
         self.starting = Signal()
-        self._folder, self._case, self._volumes = folder, case, volumes
+        self._folder, self._case, self._review = folder, case, review
         self._progress: Progress | None = None
         self.state = TypedState(page.server.state, SegmentState)
         session.started.connect(self._on_started)
@@ -159,19 +159,19 @@ class SegmentActions:
     def _show_result(self, result: Result | None) -> None:
         data = self.state.data
         data.titles = [result.card.input(role).title for role in result.scans] if result else []
-        shown = _shown(result, self._volumes) if result else {}
+        rows = (self._review.rows or result.rows) if result else ()
         data.rows = [
             {
                 "organ": row.organ,
                 "color": row.color,
-                "ml": [volume_words(*shown[role, row.organ]) for role in result.scans],
+                "ml": [volume_words(f.ml, f.is_cut) for f in row.found.values()],
                 "doubt": max(found.level for found in row.found.values()).word,
             }
-            for row in (result.rows if result else ())
+            for row in rows
         ]
         alignment = result.prediction.alignment if result else None
         data.aligned = alignment.sentence() if alignment else ""
-        is_any_cut = any(is_cut for _, is_cut in shown.values())
+        is_any_cut = any(found.is_cut for row in rows for found in row.found.values())
         data.warnings = list(notes(result, is_any_cut)) if result else []
         if not result:
             data.report = ""
@@ -205,12 +205,3 @@ def _progress_line(progress: Progress, device: str) -> str:
     if device:
         parts.append(device.upper())
     return " · ".join(parts)
-
-
-def _shown(result: Result, drawn: Volumes) -> Volumes:
-    """By role and organ: mL, and whether the scan cuts it off; as drawn, where it was measured."""
-    return {
-        (role, row.organ): (row.found[role].ml, row.found[role].is_cut)
-        for row in result.rows
-        for role in result.scans
-    } | drawn

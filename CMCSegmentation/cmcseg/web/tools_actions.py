@@ -13,6 +13,7 @@ from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.web.editor import Editor
 from cmcseg.web.page import Page
+from cmcseg.web.pointer import DRAW, MOVE, WINDOW
 from cmcseg.web.views import Views
 
 THICKEST = 40  # mm, of the brush
@@ -58,7 +59,7 @@ class ToolsActions:
     ) -> None:
         self.page, self._session = page, session
         self._editor, self._views, self._app = editor, views, app
-        self.role = self.organ = ""
+        self.role = self.organ = self._tool = ""
         self._brush_mm, self._ball = 10.0, True
         self._ranged = ""  # the scan that the range of Threshold was set for
         self._hidden: set[str] = set()
@@ -67,6 +68,8 @@ class ToolsActions:
     def begin(self, result: Result) -> None:
         """A result is there: put it into the editor's hands."""
         self._hidden = set()
+        self.lay_down()
+        self._editor.begin([(result.segmentations[r], result.scans[r]) for r in result.scans])
         self.edit(next(iter(result.scans)))
         self.choose_organ(result.card.table.labels[0].name)
 
@@ -75,20 +78,37 @@ class ToolsActions:
         result = self._session.result
         if result and role in result.scans:
             self.role = role
-            self._editor.edit(result.segmentations[role], result.scans[role])
-            self._editor.choose(self.organ)
+            self._editor.edit(result.segmentations[role])
             self._views.solid_of(result.segmentations[role])
+            if self._tool == "threshold":
+                self._set_range()
+            self.page.touch()
+
+    def point(self, number: int) -> None:
+        """The pointer is over a slice view: what is drawn there goes into its scan."""
+        roles = list(self._session.result.scans) if self._session.result else []
+        if number < len(roles) and roles[number] != self.role:
+            self.edit(roles[number])
 
     def use(self, tool: str) -> None:
         """Take a tool in hand, or lay it down when it is in hand already."""
-        self._editor.use("" if tool == self._editor.tool else tool)
+        tool = "" if tool == self._tool else tool
+        self._editor.use("" if tool == WINDOW else tool)
+        self._tool = tool
+        self._views.pointer.mode = {"": MOVE, WINDOW: WINDOW}.get(tool, DRAW)
         if tool in ("brush", "erase"):
             self._editor.brush(self._brush_mm, self._ball)
-        if tool == "threshold" and self._ranged != self._session.result.scans[self.role]:
-            self._ranged = self._session.result.scans[self.role]
-            low, high = self._app.scene.GetNodeByID(self._ranged).GetImageData().GetScalarRange()
-            self.state.data.range = [low, high]
-            self.threshold((low + high) / 2, high)
+        if tool == "threshold":
+            self._set_range()
+
+    def escape(self) -> None:
+        """Lay the tool down."""
+        if self._tool:
+            self.use(self._tool)
+
+    def lay_down(self) -> None:
+        """No tool is in hand; the left button moves the picture."""
+        self._tool, self._views.pointer.mode = "", MOVE
 
     def choose_organ(self, organ: str) -> None:
         """The organ that the tools work on."""
@@ -100,7 +120,7 @@ class ToolsActions:
 
     def toggle_organ(self, organ: str) -> None:
         """Show an organ, or hide it."""
-        self._views.show_organ(organ, organ in self._hidden)
+        self._views.overlays.show_organ(organ, organ in self._hidden)
         self._hidden ^= {organ}
 
     def brush(self, mm: float, ball: bool) -> None:
@@ -141,11 +161,11 @@ class ToolsActions:
 
     def undo(self) -> None:
         """Take the last change back."""
-        self._editor.undo()
+        self._session.undo()
 
     def redo(self) -> None:
         """Do it again."""
-        self._editor.redo()
+        self._session.redo()
 
     def refresh(self) -> None:
         """Show what is in hand."""
@@ -158,5 +178,15 @@ class ToolsActions:
         data.role, data.organ = self.role, self.organ
         data.roles = [{"role": r, "title": result.card.input(r).title} for r in roles]
         data.brush_mm, data.brush_ball = self._brush_mm, self._ball
-        data.hidden, data.tool = sorted(self._hidden), self._editor.tool
-        data.can_undo, data.can_redo = self._editor.can_undo, self._editor.can_redo
+        data.hidden, data.tool = sorted(self._hidden), self._tool
+        data.can_undo, data.can_redo = self._session.can_undo, self._session.can_redo
+
+    def _set_range(self) -> None:
+        """Give Threshold the range of the scan in hand, and of it what the organ now holds."""
+        scan = self._session.result.scans[self.role]
+        if scan == self._ranged:
+            return
+        self._ranged = scan
+        low, high = self._app.scene.GetNodeByID(scan).GetImageData().GetScalarRange()
+        self.state.data.range = [low, high]
+        self.threshold((low + high) / 2, high)

@@ -10,6 +10,7 @@ from cmcseg.web.widgets import NUMBER, icon_button, labelled, text
 
 ICONS = {
     "": ("mdi-cursor-move", "Move and zoom (Esc)"),
+    "window": ("mdi-circle-half-full", "Window and level: drag (W)"),
     "brush": ("mdi-brush", "Brush (B)"),
     "erase": ("mdi-eraser", "Erase (E)"),
     "scissors": ("mdi-content-cut", "Scissors"),

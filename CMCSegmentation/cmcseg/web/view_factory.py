@@ -33,7 +33,7 @@ HEARD = frozenset(
 
 
 def register_views(
-    server: Server, manager: ViewManager, resized: Callable, dress: Callable
+    server: Server, manager: ViewManager, resized: Callable, dress: Callable, hear: Callable
 ) -> None:
     """Let a view manager make our views.
 
@@ -42,14 +42,16 @@ def register_views(
         manager: that is asked for views.
         resized: told when one gets another size.
         dress: lays out what stands on a slice view.
+        hear: asked first, with a view, an event and the pixels of the view per pixel of the page;
+            what it answers True to is not Slicer's.
     """
     for kind, view_type, dressed in (
         (SliceView, ViewType.SLICE_VIEW, dress),
         (ThreeDView, ViewType.THREE_D_VIEW, create_vertical_view_gutter_ui),
     ):
-        manager.register_factory(
-            _ViewFactory(server, _maker(kind, resized), view_type, populate_view_ui_f=dressed)
-        )
+        factory = _ViewFactory(server, _maker(kind, resized), view_type, populate_view_ui_f=dressed)
+        factory.first = hear
+        manager.register_factory(factory)
 
 
 def _maker(kind: type[SliceView | ThreeDView], resized: Callable) -> Callable:
@@ -73,6 +75,8 @@ class _ViewFactory(RemoteViewFactory):
     A window of a million pixels ends VTK.
     """
 
+    first: Callable
+
     def _create_view(self, *given: object) -> object:
         made = super()._create_view(*given)
         adapter = made.view_adapter
@@ -80,9 +84,13 @@ class _ViewFactory(RemoteViewFactory):
         resize = adapter.update_size
         adapter.update_size = lambda origin, size: resize(origin, on_screen(size))
         hear = adapter.on_interaction
-        adapter.on_interaction = lambda origin, event: (
-            hear(origin, event) if is_heard(event) else None
-        )
+
+        def heard(origin: object, event: object) -> None:
+            ours = is_heard(event) and self.first(made.slicer_view, event, adapter.scale_factor)
+            if is_heard(event) and not ours:
+                hear(origin, event)
+
+        adapter.on_interaction = heard
         return made
 
 

@@ -1,4 +1,4 @@
-"""The slice views: one per scan, side by side, moving together through the alignment."""
+"""The slice views: one per scan, side by side, moving together where their places agree."""
 
 from __future__ import annotations
 
@@ -7,40 +7,43 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import slicer
-import vtk
-from trame.widgets import html
-from trame_server import Server
 from trame_server.utils.typed_state import TypedState
-from trame_slicer.app.ui import create_vertical_slice_view_gutter_ui
 from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.views import Layout, LayoutDirection, SliceView, ViewLayoutDefinition
-from vtk.util import numpy_support
 
 from cmcseg.core.card import InputSpec
+from cmcseg.core.grid import Grid
 from cmcseg.core.prediction import Alignment
 from cmcseg.core.signal import Signal
 from cmcseg.mrml.acquired_plane import acquired_plane, is_oblique, lay
 from cmcseg.mrml.geometry import place_of
-from cmcseg.mrml.scans import OURS
+from cmcseg.web.marks import mark_at, picture_marks, value_at
+from cmcseg.web.overlays import Overlays
 from cmcseg.web.page import Page
+from cmcseg.web.pointer import Pointer
+from cmcseg.web.slice_layout import lay_out_slice
+from cmcseg.web.slice_pose import axes, centre, mm_per_pixel, put, share_space, to_ras
 from cmcseg.web.view_factory import register_views
-from cmcseg.web.widgets import text
+from cmcseg.web.windowing import SOFT_TISSUE, drag_window, set_window
 
 SLICES = ("First", "Second")
 SOLID = "Solid"
 ACQUIRED = "Acquired"
 STRAIGHT = ("Axial", "Coronal", "Sagittal")
 ORIENTATIONS = (*STRAIGHT, ACQUIRED)
-SOFT_TISSUE = (400.0, 40.0)  # window and level of a CT, HU
 SETTLING = 3.0  # seconds in which a changed layout gets its sizes
-SAMPLE = 50_000  # voxels that the brightness of an MR is judged by
+LEAST_TRUST = 0.1  # confidence from which an alignment moves the views together
+RING = (8.0, 20.0)  # mm, the least and largest radius of the ring around a place
+MARGIN = 5.0  # diameters of the ring that a view shows
 
 
 @dataclass
 class ViewsState:
-    """What stands in the corner of each slice view."""
+    """What stands on each slice view."""
 
     corners: list[str] = field(default_factory=lambda: ["", ""])
+    marks: list[dict] = field(default_factory=lambda: [{}, {}])
+    linked: bool = False
 
 
 class Views:
@@ -51,14 +54,17 @@ class Views:
         app: Slicer's scene and logics.
 
     Attributes:
+        overlays: what lies over the scans.
         turned: ``(orientation)`` the views show another plane.
+        pointed: ``(number)`` the pointer is over a slice view and not drawing.
     """
 
     def __init__(self, page: Page, app: SlicerApp) -> None:
-        self._app = app
-        self.turned = Signal()
+        self._app, self._page = app, page
+        self.turned, self.pointed = Signal(), Signal()
         self.state = TypedState(page.server.state, ViewsState)
-        register_views(page.server, app.view_manager, self._on_resized, self._dress)
+        self.pointer = Pointer(self._on_pointed, self._on_panned, self._on_windowed)
+        register_views(page.server, app.view_manager, self._on_resized, self._dress, self._hear)
         self._layouts = LayoutManager(app.scene, app.view_manager, page.server)
         first, second = (ViewLayoutDefinition.slice_view("Axial", label=tag) for tag in SLICES)
         solid = ViewLayoutDefinition.threed_view(name=SOLID)
@@ -75,12 +81,17 @@ class Views:
         self._layouts.set_layout("pair")
         self._scans: tuple[str, ...] = ()
         self._results: tuple[str, ...] = ()
+        self._grids: list[Grid] = []
         self._across = np.eye(4)
-        self._ghosts: dict[str, str] = {}
+        self._linked = False
+        self.overlays = Overlays(app.scene, [self._slice(tag) for tag in SLICES])
         self._orientation = STRAIGHT[0]
         self._following = False
         self._solid = False
-        self._fit_until = 0.0
+        self._until = 0.0
+        self._held: list[tuple[np.ndarray, float]] = []
+        self._ring: tuple[list, float] | None = None
+        self._cursor: tuple[int, np.ndarray] | None = None
         for tag in SLICES:
             self._slice(tag).modified.connect(self._on_moved)
 
@@ -93,51 +104,55 @@ class Views:
         keys = tuple(scans.values())[:2]
         if keys == self._scans:
             return
-        self._forget_ghosts()
         self._scans, self._results, self._across = keys, (), np.eye(4)
+        self.overlays.begin(keys)
+        self._grids = [place_of(self._node(key)).world for key in keys]
+        self._ring = self._cursor = None
+        self._linked = len(keys) == 2 and share_space(*self._grids)
         self.state.data.corners = [
             inputs[r].title if r in inputs else "" for r in (*scans, "", "")[:2]
         ]
         for role, key in scans.items():
-            display = self._node(key).GetDisplayNode()
-            display.AutoWindowLevelOff()
-            if role in inputs and inputs[role].modality == "CT":
-                display.SetWindowLevel(*SOFT_TISSUE)
-            else:
-                display.SetWindowLevelMinMax(*_bright_part(self._node(key)))
+            is_ct = role in inputs and inputs[role].modality == "CT"
+            set_window(self._node(key), SOFT_TISSUE if is_ct else None)
         self._lay_out()
         for tag, key in zip(SLICES, (*keys, "", "")[:2], strict=True):
             view = self._slice(tag)
             view.set_background_volume_id(key or None)
             view.set_foreground_volume_id(None)
         # Across its own plane a stack of thick slices shows steps, and cannot be drawn in.
-        if any(is_oblique(self._affine(key)) for key in keys if key):
+        if any(is_oblique(grid.affine) for grid in self._grids):
             self._orientation = ACQUIRED
-        self.orient(self._orientation)
+        self._held = []
+        self._turn(self._orientation)
+        self._settle()
 
     def show_results(self, results: dict[str, str], alignment: Alignment | None) -> None:
-        """Show each segmentation over its own scan; link the views through the alignment."""
+        """Show each segmentation over its own scan; link the views where the alignment says how."""
         self._results = tuple(results.values())
         self._across = np.eye(4)
-        if alignment is not None and len(self._scans) == 2:
+        trusted = alignment is not None and alignment.confidence >= LEAST_TRUST
+        if trusted and len(self._scans) == 2:
             forth = next(iter(results)) == alignment.moving
             self._across = alignment.matrix if forth else np.linalg.inv(alignment.matrix)
+        if len(self._scans) == 2:
+            self._linked = trusted
+        self._ring = None
         for tag, key in zip(SLICES, self._results, strict=False):
             display = self._node(key).GetDisplayNode()
             display.RemoveAllViewNodeIDs()
             display.AddViewNodeID(self._slice(tag).get_view_node_id())
-        self._forget_ghosts()
+        self.overlays.show(self._results, self._across)
 
     def fit(self) -> None:
-        """Show each scan as a whole, from its middle, now and while the page settles its sizes."""
-        self._fit_until = time.monotonic() + SETTLING
-        for tag, key in zip(SLICES, self._scans, strict=False):
-            if key:
-                self._slice(tag).fit_view_to_content()
-                self._slice(tag).schedule_render()
+        """Show each scan as a whole, at the slice that is shown."""
+        self._following = True
+        for tag, _key in zip(SLICES, self._scans, strict=False):
+            self._fit(tag, centre(self._node_of(tag)))
+        self._following = False
+        self._hold()
         if self._solid:
-            view = self._app.view_manager.get_view(SOLID)
-            view.reset_view()
+            self._app.view_manager.get_view(SOLID).reset_view()
 
     def draw(self) -> None:
         """Draw everything again; a new page has seen nothing yet."""
@@ -146,25 +161,36 @@ class Views:
 
     def orient(self, name: str) -> None:
         """Turn both views: ``Axial``, ``Coronal``, ``Sagittal``, or as each scan was taken."""
-        self._orientation = name
-        self.turned.emit(name)
-        for tag, key in zip(SLICES, (*self._scans, "", "")[:2], strict=True):
-            if name in STRAIGHT:
-                self._slice(tag).set_orientation(name)
-            elif name == ACQUIRED and key:
-                lay(self._node_of(tag), acquired_plane(self._affine(key)))
-        self.fit()
-
-    def jump(self, points: list[tuple[float, float, float]]) -> None:
-        """Centre each view on its own point, RAS in mm."""
+        points = [centre(self._node_of(tag)) for tag in SLICES]
+        self._turn(name)
         self._following = True
-        for tag, point in zip(SLICES, points, strict=False):
-            self._node_of(tag).JumpSliceByCentering(*point)
+        for tag, point, _key in zip(SLICES, points, self._scans, strict=False):
+            self._fit(tag, point)
         self._following = False
+        self._hold()
+
+    def jump(self, points: list[tuple[float, float, float]], mm: float = 0.0) -> None:
+        """Centre each view on its own point, RAS in mm, with a ring around it and close enough.
+
+        Args:
+            points: one per view.
+            mm: radius of what lies there.
+        """
+        self._following = True
+        radius = float(np.clip(mm, *RING))
+        self._ring = (points, radius)
+        for tag, point in zip(SLICES, points, strict=False):
+            node = self._node_of(tag)
+            near = 2 * MARGIN * radius / max(1, min(node.GetDimensions()[:2]))
+            put(node, np.array(point), min(mm_per_pixel(node), near))
+            self._slice(tag).schedule_render()
+        self._following = False
+        self._hold()
 
     def solid(self, result: str) -> None:
         """Show the organs of a segmentation in 3D beside the slices; none when it is empty."""
         self._solid = bool(result)
+        self._hold()
         self._lay_out()
         view = self._app.view_manager.get_view(SOLID)
         for key in self._results:
@@ -172,68 +198,126 @@ class Views:
             display.SetVisibility3D(key == result)
             if key == result and view:
                 display.AddViewNodeID(view.get_view_node_id())
-        self.fit()
+        self._settle()
+        if result and view:
+            view.reset_view()
 
     def solid_of(self, result: str) -> None:
         """Turn what is shown in 3D, if anything is, to another segmentation."""
         if self._solid:
             self.solid(result)
 
-    def blend(self, share: float) -> None:
-        """Lay the other scan over each scan, moved by the alignment, with an opacity of 0 to 1."""
-        if len(self._scans) < 2:
-            return
-        if share <= 0:
-            self._forget_ghosts()
-            return
-        self._make_ghosts()
-        for tag, key in zip(SLICES, self._scans, strict=True):
-            self._slice(tag).set_foreground_volume_id(self._ghosts[key])
-            self._slice(tag).set_foreground_opacity(min(1.0, share))
-
-    def veil(self, maps: list[str]) -> None:
-        """Lay a map over each scan (doubt, disagreement); none when the list is empty."""
-        self._forget_ghosts()
-        for tag, key in zip(SLICES, maps, strict=False):
-            self._slice(tag).set_foreground_volume_id(key or None)
-            self._slice(tag).set_foreground_opacity(0.6)
-
-    def opacity(self, share: float) -> None:
-        """How strongly the organs are drawn over the slices, 0 to 1; in 3D they stay solid."""
-        for key in self._results:
-            if node := self._app.scene.GetNodeByID(key):
-                node.GetDisplayNode().SetOpacity2DFill(share)
-                node.GetDisplayNode().SetOpacity2DOutline(min(1.0, 2 * share))
-
-    def hide(self, hidden: bool) -> None:
-        """Take the organs away for a look at the scan itself."""
-        for key in self._results:
-            if node := self._app.scene.GetNodeByID(key):
-                node.GetDisplayNode().SetVisibility(not hidden)
-
-    def show_organ(self, organ: str, shown: bool) -> None:
-        """Show or hide one organ in all scans."""
-        for key in self._results:
-            node = self._app.scene.GetNodeByID(key)
-            segmentation = node.GetSegmentation()
-            for segment in segmentation.GetSegmentIDs():
-                if segmentation.GetSegment(segment).GetName() == organ:
-                    node.GetDisplayNode().SetSegmentVisibility(segment, shown)
-
     def clear(self) -> None:
         """Nothing is shown any more."""
-        self._forget_ghosts()
         self._scans = self._results = ()
+        self.overlays.begin(())
+        self._grids, self._ring, self._cursor, self._held = [], None, None, []
         for tag in SLICES:
             self._slice(tag).set_background_volume_id(None)
 
     # Private
 
-    def _dress(self, server: Server, view_id: str, view: SliceView) -> None:
-        """Slicer's slider and buttons, and in the corner which scan this is."""
-        create_vertical_slice_view_gutter_ui(server, view_id, view)
-        corner = SLICES.index(view.get_singleton_tag())
-        html.Div(text(f"{self.state.name.corners}[{corner}]"), classes="corner")
+    def window(self, preset: tuple[float, float] | None, only: int | None = None) -> None:
+        """Show the scans at a window and level; at what suits each where none is given.
+
+        Args:
+            preset: window and level.
+            only: number of the one view it is for.
+        """
+        for number, key in enumerate(self._scans):
+            if only in (None, number):
+                set_window(self._node(key), preset)
+
+    def refresh(self) -> None:
+        """Tell the page what stands on each view."""
+        self.state.data.marks = [
+            self._marks(number) if number < len(self._scans) else {} for number in range(2)
+        ]
+        self.state.data.linked = self._linked and len(self._scans) == 2
+
+    # What the mouse does
+
+    def _hear(self, view: object, event: dict, scale: float) -> bool:
+        if not isinstance(view, SliceView):
+            return False
+        return self.pointer.hear(SLICES.index(view.get_singleton_tag()), event, scale)
+
+    def _on_pointed(self, number: int, x: float, y: float) -> None:
+        self._cursor = (number, to_ras(self._node_of(SLICES[number]), x, y))
+        self.pointed.emit(number)
+        self._page.touch()
+
+    def _on_panned(self, number: int, dx: float, dy: float) -> None:
+        node = self._node_of(SLICES[number])
+        mm, plane = mm_per_pixel(node), axes(node)
+        put(node, centre(node) - mm * (dx * plane[:, 0] + dy * plane[:, 1]))
+        self._slice(SLICES[number]).schedule_render()
+
+    def _on_windowed(self, number: int, dx: float, dy: float) -> None:
+        if number < len(self._scans):
+            drag_window(self._node(self._scans[number]), dx, dy)
+            self._page.touch()
+
+    # Private
+
+    def _marks(self, number: int) -> dict:
+        node, volume = self._node_of(SLICES[number]), self._node(self._scans[number])
+        marks = picture_marks(node, volume, self._grids[number])
+        if self._ring and number < len(self._ring[0]):
+            marks["ring"] = mark_at(node, np.array(self._ring[0][number]), self._ring[1])
+        if self._cursor and self._cursor[0] == number:
+            marks["value"] = value_at(volume, self._grids[number], self._cursor[1])
+        elif self._cursor and self._linked:
+            point = self._step(self._cursor[0]) @ [*self._cursor[1], 1.0]
+            marks["cross"] = mark_at(node, point[:3], float(max(self._grids[number].spacing)))
+        return marks
+
+    def _dress(self, server: object, view_id: str, view: SliceView) -> None:
+        number = SLICES.index(view.get_singleton_tag())
+        lay_out_slice(server, view_id, view, number, self.state.name)
+
+    def _step(self, number: int) -> np.ndarray:
+        """4 x 4, from the world of one view's scan to the other one's."""
+        return self._across if number == 0 else np.linalg.inv(self._across)
+
+    def _turn(self, name: str) -> None:
+        self._orientation = name
+        self.turned.emit(name)
+        self._following = True
+        for number, tag in enumerate(SLICES):
+            if name in STRAIGHT:
+                self._slice(tag).set_orientation(name)
+            elif name == ACQUIRED and number < len(self._grids):
+                lay(self._node_of(tag), acquired_plane(self._grids[number].affine))
+        self._following = False
+
+    def _fit(self, tag: str, through: np.ndarray | None) -> None:
+        """Show a scan as a whole; the slice stays the one through a point."""
+        view, node = self._slice(tag), self._node_of(tag)
+        view.fit_view_to_content()
+        middle, normal = centre(node), axes(node)[:, 2]
+        if through is not None:
+            middle = middle + normal * float((through - middle) @ normal)
+        put(node, middle)
+        view.schedule_render()
+
+    def _hold(self) -> None:
+        """Keep places and scales while the page settles its sizes."""
+        nodes = [self._node_of(tag) for tag, _key in zip(SLICES, self._scans, strict=False)]
+        self._held = [(centre(node), mm_per_pixel(node)) for node in nodes]
+        self._until = time.monotonic() + SETTLING
+
+    def _settle(self) -> None:
+        """Show what is held, or each scan from its own middle when nothing is."""
+        self._until = time.monotonic() + SETTLING
+        self._following = True
+        for number, tag in enumerate(SLICES[: len(self._scans)]):
+            if self._held:
+                put(self._node_of(tag), *self._held[number])
+                self._slice(tag).schedule_render()
+            else:
+                self._fit(tag, None)
+        self._following = False
 
     def _lay_out(self) -> None:
         name = "pair" if len(self._scans) != 1 else "one"
@@ -245,71 +329,22 @@ class Views:
     def _node_of(self, tag: str) -> slicer.vtkMRMLSliceNode:
         return self._slice(tag).get_view_node()
 
-    def _affine(self, key: str) -> np.ndarray:
-        """4 x 4 of a scan, voxel indices to RAS in mm."""
-        return place_of(self._node(key)).world.affine
-
     def _node(self, key: str) -> slicer.vtkMRMLNode:
         return self._app.scene.GetNodeByID(key)
 
     def _on_resized(self, *_told: object) -> None:
-        if time.monotonic() < self._fit_until:
-            self.fit()
+        if time.monotonic() < self._until:
+            self._settle()
 
     def _on_moved(self, view: SliceView) -> None:
         """The other view follows to the same anatomy, at the same millimetres per pixel."""
-        if self._following or len(self._scans) < 2:
+        self._page.touch()
+        if self._following or not self._linked or len(self._scans) < 2:
             return
         self._following = True
-        tag = view.get_singleton_tag()
-        other = SLICES[1 - SLICES.index(tag)]
-        across = self._across if tag == SLICES[0] else np.linalg.inv(self._across)
-        here, there = view.get_view_node(), self._node_of(other)
-        pose = here.GetSliceToRAS()
-        point = across @ [pose.GetElement(0, 3), pose.GetElement(1, 3), pose.GetElement(2, 3), 1]
-        there.JumpSliceByCentering(*point[:3])
-        wide, high, deep = here.GetFieldOfView()
-        columns, rows, _ = there.GetDimensions()
-        own_columns, own_rows, _ = here.GetDimensions()
-        there.SetFieldOfView(wide * columns / own_columns, high * rows / own_rows, deep)
+        number = SLICES.index(view.get_singleton_tag())
+        here, other = view.get_view_node(), SLICES[1 - number]
+        point = self._step(number) @ [*centre(here), 1.0]
+        put(self._node_of(other), point[:3], mm_per_pixel(here))
+        self._slice(other).schedule_render()
         self._following = False
-
-    def _make_ghosts(self) -> None:
-        """A node per scan that shows the other one's voxels where the alignment puts them."""
-        if self._ghosts:
-            return
-        steps = (np.linalg.inv(self._across), self._across)
-        for key, other, step in zip(self._scans, self._scans[::-1], steps, strict=True):
-            source = self._node(other)
-            ghost = self._app.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "blended")
-            ghost.SetAttribute(OURS, "blended")
-            ghost.HideFromEditorsOn()
-            ghost.SetSaveWithScene(False)
-            matrix = vtk.vtkMatrix4x4()
-            source.GetIJKToRASMatrix(matrix)
-            moved = step @ np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
-            for r in range(4):
-                for c in range(4):
-                    matrix.SetElement(r, c, moved[r, c])
-            ghost.SetIJKToRASMatrix(matrix)
-            ghost.SetAndObserveImageData(source.GetImageData())
-            ghost.CreateDefaultDisplayNodes()
-            display, shown = ghost.GetDisplayNode(), source.GetDisplayNode()
-            display.AutoWindowLevelOff()
-            display.SetWindowLevel(shown.GetWindow(), shown.GetLevel())
-            self._ghosts[key] = ghost.GetID()
-
-    def _forget_ghosts(self) -> None:
-        for tag in SLICES:
-            self._slice(tag).set_foreground_volume_id(None)
-        for key in self._ghosts.values():
-            if node := self._app.scene.GetNodeByID(key):
-                self._app.scene.RemoveNode(node)
-        self._ghosts = {}
-
-
-def _bright_part(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float]:
-    """Darkest and brightest of what an MR shows: a few hot voxels must not darken the rest."""
-    voxels = numpy_support.vtk_to_numpy(node.GetImageData().GetPointData().GetScalars())
-    low, high = np.percentile(voxels[:: max(1, len(voxels) // SAMPLE)], (1, 99))
-    return float(low), float(max(high, low + 1))
