@@ -19,14 +19,7 @@ from cmcseg.session.drawn import reading_drawn, writing_drawn
 from cmcseg.session.hand_over import carrying_matrix, copied, correction_of
 from cmcseg.session.i18n import _
 from cmcseg.session.place_words import review_line
-from cmcseg.session.ports import (
-    Change,
-    History,
-    Listener,
-    Queue,
-    Runner,
-    Scene,
-)
+from cmcseg.session.ports import Change, History, Listener, Queue, Runner, Scene
 from cmcseg.session.result import OrganRow, Result
 from cmcseg.session.stage import Stage
 
