@@ -246,6 +246,8 @@ class LayoutManager:
     def viewport(self):
         return self._views
 
+    def resetThreeDViews(self): ...
+
     def layoutLogic(self):
         return self._logic
 

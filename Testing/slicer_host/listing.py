@@ -126,3 +126,14 @@ def test_a_dicom_series_is_left_to_the_module_for_it(a_list):
     assert a_list.ui.messageLabel.text == (
         "anna: mr is a DICOM series; load it with the DICOM module and segment it from there."
     )
+
+
+def test_the_question_which_pairs_wait_shows_its_progress(a_list):
+    ui = a_list.ui
+    ui.folderEdit.setText(str(a_list.tmp / "scans"))
+    ui.listButton.click()
+    assert not ui.progressBar.isHidden()
+    assert not ui.stopListButton.isHidden()
+    assert ui.segmentButton.isHidden(), "one thing at a time"
+    a_list.quiet()
+    assert ui.progressBar.isHidden()

@@ -132,6 +132,7 @@ def test_accepting_is_answered_with_a_word(a_dock):
 
 def test_without_packages_the_button_says_what_is_missing(a_dock, monkeypatch):
     monkeypatch.setattr(type(a_dock.panel._installation), "ready", False)
+    a_dock.panel._installation.look()
     a_dock.panel.refresh()
     assert not a_dock.ui.segmentButton.isEnabled()
     assert "Something is not installed yet" in a_dock.ui.segmentButton.toolTip

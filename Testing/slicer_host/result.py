@@ -47,6 +47,7 @@ def test_surfaces_come_and_go(a_result):
     surface = "Closed surface"
     segmentations = [node.GetSegmentation() for node in a_result.organs.values()]
     a_result.ui.show3DCheck.setChecked(True)
+    a_result.until(lambda: not a_result.panel._result.busy)
     assert all(s.ContainsRepresentation(surface) for s in segmentations)
     a_result.ui.show3DCheck.setChecked(False)
     assert not any(s.ContainsRepresentation(surface) for s in segmentations)

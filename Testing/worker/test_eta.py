@@ -1,6 +1,6 @@
 import pytest
 from cmcseg.core.progress import Progress
-from cmcseg.worker.eta import FIRST_GUESS, Eta
+from cmcseg.worker.eta import COMPARING, FIRST_GUESS, Eta, FineTuneEta
 
 
 class Clock:
@@ -65,8 +65,36 @@ def test_scans_looked_at_one_after_the_other_are_counted_together():
         ("segmenting the MR", 2, 2, 6),
         ("finishing the MR", 1, 2, 6),
     ]
-    assert [p.fraction for p in told(run)] == pytest.approx([0.6, 0.6, 0.9, 0.95])
+    assert [p.fraction for p in told(run)] == pytest.approx(
+        [(0.05 + share) / 0.75 for share in (0.3, 0.3, 0.6, 0.65)]
+    )
 
 
 def test_the_guess_is_of_a_whole():
     assert sum(FIRST_GUESS.values()) == pytest.approx(1)
+
+
+def test_what_is_not_aligned_does_not_begin_with_a_leap():
+    fractions = [p.fraction for p in told(RUN[2:])]
+    assert fractions[0] == pytest.approx((0.05 + 0.6 / 4) / 0.75)
+    assert fractions == sorted(fractions)
+
+
+def test_a_fine_tuning_is_one_bar_with_a_time_left_and_no_numbers_in_its_words():
+    out, clock = [], Clock()
+    pace = FineTuneEta(out.append, minutes=1.0, clock=clock)
+    for at, share in ((0, 0.0), (30, 0.5), (60, 1.0)):
+        clock.now = 100.0 + at
+        step = f"step {at}: overlap ct 0.003, 2.49 s a step"
+        pace(Progress(stage=step, done=share, total=1, measures={"overlap ct": 0.003}))
+    for at, done in ((60, 0), (120, 2), (180, 4)):
+        clock.now = 100.0 + at
+        pace(Progress(stage="comparing", done=done, total=4))
+    fractions = [p.fraction for p in out]
+    assert fractions == sorted(fractions)
+    assert fractions[2] == pytest.approx(60 / (60 + COMPARING))
+    assert fractions[-1] == 1
+    assert {p.stage for p in out[:3]} == {"learning from the corrections"}
+    assert [p.seconds_left for p in out[:3]] == [60 + COMPARING, 30 + COMPARING, COMPARING]
+    assert out[4].seconds_left == pytest.approx(60)
+    assert out[2].measures == {"overlap ct": 0.003}

@@ -50,6 +50,8 @@ def fill_table(
         colors: of a swatch before the first cell of each row.
         tips: of the titles.
     """
+    if _shown(table) == [titles, *rows]:
+        return  # measuring columns anew takes several milliseconds
     table.setColumnCount(len(titles))
     table.setHorizontalHeaderLabels(titles)
     table.setRowCount(len(rows))
@@ -63,6 +65,14 @@ def fill_table(
     table.resizeColumnsToContents()
     table.setMaximumHeight(MOST_PIXELS)
     table.updateGeometry()
+
+
+def _shown(table: qt.QTableWidget) -> list[list[str]]:
+    """The text of the titles and of all cells."""
+    columns = range(table.columnCount)
+    cells = [[table.horizontalHeaderItem(j) for j in columns]]
+    cells += [[table.item(i, j) for j in columns] for i in range(table.rowCount)]
+    return [[cell.text() if cell is not None else "" for cell in row] for row in cells]
 
 
 def trying(action: Callable[[], None], tell: Callable[[str, str], None]) -> Callable[..., None]:

@@ -43,6 +43,7 @@ class InstallationSection:
             "pytorch": (_("PyTorch..."), open_pytorch),
             "import": (_("Import..."), import_model),
         }
+        self._lacking = False
         self._lines: list[tuple] = []
         self._found: list[Check] = []
         self._background = BackgroundTasks()
@@ -53,8 +54,8 @@ class InstallationSection:
         self.look()
 
     def hindrance(self) -> str:
-        """One sentence saying why no worker could start, or empty."""
-        return "" if self.ready else _("Something is not installed yet; see Installation.")
+        """One sentence saying why no worker could start, or empty; as it was found by ``look``."""
+        return _("Something is not installed yet; see Installation.") if self._lacking else ""
 
     @property
     def ready(self) -> bool:
@@ -63,7 +64,8 @@ class InstallationSection:
 
     def look(self) -> None:
         """Look again."""
-        why = _("Everything is installed.") if self.ready else ""
+        self._lacking = not self.ready  # asked often, and it reads the packages' own files
+        why = "" if self._lacking else _("Everything is installed.")
         allow(self._ui.installButton, why, _("Install all that is missing"))
         allow(self._ui.wheelsButton, why, _("Install without a network"))
         folders = dict(self._folders)

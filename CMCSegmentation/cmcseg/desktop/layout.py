@@ -7,7 +7,7 @@ from cmcseg.mrml.acquired_plane import AXIAL, acquired_plane, is_oblique, lay
 from cmcseg.mrml.geometry import place_of
 
 # Any numbers that no other layout uses.
-PAIR, COMPARE_ONE, COMPARE_TWO = 20240, 20241, 20242
+PAIR, COMPARE_ONE, COMPARE_TWO, PAIR_3D = 20240, 20241, 20242, 20243
 VIEWS = ("CMCSegFirst", "CMCSegSecond")
 OLD, NEW = ("CMCSegOldFirst", "CMCSegOldSecond"), ("CMCSegNewFirst", "CMCSegNewSecond")
 GROUP = 20240  # what is linked here moves no view of the user's
@@ -145,6 +145,10 @@ def _row(*items: str) -> str:
 _OLD_AND_NEW = [_row(_item(OLD[n], "old", BLUE), _item(NEW[n], "new", ORANGE)) for n in range(2)]
 DESCRIPTIONS = {
     PAIR: _row(_item(VIEWS[0], "1", BLUE), _item(VIEWS[1], "2", ORANGE)),
+    PAIR_3D: '<layout type="vertical" split="true"><item>'
+    + _row(_item(VIEWS[0], "1", BLUE), _item(VIEWS[1], "2", ORANGE))
+    + '</item><item><view class="vtkMRMLViewNode" singletontag="1">'
+    + '<property name="viewlabel" action="default">1</property></view></item></layout>',
     COMPARE_ONE: _OLD_AND_NEW[0],
     COMPARE_TWO: '<layout type="vertical" split="true">'
     + "".join(f"<item>{row}</item>" for row in _OLD_AND_NEW)

@@ -11,12 +11,13 @@ from slicer.i18n import tr as _
 
 from cmcseg.core.review_places import Place
 from cmcseg.core.settings import SegmentSettings
-from cmcseg.desktop.controls import PRIMARY, allow
+from cmcseg.desktop.controls import allow
 from cmcseg.desktop.installation_page import InstallationSection
 from cmcseg.desktop.interpreter import python
-from cmcseg.desktop.layout import PAIR, VIEWS, OwnLayout, release
+from cmcseg.desktop.layout import PAIR, PAIR_3D, VIEWS, OwnLayout, release
 from cmcseg.desktop.learn import LearnSection
 from cmcseg.desktop.model import ModelSection
+from cmcseg.desktop.page import Page
 from cmcseg.desktop.parameters import Align, Choices, Device, OutOfMemory
 from cmcseg.desktop.result import ResultSection
 from cmcseg.desktop.review import ReviewSection
@@ -32,14 +33,12 @@ from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
-from cmcseg.session.stage import LearnStage, Stage
 from cmcseg.session.worker_queue import WorkerQueue
 
 IDLE_MS, BUSY_MS = 50, 20  # between two pumps
 # Slicer's event loop keeps Python's lock, so that threads stand still unless Python code lets go.
 GIVE_SECONDS = {True: 0.005, False: 0.001}  # to the threads after a pump, by whether they are busy
 STATUS_MS = 10_000
-TITLE = 44  # characters that 400 pixels hold
 GOOD_SECONDS = 12.0  # how long a good word is read
 GOOD, BAD = "color: #009E73", "background-color: #D55E00; color: white; padding: 4px"
 
@@ -68,7 +67,6 @@ class Panel:
         self._pending: Choices | None = None  # until the models are known
         self._views, self._own = OwnLayout(), OwnViews(slicer.mrmlScene)
         self._mark = PlaceMark(slicer.mrmlScene)
-        self._step = ""  # of the page: which sections are open
         self._until = 0.0  # seconds of the clock; a good word does not stay
         self._scans = ScansSection(ui, self.segment, self.tell)
         self._model = ModelSection(ui, self.segment, self.tell)
@@ -77,11 +75,13 @@ class Panel:
         )
         self._result = ResultSection(ui, self.segment, self.review, self.tell)
         self._review = ReviewSection(ui, self.review, lambda: self._worklist.accept(), self.tell)
+        self._page = Page(ui, self.segment, self.review, self.learn, lambda: self._run.asking)
         self._learn = LearnSection(ui, self.learn, self.segment, self.tell)
         self._installation = InstallationSection(
             ui, resources, queue, self.load, self._model.import_, self.tell
         )
         ui.viewsCheck.toggled.connect(self._onViews)
+        ui.show3DCheck.toggled.connect(lambda _on: self._onViews(ui.viewsCheck.isChecked()))
         for combo in (ui.alignCombo, ui.deviceCombo, ui.memoryCombo):
             combo.currentIndexChanged.connect(lambda _index: self.refresh())
         self._connect()
@@ -89,7 +89,7 @@ class Panel:
         self._worklist = WorklistSection(
             ui, self.scene, self.segment, self.review, self.learn, self._run.expect, self.tell
         )
-        self._worklist.walk.changed.connect(self._run.refresh)
+        self._worklist.walk.changed.connect(self._onWorklist)
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self.pump)
         self._timer.start(IDLE_MS)
@@ -154,9 +154,7 @@ class Panel:
         why = "" if not alone else _("There are no two scans with organs.")
         allow(self.ui.viewsCheck, why, _("The two scans beside each other, each with its organs"))
         self.ui.reviewSection.setEnabled(self.review.result is not None)
-        self._emphasise()
-        self._fold()
-        self._sum_up()
+        self._page.refresh()
         self._remember()
 
     def enter(self) -> None:
@@ -214,12 +212,17 @@ class Panel:
 
     def _onJumped(self, place: Place) -> None:
         if self._views.shown:  # all views are at the place in one scan; the other lies elsewhere
-            points = (place.points[role] for role in self.review.result.scans)
-            self._views.jump(dict(zip(VIEWS, points, strict=False)))
+            roles = zip(VIEWS, self.review.result.scans, strict=False)
+            known = {tag: place.points[role] for tag, role in roles if role in place.points}
+            self._views.jump(known)  # without an alignment the place is known in one scan alone
 
     def _onAccepted(self, _id: str) -> None:
         self.learn.load_queue(self._model_name())
         self.tell(_("Accepted: the pair is in the queue, to be learned from."), good=True)
+
+    def _onWorklist(self) -> None:
+        self._run.refresh()
+        self._page.emphasise()
 
     def _onClosing(self) -> None:
         self._review.layDown()
@@ -231,7 +234,8 @@ class Panel:
         """Lay a pair side by side, where the box says so; it stays so for the next pair."""
         result = self.segment.result
         if shown and result and len(result.scans) == 2:
-            self._views.show(PAIR, dict(zip(VIEWS, result.scans.values(), strict=False)))
+            layout = PAIR_3D if self.ui.show3DCheck.isChecked() else PAIR
+            self._views.show(layout, dict(zip(VIEWS, result.scans.values(), strict=False)))
             if self.review.place:
                 self._onJumped(self.review.place)
         elif not shown:
@@ -258,68 +262,6 @@ class Panel:
         if not self._views.shown:
             release()
         self.segment.reopen()
-
-    def _emphasise(self) -> None:
-        """One primary button at a time, what comes next; what cannot come next is not there."""
-        ui, stage = self.ui, self.learn.stage
-        reviewing, judged = self.review.result is not None, stage is LearnStage.VERDICT
-        working = stage is LearnStage.FINE_TUNING or self.segment.stage is Stage.SEGMENTING
-        working = working or self._run.asking
-        there = {
-            ui.segmentButton: not judged,
-            ui.acceptButton: reviewing and not judged,
-            ui.fineTuneButton: bool(self.learn.rows) and not judged,
-            ui.adoptButton: judged,
-            ui.keepButton: judged,
-        }
-        if judged:
-            wins = self.learn.verdict.get("verdict") == "adopt"
-            primary = ui.adoptButton if wins else ui.keepButton
-        elif not reviewing:
-            primary = ui.segmentButton
-        else:
-            accepted = self.review.stage is Stage.ACCEPTED
-            primary = ui.fineTuneButton if accepted else ui.acceptButton
-        for button, shown in there.items():
-            button.setVisible(shown and not working)
-            button.setStyleSheet(PRIMARY if button is primary else "")
-
-    def _fold(self) -> None:
-        """Open what comes next and close what is done, once at every step."""
-        ui, learning = self.ui, (LearnStage.FINE_TUNING, LearnStage.VERDICT)
-        if self.learn.stage in learning or self.review.stage is Stage.ACCEPTED:
-            step = "learn"
-        else:
-            step = "review" if self.review.result else "scans"
-        if step == self._step:
-            return
-        self._step = step
-        opened = {
-            "scans": (ui.scansSection, ui.modelSection),
-            "review": (ui.resultSection, ui.reviewSection),
-            "learn": (ui.learnSection,),
-        }[step]
-        for section in (
-            ui.scansSection,
-            ui.modelSection,
-            ui.resultSection,
-            ui.reviewSection,
-            ui.learnSection,
-        ):
-            section.collapsed = section not in opened
-
-    def _sum_up(self) -> None:
-        """What is folded away says in its title what was chosen."""
-        names = {scan.key: scan.name for scan in self.segment.scans()}
-        chosen = [names[key] for key in self.segment.chosen.values() if key in names]
-        new = _("{} new").format(self.learn.new) if self.learn.new else ""
-        for section, title, about in (
-            (self.ui.scansSection, _("1  Scans"), " + ".join(chosen)),
-            (self.ui.modelSection, _("2  Model"), self.segment.card and self.segment.card.title),
-            (self.ui.learnSection, _("5  Learn"), new),
-        ):
-            told = f"{title}: {about}" if about and section.collapsed else title
-            section.text = told if len(told) <= TITLE else told[: TITLE - 1] + "…"
 
     def _hindrance(self) -> str:
         return self._installation.hindrance()

@@ -1,7 +1,7 @@
 """Step 3: what was found."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import qt
@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from cmcseg.desktop.controls import allow, fill_table, trying
+from cmcseg.mrml.surfaces import make_surfaces
 from cmcseg.session.result import notes, volume_words
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
@@ -20,7 +21,8 @@ class ResultSection:
     def __init__(
         self, ui: object, session: SegmentSession, review: ReviewSession, tell: Callable
     ) -> None:
-        self._ui, self._session, self._review = ui, session, review
+        self._ui, self._session, self._review, self._tell = ui, session, review, tell
+        self.busy = False  # making surfaces
         ui.showCheck.toggled.connect(self._onShow)
         ui.show3DCheck.toggled.connect(self._onShow3D)
         ui.reportButton.clicked.connect(trying(self._report, tell))
@@ -90,11 +92,23 @@ class ResultSection:
             node.SetDisplayVisibility(shown)
 
     def _onShow3D(self, shown: bool) -> None:
-        for node in self._segmentations():
-            if shown:
-                node.CreateClosedSurfaceRepresentation()
-            else:
-                node.RemoveClosedSurfaceRepresentation()
+        nodes = self._segmentations()
+        for node in nodes:
+            node.RemoveClosedSurfaceRepresentation()
+        if shown and nodes:
+            self.busy = True
+            self._session.runner.steps(_surfaces(nodes), self._onSurfaces, self._onNoSurfaces)
+
+    def _onSurfaces(self, _made: bool) -> None:
+        """Look at what was made; 3-D views stay where they look otherwise."""
+        self.busy = False
+        manager = slicer.app.layoutManager()
+        if manager is not None:
+            manager.resetThreeDViews()
+
+    def _onNoSurfaces(self, sentence: str, log: str) -> None:
+        self.busy = False
+        self._tell(sentence, log)
 
     def _report(self) -> None:
         # The browser reads it after we are done, so the folder stays with the system's own.
@@ -107,6 +121,13 @@ class ResultSection:
         self._ui.reportLabel.setText(f'<a href="{link}">{_("Open the report")}</a>')
         self._ui.reportLabel.setVisible(True)
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(path))
+
+
+def _surfaces(nodes: list) -> Iterator[bool | None]:
+    """Surfaces of all nodes, as a runner drives it: the last value says that it is done."""
+    for node in nodes:
+        yield from make_surfaces(node)
+    yield True
 
 
 def _levels() -> dict[str, str]:

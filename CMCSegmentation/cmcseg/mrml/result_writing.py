@@ -12,6 +12,7 @@ import vtk
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import LabelTable
 from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
 from cmcseg.mrml.labelmap_text import packed
 from cmcseg.mrml.result_nodes import (
@@ -29,6 +30,7 @@ from cmcseg.mrml.result_nodes import (
 )
 from cmcseg.mrml.segments import labels_of, put_labels
 from cmcseg.mrml.steps import Steps
+from cmcseg.mrml.surfaces import has_surfaces, make_surfaces
 from cmcseg.mrml.voxels import image_in_steps, numbers_of, percent_of
 from cmcseg.mrml.warp import warped, warped_labels
 from cmcseg.session.i18n import _
@@ -75,7 +77,7 @@ def write_finding(
     result.SetAttribute(FOUND, text)
     result.SetAttribute(MADE, json.dumps(finding.made))
     result.SetAttribute(TABLE, json.dumps(asdict(finding.labels.table)))
-    yield from put_labels(result, labels, place.local, finding.labels.table)
+    yield from _put(result, labels, place.local, finding.labels.table)
     for role, image in percent.items():
         yield
         put_map(node, result, role, image)
@@ -121,8 +123,18 @@ def write_organs(
         yield
     _check_unmoved(scan_node(scene, key), place)
     checkpoint(result)
-    yield from put_labels(result, array, place.local, table)
+    yield from _put(result, array, place.local, table)
     return result.GetID()
+
+
+def _put(
+    result: slicer.vtkMRMLSegmentationNode, array: np.ndarray, grid: Grid, table: LabelTable
+) -> Steps[None]:
+    """Write organs; surfaces that are shown follow."""
+    shown = has_surfaces(result)
+    yield from put_labels(result, array, grid, table)
+    if shown:
+        yield from make_surfaces(result)
 
 
 def _percent_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import slicer
+import vtk
 from vtk.util import numpy_support
 
 from cmcseg.mrml.subject_hierarchy import modality_of, patient_of, series_of
@@ -61,7 +62,7 @@ def refusal_of(node: slicer.vtkMRMLNode) -> str:
             "volume of its own first."
         )
         return sentence.format(name=name)
-    low, high = image.GetScalarRange()
+    low, high = _ends(image)
     if not (np.isfinite(low) and np.isfinite(high)):
         sentence = _("{name} holds NaN or infinity; replace them, for example by the value of air.")
         return sentence.format(name=name)
@@ -72,6 +73,20 @@ def refusal_of(node: slicer.vtkMRMLNode) -> str:
         )
         return sentence.format(name=name, number=low)
     return ""
+
+
+def _ends(image: vtk.vtkImageData) -> tuple[float, float]:
+    """Lowest and highest number; of whole numbers that differ, those of a sample.
+
+    All that is asked is whether they differ and are finite, and looking through a large scan stops
+    the window for half a second.
+    """
+    numbers = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    if numbers.dtype.kind != "f":
+        sample = numbers[:: max(1, len(numbers) // SAMPLE)]
+        if sample.min() != sample.max():
+            return float(sample.min()), float(sample.max())
+    return image.GetScalarRange()
 
 
 def is_frame(node: slicer.vtkMRMLVolumeNode) -> bool:

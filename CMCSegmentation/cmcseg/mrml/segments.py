@@ -49,7 +49,6 @@ def put_labels(
     image = yield from _oriented(array, low, high, grid)
     segmentation = node.GetSegmentation()
     segmentation.SetSourceRepresentationName(BINARY)
-    had_surface = segmentation.ContainsRepresentation(SURFACE)
     ours = {label.value: segment_id(segmentation, label.name) for label in table}
     _leave_shared_layers(segmentation, {key for key in ours.values() if key})
     for label in table:
@@ -67,8 +66,6 @@ def put_labels(
             sentence = _("Slicer did not take the segment {name}; restart it.")
             raise CMCSegError(sentence.format(name=label.name))
     segmentation.InvalidateNonSourceRepresentations()
-    if had_surface and not segmentation.CreateRepresentation(SURFACE):
-        raise CMCSegError(_("Slicer could not make the organs' surfaces anew; restart it."))
     node.Modified()
 
 

@@ -15,6 +15,7 @@ from cmcseg.queue.cohort import gather, with_waiting
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pending_pairs import pairs_waiting
 from cmcseg.queue.pseudonyms import key_beside
+from cmcseg.worker.eta import FineTuneEta
 from cmcseg.worker.model_cache import ModelCache
 
 
@@ -48,7 +49,7 @@ def finetune(request: Message, cache: ModelCache, report: Report) -> Message:
     about = [bundle.card.sha256, settings.minutes, files]
     digest = hashlib.sha256(json.dumps(about).encode("utf-8")).hexdigest()[:8]
     run = _unfinished(queue / "runs", f"{bundle.card.name}-{digest}", VERDICT)
-    verdict = fine_tune(bundle, cohort, run, settings, report)
+    verdict = fine_tune(bundle, cohort, run, settings, FineTuneEta(report, settings.minutes))
     verdict = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
     return Message(verb="finetune", values={"run": str(run), "verdict": verdict})
 

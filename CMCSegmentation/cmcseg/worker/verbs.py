@@ -20,6 +20,7 @@ from cmcseg.worker.queue_verbs import queue_add, queue_list, queue_next, queue_p
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
 # ones may have been repositioned on the table, which only the registration can tell.
 FAR_MM = 100.0
+ALIKE = 1.5  # factor between the voxels of two pairs that take about as long
 
 Verb = Callable[[Message, ModelCache, Report], Message]
 
@@ -90,9 +91,12 @@ def segment(request: Message, cache: ModelCache, report: Report) -> Message:
     name = request.values["model"]
     report(Progress(stage="loading the model", done=0, total=1))
     bundle = cache.bundle(name)
-    pace = Eta(report, cache.seconds.get(name, {}))
-    prediction = segment(request.volumes, bundle, settings, pace)
-    cache.seconds[name] = prediction.seconds
+    # What the stages took tells about scans of that size alone.
+    size = sum(volume.array.size for volume in request.volumes.values())
+    before, seconds = cache.seconds.get(name, (0, {}))
+    alike = before / ALIKE < size < before * ALIKE
+    prediction = segment(request.volumes, bundle, settings, Eta(report, seconds if alike else {}))
+    cache.seconds[name] = (size, prediction.seconds)
     return prediction_to_message(prediction, {})
 
 
