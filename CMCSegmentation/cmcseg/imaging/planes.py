@@ -1,5 +1,7 @@
 """Sums within the planes of a stack: distances and smoothing, plane by plane."""
 
+from typing import Any
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -36,7 +38,7 @@ def smooth_in_plane(array: np.ndarray, sigma: float) -> np.ndarray:
     radius = max(1, round(3 * sigma))
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     taps /= taps.sum()
-    out = np.asarray(array, dtype=np.float32)
+    out: Any = np.asarray(array, dtype=np.float32)
     for axis in (0, 1):
         widths = [(radius, radius) if a == axis else (0, 0) for a in range(3)]
         padded = np.pad(out, widths, mode="edge")
