@@ -34,7 +34,7 @@ ALLOWED = {
     ),
     "web": (
         "core session mrml",
-        "trame trame_server trame_slicer undo_stack aiohttp vtk slicer numpy",
+        "trame trame_server trame_slicer wslink undo_stack aiohttp vtk slicer numpy",
     ),
     "cli": (
         "core imaging nets losses data bundle learn predict report queue study worker web",

@@ -44,7 +44,7 @@ class Visitor:
     """A page that says whatever it likes."""
 
     def __init__(self, socket):
-        self._socket, self._chunks, self._last = socket, UnChunker(), 0
+        self.socket, self._chunks, self._last = socket, UnChunker(), 0
         self._chunks.set_max_message_size(1 << 30)
         self.state = {}
 
@@ -54,9 +54,9 @@ class Visitor:
         key = key or f"rpc:{self._last}"
         words = msgpack.packb({"id": key, "method": method, "args": args})
         for chunk in generate_chunks(words, 1 << 20):
-            await self._socket.send_bytes(chunk)
+            await self.socket.send_bytes(chunk)
         while True:
-            chunk = await asyncio.wait_for(self._socket.receive_bytes(), 30)
+            chunk = await asyncio.wait_for(self.socket.receive_bytes(), 30)
             told = self._chunks.process_chunk(chunk)
             if told and told.get("id") == key:
                 return told.get("result")
@@ -68,14 +68,19 @@ def visited(address, talk):
     """Run ``talk(visitor, session)`` on a socket of the app."""
 
     async def run():
-        async with (
-            ClientSession() as session,
-            session.ws_connect(address.replace("http", "ws") + "ws", max_msg_size=0) as ws,
-        ):
-            visitor = Visitor(ws)
-            await visitor.ask("wslink.hello", {"secret": "wslink-secret"}, key="system:1")
-            visitor.state |= (await visitor.ask("trame.state.get"))["state"]
-            return await talk(visitor, session)
+        async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
+            async with session.get(address) as page:
+                assert page.status == 200
+                session.home = str(page.url).removesuffix("index.html")
+            where = session.home.replace("http", "ws") + "ws"
+            async with session.ws_connect(where, max_msg_size=0) as ws:
+                return await spoken(ws, session)
+
+    async def spoken(ws, session):
+        visitor = Visitor(ws)
+        await visitor.ask("wslink.hello", {"secret": "wslink-secret"}, key="system:1")
+        visitor.state |= (await visitor.ask("trame.state.get"))["state"]
+        return await talk(visitor, session)
 
     return asyncio.run(run())
 
@@ -128,10 +133,11 @@ def test_no_window_is_larger_than_a_screen(address):
             for view in ("First", "Second"):
                 await visitor.ask("trame.rca.size", view, "x", size)
                 await asyncio.sleep(0.1)
-        async with session.get(f"{address}index.html?here=1") as answer:
+        await visitor.ask("trame.state.get")
+        async with session.get(f"{session.home}report/none") as answer:
             return answer.status
 
-    assert visited(address, talk) == 200
+    assert visited(address, talk) == 404
 
 
 @pytest.mark.parametrize(
@@ -139,10 +145,10 @@ def test_no_window_is_larger_than_a_screen(address):
 )
 def test_a_report_is_read_from_its_own_folder_only(address, path):
     async def talk(_, session):
-        async with session.get(f"{address}report/{path}") as answer:
+        async with session.get(f"{session.home}report/{path}") as answer:
             return answer.status
 
-    assert visited(address, talk) in (400, 404)
+    assert visited(address, talk) in (400, 403, 404)
 
 
 def test_a_name_from_a_file_is_shown_as_text(address):
@@ -160,7 +166,8 @@ def test_a_name_from_a_file_is_shown_as_text(address):
     assert "v-html" not in state["trame__template_main"]
 
 
-def test_any_other_address_prints_a_token_and_answers_nobody_without_it(tmp_path):
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_token_is_printed_and_nobody_is_answered_without_it(tmp_path, host):
     async def asked(link):
         async with (
             ClientSession(cookie_jar=CookieJar(unsafe=True)) as session,
@@ -168,12 +175,56 @@ def test_any_other_address_prints_a_token_and_answers_nobody_without_it(tmp_path
         ):
             return answer.status
 
-    with command(tmp_path, "--host", "0.0.0.0") as (_, link):
+    with command(tmp_path, "--host", host) as (_, link):
         assert "?token=" in link
         there = link.replace("0.0.0.0", "127.0.0.1")
         assert asyncio.run(asked(there)) == 200
         for path in ("", "index.html", "ws", "report/x", "?token=", "?token=wrong"):
             assert asyncio.run(asked(there.split("?")[0] + path)) == 403
+
+
+def test_no_visitor_ends_the_app_or_speaks_for_it(address):
+    async def talk(visitor, _):
+        before = visitor.state["trame__template_main"]
+        evil = [{"key": "trame__template_main", "value": "<img src=x onerror=alert(1)>"}]
+        for method, args in (
+            ("application.exit", []),
+            ("application.exit.later", [0]),
+            ("trame.lifecycle.update", ["server_ready"]),
+            ("trame.state.update", [evil]),
+        ):
+            await visitor.ask(method, *args)
+        now = (await visitor.ask("trame.state.get"))["state"]
+        return before == now["trame__template_main"]
+
+    assert visited(address, talk)
+    assert visited(address, talk)  # it is there for the next one, too
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e308, {"a": 1}, [1], "x", None])
+def test_no_event_of_a_view_ends_the_app(address, value):
+    async def talk(visitor, _):
+        for kind in ("MouseMove", "LeftButtonPress", "MouseWheel", "KeyPress"):
+            for name in ("x", "y", "spinY", "controlKey", "position", "translation", "positions"):
+                event = {"type": kind, "x": 5, "y": 5, name: value}
+                await visitor.ask("trame.rca.event", "First", "x", event)
+        await visitor.ask("trame.rca.event", "First", "x", value)
+        return bool((await visitor.ask("trame.state.get"))["state"])
+
+    assert visited(address, talk)
+
+
+def test_a_header_of_twelve_bytes_claims_no_memory_and_strange_bytes_end_nothing(address):
+    async def talk(visitor, _):
+        for size in (0xFFFFFFFF, 1 << 30, 0):
+            for name in range(20):
+                head = b"".join(n.to_bytes(4, "little") for n in (name, 0, size))
+                await visitor.socket.send_bytes(head + b"\xc1")
+        for odd in (b"", b"\0", b"\xff" * 100, msgpack.packb(5), msgpack.packb({"id": None})):
+            await visitor.socket.send_bytes(odd)
+        return bool(await visitor.ask("trame.state.get"))
+
+    assert visited(address, talk)
 
 
 def test_a_port_that_is_in_use_is_told(tmp_path):

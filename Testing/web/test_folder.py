@@ -134,3 +134,46 @@ def test_a_folder_that_cannot_be_read_hides_no_other(a_folder, monkeypatch):
 
     monkeypatch.setattr(type(a_folder.root), "iterdir", refused)
     assert found(a_folder) == {"ann": ["ct"]}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX")
+def test_a_link_that_points_at_itself_hides_no_case(a_folder):
+    (a_folder.root / "loop").symlink_to("loop")
+    (a_folder.root / "ring_ct.nii").symlink_to("ring_ct.nii")
+    os.mkfifo(a_folder.root / "pipe_ct.nii")
+    os.mkfifo(a_folder.root / "pipe")
+    (a_folder.root / "ann_ct.nii.gz").write_bytes(b"")
+    assert [case.id for case in a_folder.cases({"ct"})] == ["ann"]
+
+
+def test_what_a_killed_program_left_is_swept_and_nothing_else(a_folder):
+    left = [
+        a_folder.own("incoming", "tmpabc") / "model.zip",
+        a_folder.own("drafts", "ann") / ".cmcseg-0a-drawn.npz",
+        a_folder.own("reports") / ".cmcseg-0a-ann.html",
+    ]
+    stay = [
+        a_folder.own("drafts", "ann") / "drawn.npz",
+        a_folder.own("reports") / "ann.html",
+        a_folder.own("incoming", "tmpnow") / "ct.nii",
+    ]
+    for path in (*left, *stay):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+        for place in (path, path.parent):
+            os.utime(place, (0, 0))
+    os.utime(stay[-1])  # it is still coming
+    a_folder.sweep()
+    assert [path for path in left if path.exists()] == []
+    assert [path for path in stay if not path.exists()] == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps lists of its own")
+def test_what_is_ours_can_be_entered_by_its_owner_alone(a_folder):
+    old = os.umask(0o022)
+    try:
+        made = a_folder.make("drafts", "ann")
+    finally:
+        os.umask(old)
+    for path in (made, made.parent, a_folder.own()):
+        assert path.stat().st_mode & 0o077 == 0

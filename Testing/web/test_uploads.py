@@ -3,6 +3,7 @@
 import asyncio
 import io
 import shutil
+import time
 import zipfile
 
 import numpy as np
@@ -147,14 +148,129 @@ def test_nothing_is_told_so(a_folder):
     assert kept(a_folder) == []
 
 
-def test_an_upload_into_a_folder_that_was_deleted_is_kept(a_folder, a_scan):
+def test_a_folder_that_vanished_is_not_made_again(a_folder, a_scan):
     shutil.rmtree(a_folder.root)
-    assert upload(a_folder, [("ct.nii.gz", a_scan)]) == (200, "ct")
-    assert kept(a_folder) == ["ct/ct.nii.gz"]
+    status, text = upload(a_folder, [("ct.nii.gz", a_scan)])
+    assert (status, text) == (400, a_folder.gone)
+    assert not a_folder.root.exists()
 
 
 def test_a_folder_that_takes_no_files_is_told(a_folder, a_scan):
-    shutil.rmtree(a_folder.root)
-    a_folder.root.write_text("")
+    shutil.rmtree(a_folder.own())
+    a_folder.own().write_text("")
     status, text = upload(a_folder, [("ct.nii.gz", a_scan)])
-    assert (status, "The file could not be kept: Not a directory." in text) == (400, True)
+    assert (status, "The file could not be kept: " in text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("queue.nii.gz", "queue 2"),
+        ("Queue.nii.gz", "Queue 2"),
+        ("QUEUE-KEY.nii.gz", "QUEUE-KEY 2"),
+        ("sample.nii.gz", "sample 2"),
+        ("CON.nii.gz", "_CON"),
+        ("nul.nii.gz", "_nul"),
+        ("Lpt1.nii.gz", "_Lpt1"),
+        (".cmcseg.nii.gz", "cmcseg"),
+    ],
+)
+def test_no_upload_takes_the_name_of_something_else(a_folder, a_scan, name, case):
+    assert upload(a_folder, [(name, a_scan)]) == (200, case)
+    assert not a_folder.queue.exists()
+
+
+def test_files_of_one_name_are_all_kept(a_folder):
+    slices = [("IM1", DICOM + bytes([n])) for n in range(3)]
+    assert upload(a_folder, slices) == (200, "study")
+    assert len(list((a_folder.root / "study").iterdir())) == 3
+
+
+def test_what_a_system_leaves_beside_scans_is_passed_over(a_folder, a_scan):
+    files = [("ct.nii.gz", a_scan), (".DS_Store", b"x"), ("Thumbs.db", b"x"), ("._ct.nii.gz", b"")]
+    assert upload(a_folder, files) == (200, "ct")
+    assert kept(a_folder) == ["ct/ct.nii.gz"]
+
+
+def test_voxels_beside_their_header_are_kept_and_alone_refused(a_folder):
+    header = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementDataFile = ct.raw\n"
+    assert upload(a_folder, [("ct.mhd", header), ("ct.raw", b"12345678")]) == (200, "ct")
+    assert upload(a_folder, [("ct.raw", b"12345678")])[0] == 400
+
+
+def test_more_parts_than_any_scan_has_are_refused(a_folder, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_FILES", 50)
+    status, text = upload(a_folder, [(f"{n}.dcm", DICOM) for n in range(60)])
+    assert (status, "more than 50 files" in text) == (400, True)
+    assert kept(a_folder) == []
+
+
+def test_a_disk_without_room_is_told_before_anything_comes(a_folder, a_scan, monkeypatch):
+    monkeypatch.setattr(uploads, "RESERVE", 1 << 62)
+    status, text = upload(a_folder, [("ct.nii.gz", a_scan)])
+    assert (status, "There is no room for the file" in text) == (400, True)
+
+
+def test_an_upload_that_stands_still_is_given_up_and_leaves_nothing(a_folder, monkeypatch):
+    monkeypatch.setattr(uploads, "STALLED", 0.3)
+
+    async def taken(request):
+        try:
+            await receive(request, a_folder)
+        except BadInput as error:
+            return web.Response(text=str(error))
+
+    async def run():
+        app = web.Application()
+        app.add_routes([web.post("/upload", taken)])
+        async with TestServer(app) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(
+                b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+                b'Content-Disposition: form-data; name="f"; filename="ct.nii"\r\n\r\nabc'
+            )
+            answer = await asyncio.wait_for(reader.read(4000), 10)
+            writer.close()
+            return answer
+
+    assert b"stood still" in asyncio.run(run())
+    assert list(a_folder.own("incoming").iterdir()) == []
+
+
+def test_unpacking_stops_no_window(a_folder, monkeypatch):
+    """While an archive is unpacked, the loop goes on."""
+    beats = []
+
+    def slow(archive, into):  # noqa: ARG001
+        time.sleep(0.5)
+        raise BadInput("enough")
+
+    monkeypatch.setattr(uploads, "unfold", slow)
+
+    async def taken(request):
+        beat = asyncio.create_task(_beats(beats))
+        with pytest.raises(BadInput, match="enough"):
+            await receive(request, a_folder)
+        beat.cancel()
+        return web.json_response({"text": "done"})
+
+    async def run():
+        app = web.Application()
+        app.add_routes([web.post("/upload", taken)])
+        form = FormData()
+        form.add_field("file", io.BytesIO(zipped(("a", b"b"))), filename="a.zip")
+        async with TestServer(app) as server, ClientSession() as session:
+            await session.post(f"http://127.0.0.1:{server.port}/upload", data=form)
+
+    asyncio.run(run())
+    assert len(beats) > 10
+
+
+async def _beats(beats):
+    while True:
+        beats.append(0)
+        await asyncio.sleep(0.01)
+
+
+DICOM = b"\0" * 128 + b"DICM" + b"\x02\x00\x10\x00"

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
+from cmcseg.core.file_kinds import is_device_name
 from cmcseg.core.json_file import parse_json
 
 WEIGHTS = "model.safetensors"
@@ -48,7 +49,6 @@ METADATA_RECORDS = ("required_packages_version", "network_data_format")
 TENSOR_KEYS = ("type", "format", "num_channels", "spatial_shape", "dtype", "value_range")
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
-_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 _LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")  # file browsers leave these behind
 
@@ -61,7 +61,7 @@ def check_name(name: str) -> str:
             digit or ``_``, do not end with a dot, and are no device of Windows.
     """
     fits = isinstance(name, str) and _SAFE_NAME.fullmatch(name) and not name.endswith(".")
-    if not fits or _WINDOWS_DEVICES.fullmatch(name):
+    if not fits or is_device_name(name):
         raise BadInput(
             f"The model name {name!r} cannot name a folder; use 1 to 64 letters, digits, hyphens, "
             "underscores and dots, starting with a letter or digit."

@@ -1,5 +1,7 @@
 """``cmcseg web``: the same work in a browser."""
 
+import contextlib
+import os
 import sys
 import webbrowser
 from dataclasses import dataclass
@@ -9,6 +11,8 @@ from tyro.conf import Positional
 
 from cmcseg.cli.console import SCREEN
 from cmcseg.core.errors import BadInput
+
+OPENING = "open-cmcseg.html"  # with no dot, as some browsers may not read hidden files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,9 @@ class Web:
     port: int = 8080
     """0 takes any that is free."""
     host: str = "127.0.0.1"
-    """Any other address can be reached by others; they need the token in the printed link."""
+    """Any other address can be reached from other computers; all need the printed link's token."""
+    name: str = ""
+    """The name under which a proxy with TLS serves the app, as in viewer.hospital.example."""
     open: bool = True
     """Open the system's browser."""
 
@@ -41,7 +47,7 @@ class Web:
                 "with: pip install 'cmcseg[web]'"
             ) from error
         from cmcseg.core.system_packages import how_to_install
-        from cmcseg.web.access import is_loopback, new_token
+        from cmcseg.web.access import Guard, is_loopback, new_token
 
         if not 0 <= self.port <= 65535:
             raise BadInput(f"{self.port} is no port; give 0 to 65535.")
@@ -50,19 +56,46 @@ class Web:
                 "This computer lacks what draws pictures without a screen; install it, on Debian "
                 f"and Ubuntu with: {how_to_install('drawing')}"
             )
-        token = "" if is_loopback(self.host) else new_token()
+        guard = Guard(new_token(), near=is_loopback(self.host), name=self.name)
+        os.umask(0o077)  # what is kept is about patients
         sys.argv[1:] = []  # trame reads the command line too, and would take our words for its own
 
         def ready(port: int) -> None:
-            link = f"http://{self.host}:{port}/" + (f"?token={token}" if token else "")
+            link = guard.link(self.host, port)
             SCREEN.print(f"CMCSeg: {link}", soft_wrap=True)
             if self.open:
-                webbrowser.open(link)
+                with contextlib.suppress(OSError):  # the printed link opens it as well
+                    page.write(link)
+                    webbrowser.open(page.path.as_uri())
 
+        page = _OpeningPage(self.folder.expanduser().absolute() / OPENING)
         try:
-            App(self.folder, token).serve(self.host, self.port, ready)
+            App(self.folder, guard).serve(self.host, self.port, ready)
         except OSError as error:
             raise BadInput(
                 f"Port {self.port} of {self.host} cannot be used ({error.strerror}); choose "
                 "another with --port, or --port 0 for any."
             ) from error
+        finally:
+            page.remove()
+
+
+class _OpeningPage:
+    """A page of the user's own that leads to the link.
+
+    The words that a browser is started with are shown to every account of the computer, and the
+    link holds the token.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, link: str) -> None:
+        self.remove()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(self.path, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(f'<!doctype html><meta http-equiv="refresh" content="0;url={link}">')
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink()

@@ -1,11 +1,18 @@
 """What a file is by its name and its first bytes, before anything reads it."""
 
+import re
 from pathlib import Path
 
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 IMAGES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")  # of scans in one file
 DATA = (".raw", ".zraw", ".raw.gz")  # voxels whose header is another file
 # What systems and writers of discs put beside scans.
 JUNK = (".ds_store", "thumbs.db", "desktop.ini", "autorun.inf", "dicomdir")
+
+
+def is_device_name(name: str) -> bool:
+    """Whether Windows takes a name, whatever its ending, for a device."""
+    return _DEVICES.fullmatch(name) is not None
 
 
 def is_junk(path: Path) -> bool:

@@ -6,6 +6,7 @@ large for a line. Nothing is pickled.
 
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,10 @@ from cmcseg.core.prediction import Alignment, Prediction
 from cmcseg.core.volume import Volume
 
 Turned = TypeVar("Turned", Volume, LabelMap)
+
+
+# How a damaged archive shows; a RuntimeError as well, where it asks for a password.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +102,7 @@ def read_message(path: Path) -> Message:
                     for name, item in head["label_maps"].items()
                 },
             )
-    except (KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (LookupError, TypeError, OSError, EOFError, RuntimeError, *_DAMAGED) as error:
         raise ValueError(f"{path.name} is not a message: {error}.") from error
 
 

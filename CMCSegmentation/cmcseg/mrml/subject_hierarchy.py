@@ -27,6 +27,14 @@ def patient_of(node: slicer.vtkMRMLNode) -> str:
     return str(patient) if patient and patient != tree.GetInvalidItemID() else ""
 
 
+def set_modality(node: slicer.vtkMRMLNode, modality: str) -> None:
+    """Give a volume an item that says what ``modality_of`` tells."""
+    tree, item = _item(node)
+    item = item or tree.CreateItem(tree.GetSceneItemID(), node)
+    name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+    tree.SetItemAttribute(item, name, modality)
+
+
 def put_beside(node: slicer.vtkMRMLNode, neighbour: slicer.vtkMRMLNode) -> None:
     """Put a node under the study that its neighbour belongs to."""
     tree, beside = _item(neighbour)

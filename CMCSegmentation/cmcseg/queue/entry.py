@@ -1,5 +1,6 @@
 """One corrected pair, as it lies in the queue."""
 
+import math
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -184,7 +185,9 @@ def pair_of(entry_id: str) -> tuple[str, int]:
 
 
 def _is_change(change: dict) -> bool:
-    return all(isinstance(change.get(name), str) for name in ("role", "organ"))
+    words = all(isinstance(change.get(name), str) for name in ("role", "organ"))
+    rest = [value for value in change.values() if not isinstance(value, str)]
+    return words and all(type(n) in (int, float) and math.isfinite(n) for n in rest)
 
 
 def _short(name: str) -> str:

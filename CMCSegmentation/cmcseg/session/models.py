@@ -71,10 +71,15 @@ class Models:
 
         self._runner.start(Message(verb="models"), Listener(finished=finished, failed=failed))
 
-    def import_(self, source: Path) -> None:
-        """Take over a model from a folder or a zip archive, and choose it."""
+    def import_(self, source: Path, over: Callable[[], None] = lambda: None) -> None:
+        """Take over a model from a folder or a zip archive, and choose it.
+
+        Args:
+            source: the folder or archive.
+            over: called in the end, whether it was taken or not.
+        """
         # The worker lives in another folder.
-        self._change("import-model", {"source": str(Path(source).absolute())})
+        self._change("import-model", {"source": str(Path(source).absolute())}, over)
 
     def remove(self, name: str) -> None:
         """Delete a model that was imported."""
@@ -89,11 +94,14 @@ class Models:
             return sentence.format(title=card.title)
         return ""
 
-    def _change(self, verb: str, values: dict) -> None:
-        self._runner.start(
-            Message(verb=verb, values=values),
-            Listener(
-                finished=lambda answer: self.load(select=answer.values["name"]),
-                failed=self._failed,
-            ),
-        )
+    def _change(self, verb: str, values: dict, over: Callable[[], None] = lambda: None) -> None:
+        def finished(answer: Message) -> None:
+            over()
+            self.load(select=answer.values["name"])
+
+        def failed(sentence: str, log: str) -> None:
+            over()
+            self._failed(sentence, log)
+
+        listener = Listener(finished=finished, failed=failed, cancelled=over)
+        self._runner.start(Message(verb=verb, values=values), listener)

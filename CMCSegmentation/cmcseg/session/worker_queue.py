@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cmcseg.core.messages import Message
+from cmcseg.session.i18n import _
 from cmcseg.session.ports import Correction, Listener, Runner
 
 
@@ -13,10 +14,12 @@ class WorkerQueue:
     Args:
         runner: writes and reads it.
         folder: where it lies; made when the first pair comes.
+        within: a folder that must be there, and is not made again where its disk is gone.
     """
 
-    def __init__(self, runner: Runner, folder: Path) -> None:
+    def __init__(self, runner: Runner, folder: Path, within: Path | None = None) -> None:
         self._runner, self.folder = runner, Path(folder).absolute()  # a worker lives elsewhere
+        self._within = within
 
     @property
     def place(self) -> dict[str, str]:
@@ -25,6 +28,10 @@ class WorkerQueue:
 
     def add(self, correction: Correction, listener: Listener) -> None:
         """Keep a correction; the answer's values hold ``id``."""
+        if self._within and not self._within.is_dir():
+            sentence = _("The folder {folder} is gone; put it back, and accept again.")
+            listener.failed(sentence.format(folder=self._within), "")
+            return
         alignment = correction.alignment
         values = {
             **self.place,

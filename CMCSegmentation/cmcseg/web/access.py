@@ -1,8 +1,12 @@
 """Who may talk to the app, decided before a byte of data leaves it.
 
-On the loopback only this machine's own pages are served: a foreign page that makes the browser
-call 127.0.0.1 gives itself away by its Origin, one whose name was bent to 127.0.0.1 by its Host.
-On any other address only who brings the token is served, at first in the link, then in a cookie.
+Only who brings the token is served: at first in the printed link, then in a cookie. That holds on
+this computer's own address as well, which every account of it can reach. The page lives below a
+path of chance that changes with every start, and the cookie is bound to it: a browser sends cookies
+to every port of a host, so that a program of somebody else's on another port would be told it.
+
+A foreign page that makes the browser call gives itself away by its Origin, one whose name was bent
+to 127.0.0.1 by its Host. What changes anything is asked for with POST, from the page itself.
 
 One window at a time: two would paint on the same organ without knowing of each other.
 """
@@ -20,6 +24,24 @@ BITS = 256  # of a token; 128 would do
 COOKIE = "cmcseg"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PATIENCE = 1.5  # seconds in which a page that is loaded again may let go of its connection
+READING = ("GET", "HEAD")
+CLOSED = "Open the link that was printed when the app was started; it holds the token."
+HERE = "/here"  # where a window asks to be the only one
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # To ourselves the origin is told, since that is how our own page is known.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+# Vue makes functions of its templates, so the page needs 'unsafe-eval'; it talks to nobody else.
+POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob: "
+    "{sockets}; form-action 'self'; base-uri 'self'; frame-ancestors 'none'; object-src 'none'"
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,55 +60,102 @@ class Guard:
     """Middleware in front of every request.
 
     Args:
-        token: what a visitor must bring; empty on the loopback.
+        token: what a visitor must bring.
+        near: whether the app listens on the loopback only; then it has no other name.
+        name: under which a proxy serves it all the same.
     """
 
-    def __init__(self, token: str = "") -> None:
-        self._token = token
+    def __init__(self, token: str, *, near: bool, name: str = "") -> None:
+        self._token, self._near, self._name = token, near, name.casefold()
+        self._home = f"/{secrets.token_urlsafe(12)}"
         self._window: asyncio.Task | None = None
+
+    def link(self, host: str, port: int) -> str:
+        """What is printed, and opened in the browser."""
+        if self._name:
+            return f"https://{self._name}/?token={self._token}"
+        name = f"[{host}]" if ":" in host else host
+        return f"http://{name}:{port}/?token={self._token}"
 
     @property
     def middleware(self) -> Callable:
         """What aiohttp calls."""
 
         @web.middleware
-        async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if trouble := self._trouble(request):
-                return web.Response(status=403, text=trouble)
-            if self._token and "token" in request.query:
-                return self._welcome(request)
-            if request.path == "/ws":
-                return await self._only(request, handler)
-            if request.path in ("/", "/index.html") and not await self._free(
-                "here" in request.query
-            ):
-                return web.Response(text=_elsewhere(), content_type="text/html")
-            response = await handler(request)
-            response.headers.setdefault("X-Content-Type-Options", "nosniff")
-            response.headers.setdefault("X-Frame-Options", "DENY")
-            response.headers.setdefault("Referrer-Policy", "no-referrer")
-            return response
+        async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG001
+            try:
+                answer = await self._answer(request)
+            except web.HTTPException as refusal:
+                _add_headers(refusal, request.host)
+                raise
+            if not answer.prepared:  # a websocket has begun by now
+                _add_headers(answer, request.host)
+            return answer
 
         return guarded
 
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if trouble := self._trouble(request):
+            return web.Response(status=403, text=trouble)
+        if "token" in request.query:
+            return self._welcome(request)
+        path = request.path.removeprefix(self._home)
+        if path == request.path or not self._same(request.cookies.get(COOKIE, "")):
+            return web.Response(status=403, text=CLOSED)
+        if path == HERE and request.method == "POST":
+            await self._free(True)
+            return web.Response(status=303, headers={"Location": f"{self._home}/index.html"})
+        inner, handler = await self._inside(request)
+        if path == "/ws":
+            return await self._only(inner, handler)
+        if path in ("", "/", "/index.html") and not await self._free(False):
+            return web.Response(text=_elsewhere(), content_type="text/html")
+        return await handler(inner)
+
     def _trouble(self, request: web.Request) -> str:
-        """Why a request is refused, or empty."""
-        origin = request.headers.get("Origin")
-        if origin and urlsplit(origin).netloc != request.host:
+        """Why a request is refused whatever it brings, or empty."""
+        try:
+            address = urlsplit(f"//{request.host}")
+            host, _ = address.hostname or "", address.port  # a port that is none raises
+            origin = request.headers.get("Origin")
+            its_host = urlsplit(origin).netloc if origin is not None else None
+        except ValueError:
+            return "That is no address of this app."
+        if its_host not in (None, request.host) or (
+            its_host is None and request.method not in READING
+        ):
             return "This app answers its own page only."
-        if not self._token:
-            name = urlsplit(f"//{request.host}").hostname or ""
-            return "" if is_loopback(name) else "This app is reached as 127.0.0.1 only."
-        brought = request.query.get("token") or request.cookies.get(COOKIE, "")
-        if hmac.compare_digest(brought.encode(), self._token.encode()):
-            return ""
-        return "Open the link that was printed when the app was started; it holds the token."
+        if self._near and not is_loopback(host) and host != (self._name or None):
+            return "This app is reached as 127.0.0.1 only."
+        if any(ord(letter) < 32 for letter in request.path):
+            return "That is no path of this app."
+        return ""
+
+    def _same(self, brought: str) -> bool:
+        """Whether it is the token; takes as long whatever it is."""
+        return hmac.compare_digest(
+            brought.encode("utf-8", "surrogatepass"), self._token.encode("ascii")
+        )
 
     def _welcome(self, request: web.Request) -> web.Response:
         """Keep the token in a cookie, and out of the address bar and the history."""
-        response = web.Response(status=303, headers={"Location": request.path})
-        response.set_cookie(COOKIE, self._token, httponly=True, samesite="Strict")
+        if not self._same(request.query["token"]):
+            return web.Response(status=403, text=CLOSED)
+        response = web.Response(status=303, headers={"Location": f"{self._home}/index.html"})
+        # "Strict" would not be sent along this redirection when another page holds the link.
+        response.set_cookie(COOKIE, self._token, path=self._home, httponly=True, samesite="Lax")
         return response
+
+    async def _inside(self, request: web.Request) -> tuple[web.Request, Handler]:
+        """The request as the app behind us sees it, and who answers it there."""
+        whole = request.raw_path.removeprefix(self._home)
+        if not whole.startswith("/") or whole.startswith("//"):
+            whole = "/"
+        inner = request.clone(rel_url=whole)
+        match = await request.app.router.resolve(inner)
+        match.add_app(request.app)
+        inner._match_info = match  # aiohttp sets it so itself; there is no other way
+        return inner, match.handler
 
     async def _only(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not await self._free(False):
@@ -107,6 +176,13 @@ class Guard:
         return self._window is None
 
 
+def _add_headers(answer: web.StreamResponse, host: str) -> None:
+    sockets = f"ws://{host} wss://{host}"
+    policy = {"Content-Security-Policy": POLICY.format(sockets=sockets)}
+    for name, value in {**HEADERS, **policy}.items():
+        answer.headers.setdefault(name, value)
+
+
 def _elsewhere() -> str:
     title = "CMCSeg is open in another window"
     return (
@@ -115,5 +191,5 @@ def _elsewhere() -> str:
         f"<h1 style='font-size:1.3em'>{escape(title)}</h1>"
         "<p>Two windows would draw on the same organ without knowing of each other. Go on there, "
         "or close it and work here; what you have drawn is kept.</p>"
-        "<p><a href='/index.html?here=1'>Work in this window</a></p>"
+        "<form method=post action=here><button>Work in this window</button></form>"
     )

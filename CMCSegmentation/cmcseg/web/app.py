@@ -16,11 +16,13 @@ from cmcseg.mrml.history import History
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.process_runner import ProcessRunner
+from cmcseg.session.reading import ScanReader, reading_runner
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.worker_queue import WorkerQueue
 from cmcseg.web.access import Guard
+from cmcseg.web.calls import guard_calls
 from cmcseg.web.case_loader import CaseLoader
 from cmcseg.web.cases_actions import CasesActions
 from cmcseg.web.cases_layout import lay_out_cases
@@ -44,6 +46,7 @@ from cmcseg.web.routes import Routes
 from cmcseg.web.segment_actions import SegmentActions
 from cmcseg.web.segment_layout import lay_out_segment
 from cmcseg.web.tools_actions import ToolsActions
+from cmcseg.web.uploads import discard
 from cmcseg.web.views import Views
 
 AWAKE, ASLEEP = 0.015, 0.05  # seconds between two looks at the worker, with and without work
@@ -54,14 +57,14 @@ class App:
 
     Args:
         folder: where scans, drafts and the queue live.
-        token: what a visitor must bring; empty on the loopback.
+        guard: lets visitors in, or not.
     """
 
-    def __init__(self, folder: Path, token: str = "") -> None:
+    def __init__(self, folder: Path, guard: Guard) -> None:
         self._server = get_server("cmcseg", client_type="vue3")
         self._server.enable_module(trame_slicer_module)
         self._server.state.update({"trame__title": "CMCSeg", "trame__favicon": ""})
-        self._guard = Guard(token)
+        self._guard = guard
         self._page = Page(self._server)
         self._make_sessions(Folder(folder))
         self._make_panels()
@@ -99,18 +102,21 @@ class App:
             session.close()
         self._scene.close()
         self._runner.close()
+        self._reader.close()
 
     # Private
 
     def _make_sessions(self, folder: Folder) -> None:
         """What can be done, whatever it looks like."""
         self._folder, self._slicer = folder, SlicerApp()
+        folder.sweep()
         self._views = Views(self._page, self._slicer)
         self._editor = Editor(self._slicer, lambda: self._reviewing.edited())
         self._scene = MrmlScene(self._slicer.scene, lambda _node: None)  # the history sees it
         self._runner = ProcessRunner(sys.executable, logs=folder.own("logs"))
+        self._reader = ScanReader(reading_runner(sys.executable, logs=folder.own("logs")))
         self._segment = SegmentSession(self._scene, self._runner)
-        queue = WorkerQueue(self._runner, folder.queue)
+        queue = WorkerQueue(self._runner, folder.queue, within=folder.root)
         self._review = ReviewSession(self._scene, self._runner, queue, History(self._slicer.scene))
         self._learn = LearnSession(self._runner, queue)
 
@@ -132,10 +138,11 @@ class App:
             page,
             folder=folder,
             drafts=drafts,
-            loader=CaseLoader(folder, self._slicer, self._scene),
+            loader=CaseLoader(folder, self._slicer, self._scene, self._reader),
             case=case,
             segment=self._segment,
             runner=self._runner,
+            reader=self._reader,
         )
         self._segmenting = SegmentActions(
             page, self._segment, folder=folder, case=case, review=self._review
@@ -220,19 +227,23 @@ class App:
         while True:
             try:
                 self._runner.pump()
+                self._reader.pump()
                 self._reviewing.tick()
                 if self._page.take_stale():
                     self._refresh()
             except Exception as error:  # the page must go on living
                 self._page.report(error)
-            await asyncio.sleep(AWAKE if self._runner.busy else ASLEEP)
+            await asyncio.sleep(AWAKE if self._runner.busy or self._reader.busy else ASLEEP)
 
     def _on_bind(self, served: object) -> None:
         served.app.middlewares.append(self._guard.middleware)
+        guard_calls(served, self._server.state.has)
         routes = Routes(
             self._page,
             self._folder,
             arrived=self._cases.arrived,
-            model_came=self._segment.models.import_,
+            model_came=lambda archive: self._segment.models.import_(
+                archive, over=lambda: discard(archive.parent)
+            ),
         )
         served.app.add_routes(routes.table())

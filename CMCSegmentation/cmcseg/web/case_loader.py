@@ -1,73 +1,135 @@
-"""Scans of a case into the scene and out of it."""
+"""Scans of a case into the scene and out of it; files are read by a process of their own."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trame_slicer.core import SlicerApp
 
-from cmcseg.core.errors import BadInput
+from cmcseg.mrml.new_scan import put_scan
 from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.reading import ReadScan, ScanReader
 from cmcseg.web.folder import Case, Folder
 
 CASE = "CMCSeg.case"  # attribute of the scans of the open case
+MOST_STACKS = 4  # of one DICOM folder that are opened by themselves
+
+Loaded = Callable[[list[tuple[str, str]], list[str]], None]
+Failed = Callable[[str, str], None]
+
+
+@dataclass(kw_only=True)
+class _Loading:
+    """A case on its way: what is still to be read, and what has come."""
+
+    case: Case
+    titles: dict[str, str]
+    done: Loaded
+    failed: Failed
+    waiting: list[tuple[str, Path, int]]
+    read: list[tuple[str, ReadScan]] = field(default_factory=list)
 
 
 class CaseLoader:
-    """Reads the files of a case.
+    """Reads the files of a case; the newest wish counts.
 
     Args:
         folder: nothing outside it is read.
-        app: Slicer's scene and readers.
+        app: Slicer's scene.
         scene: knows what lies beside a scan.
+        reader: reads files.
     """
 
-    def __init__(self, folder: Folder, app: SlicerApp, scene: MrmlScene) -> None:
-        self._folder, self._app, self._scene = folder, app, scene
+    def __init__(
+        self, folder: Folder, app: SlicerApp, scene: MrmlScene, reader: ScanReader
+    ) -> None:
+        self._folder, self._app, self._scene, self._reader = folder, app, scene, reader
+        self._loading: _Loading | None = None
+        self._job = 0
 
-    def load(self, case: Case, titles: dict[str, str]) -> list[tuple[str, str]]:
-        """Read the scans of a case.
+    @property
+    def loading(self) -> str:
+        """Id of the case that is being read, or empty."""
+        return self._loading.case.id if self._loading else ""
+
+    def load(self, case: Case, titles: dict[str, str], *, done: Loaded, failed: Failed) -> None:
+        """Read the scans of a case; its nodes come into the scene when all are read.
 
         Args:
             case: which.
             titles: what a clinician calls its roles.
-
-        Returns:
-            Role and key of each scan.
+            done: told role and key of each scan, and what the user should know of the reading.
+            failed: told one sentence, and a log; none of the scans is in the scene then.
 
         Raises:
-            BadInput: when a file cannot be read; none of the scans is left then.
+            BadInput: when a file lies outside the folder.
         """
-        scene, loaded = self._app.scene, []
-        try:
-            for role, files in case.files.items():
-                paths = [str(self._inside(path)) for path in files]
-                nodes = self._app.io_manager.load_volumes(paths)
-                if not nodes or any(node is None for node in nodes):
-                    raise BadInput(f"{files[0].name} cannot be read as a scan; it may be damaged.")
-                loaded += [(role, node.GetID()) for node in nodes]
-        except Exception as error:
-            for _, key in loaded:
-                scene.RemoveNode(scene.GetNodeByID(key))
-            if isinstance(error, BadInput):
-                raise
-            raise BadInput(f"{case.id} cannot be read: {error}.") from error
-        for role, key in loaded:
-            node = scene.GetNodeByID(key)
-            node.SetAttribute(CASE, case.id)
-            node.SetName(f"{titles[role] or node.GetName()} of {case.id}")
-        return loaded
+        self.stop()
+        waiting = [(role, self._place(files), 1) for role, files in case.files.items()]
+        self._loading = _Loading(
+            case=case, titles=titles, done=done, failed=failed, waiting=waiting
+        )
+        self._next(self._loading)
 
-    def unload(self, case_id: str) -> None:
-        """Take the scans of a case, and all that was found in them, out of the scene."""
-        for key in self._keys(case_id):
+    def stop(self) -> None:
+        """Read no further; nothing is told."""
+        if self._loading:
+            self._loading = None
+            self._reader.cancel(self._job)
+
+    def unload(self, case_id: str, keep: list[str] | None = None) -> None:
+        """Take the scans of a case, and all that was found in them, out of the scene.
+
+        Args:
+            case_id: whose.
+            keep: keys that stay, with what belongs to them.
+        """
+        for key in self._keys(case_id, keep or []):
             if node := self._app.scene.GetNodeByID(key):
                 self._app.scene.RemoveNode(node)
 
-    def _keys(self, case_id: str) -> list[str]:
+    # Private
+
+    def _next(self, loading: _Loading) -> None:
+        if not loading.waiting:
+            self._finish(loading)
+            return
+        role, path, stack = loading.waiting.pop(0)
+
+        def done(scan: ReadScan) -> None:
+            loading.read.append((role, scan))
+            if stack == 1:
+                others = range(2, min(len(scan.stacks), MOST_STACKS) + 1)
+                loading.waiting[:0] = [(role, path, number) for number in others]
+            self._next(loading)
+
+        def failed(sentence: str, log: str) -> None:
+            self._loading = None
+            loading.failed(sentence, log)
+
+        self._job = self._reader.read(
+            path, within=self._folder.root, done=done, failed=failed, stack=stack
+        )
+
+    def _finish(self, loading: _Loading) -> None:
+        self._loading = None
+        loaded, notes = [], []
+        for role, scan in loading.read:
+            title = loading.titles[role] or scan.volume.facts.get("series", "") or "Scan"
+            key = put_scan(self._app.scene, scan.volume, f"{title} of {loading.case.id}")
+            self._app.scene.GetNodeByID(key).SetAttribute(CASE, loading.case.id)
+            loaded.append((role, key))
+            notes += [f"{title}: {note}" for note in scan.notes]
+        loading.done(loaded, notes)
+
+    def _keys(self, case_id: str, keep: list[str]) -> list[str]:
         keys = []
         for info in self._scene.scans():
-            if self._app.scene.GetNodeByID(info.key).GetAttribute(CASE) == case_id:
+            node = self._app.scene.GetNodeByID(info.key)
+            if node.GetAttribute(CASE) == case_id and info.key not in keep:
                 keys += [
                     self._scene.doubt(info.key),
                     self._scene.disagreement(info.key),
@@ -76,5 +138,7 @@ class CaseLoader:
                 ]
         return [key for key in keys if key]
 
-    def _inside(self, path: Path) -> Path:
-        return self._folder.inside(*path.relative_to(self._folder.root).parts)
+    def _place(self, files: tuple[Path, ...]) -> Path:
+        """The file, or the folder that holds all of them."""
+        place = files[0] if len(files) == 1 else Path(os.path.commonpath(files))
+        return self._folder.inside(*place.relative_to(self._folder.root).parts)

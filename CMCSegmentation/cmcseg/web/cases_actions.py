@@ -11,6 +11,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.core.signal import Signal
 from cmcseg.session.ports import Listener, Runner
+from cmcseg.session.reading import ScanReader
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
 from cmcseg.web.case_loader import CaseLoader
@@ -42,7 +43,8 @@ class CasesActions:
         loader: brings a case into the scene.
         case: the one that is open.
         segment: what its scans are chosen for.
-        runner: makes pictures, and the sample.
+        runner: makes the sample.
+        reader: makes pictures.
 
     Attributes:
         closing: ``()`` the open case is about to leave the scene; whoever raises keeps it there.
@@ -59,11 +61,12 @@ class CasesActions:
         case: OpenCase,
         segment: SegmentSession,
         runner: Runner,
+        reader: ScanReader,
     ) -> None:
         self.page = page
         self.closing, self.opened = Signal(), Signal()
         self._folder, self._drafts, self._loader = folder, drafts, loader
-        self._case, self._segment, self._runner = case, segment, runner
+        self._case, self._segment, self._runner, self._reader = case, segment, runner, reader
         self._cases: tuple[Case, ...] = ()
         self._pictures: dict[str, str] = {}
         self._wanted: set[str] = set()
@@ -79,7 +82,7 @@ class CasesActions:
             {
                 "id": case.id,
                 "about": self._about(case),
-                "state": "draft" if filed(case.id) in drafts else "",
+                "state": self._word(case, drafts),
                 "picture": self._pictures.get(case.id, ""),
             }
             for case in self._cases
@@ -94,10 +97,12 @@ class CasesActions:
         self.page.touch()
 
     def choose(self, case_id: str) -> None:
-        """Open a case: its scans into the scene, its draft on top of them.
+        """Open a case: its scans are read, and then come into the scene, its draft on top of them.
+
+        Where one cannot be read the open case stays, and the page is told.
 
         Raises:
-            BadInput: when it is gone or cannot be read; the open case stays then.
+            BadInput: when it is gone, or a segmentation runs.
         """
         if self._segment.stage is Stage.SEGMENTING:
             raise BadInput("A segmentation is running; cancel it before you open another case.")
@@ -107,15 +112,33 @@ class CasesActions:
         if case_id == self._case.id:  # reading it again would lose what was found
             self.page.go("review" if self._segment.result else "segment")
             return
-        titles = {role: self._title(role) for role in case.files}
-        loaded = self._loader.load(case, titles)
+        self._loader.load(
+            case,
+            {role: self._title(role) for role in case.files},
+            done=lambda loaded, notes: self._open(case_id, loaded, notes),
+            failed=self._not_opened,
+        )
+        self.page.touch()
+
+    def _not_opened(self, sentence: str, log: str) -> None:
+        self.page.tell(sentence, log)
+        self.page.touch()
+
+    def _open(self, case_id: str, loaded: list[tuple[str, str]], notes: list[str]) -> None:
+        """The scans of a case have come into the scene: they take the place of the open one."""
+        keys = [key for _, key in loaded]
         try:
+            if self._segment.stage is Stage.SEGMENTING:
+                raise BadInput("A segmentation was started meanwhile; open the case after it.")
             self.closing.emit()
-        except BadInput:
+        except BadInput as error:
             self._loader.unload(case_id)
-            raise
-        self._loader.unload(self._case.id)
+            self._not_opened(str(error), "")
+            return
+        self._loader.unload(self._case.id, keep=keys)
         self._case.id = case_id
+        if notes:
+            self.page.tell(" ".join(notes), kind="warning")
         self._choose_scans(loaded)
         self._case.show()
         self.page.go("segment")
@@ -189,6 +212,11 @@ class CasesActions:
         }
         return titles.get(word, word)
 
+    def _word(self, case: Case, drafts: set[str]) -> str:
+        if case.id == self._loader.loading:
+            return "reading…"
+        return "draft" if filed(case.id) in drafts else ""
+
     def _about(self, case: Case) -> str:
         names = [self._title(role) or "scans" for role in case.files]
         note = self._case.notes.get(case.id, "")
@@ -200,12 +228,9 @@ class CasesActions:
         self._wanted.add(case.id)
         files = next(iter(case.files.values()))
 
-        def done(answer: Message) -> None:
-            self._pictures[case.id] = answer.values["picture"]
+        def done(picture: str) -> None:
+            self._pictures[case.id] = picture
             self.page.touch()
 
         path = files[0] if len(files) == 1 else files[0].parent
-        self._runner.start(
-            Message(verb="thumbnail", values={"scan": str(path)}),
-            Listener(finished=done, failed=lambda *_told: None),
-        )
+        self._reader.picture(path, within=self._folder.root, done=done, failed=lambda *_told: None)

@@ -35,7 +35,7 @@ def lay_out_cases(cases: CasesActions) -> None:
             reading, drop = "Reading…", "Drop scans, DICOM files or a zip here"
             html.Span(text(f"{names.uploading} ? '{reading}' : '{drop}'"))
             html.Input(
-                id="cmcseg-files", type="file", multiple=True, raw_attrs=['data-to="/upload"']
+                id="cmcseg-files", type="file", multiple=True, raw_attrs=['data-to="upload"']
             )
         v.VBtn(
             "Make a sample pair",

@@ -115,9 +115,8 @@ class Drafts:
             (self.place(case) / DRAWN).unlink(missing_ok=True)
 
     def _write(self, case: str, name: str, message: Message) -> None:
-        place = self.place(case)
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            place = self._folder.make("drafts", filed(case))
         except OSError as error:
             raise BadInput(NOT_KEPT.replace("{why}", str(error.strerror))) from error
         with atomic_path(place / name, NOT_KEPT) as part:

@@ -1,16 +1,24 @@
 """The folder that the app works in: which cases lie there, and no path that leads out of it."""
 
+import os
 import re
+import shutil
+import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
-from cmcseg.core.file_kinds import IMAGES, is_dicom, is_image_name, is_junk
+from cmcseg.core.file_kinds import IMAGES, is_device_name, is_dicom, is_image_name, is_junk
+from cmcseg.core.privacy import private_folder
 
 OWN = ".cmcseg"  # drafts, reports and pictures of ours
 QUEUE = "queue"
+# What lies in the folder and is no case; on some systems A and a are one name.
+RESERVED = (QUEUE, f"{QUEUE}-key", "sample")
+STALE_SECONDS = 3600.0  # after which what has not grown was abandoned
 NOT_SCANS = {"labels", "label", "truth", "seg", "segmentation", "organs", "mask", "scribbles"}
 LOOKED_AT = 20  # files of a folder, to see whether it holds DICOM
 LONGEST = 100  # characters of a name
@@ -43,7 +51,8 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
         try:
-            (self.root / OWN).mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
+            private_folder(self.root / OWN)
         except OSError as error:
             raise BadInput(f"The folder {root} cannot be used: {error.strerror}.") from error
 
@@ -56,13 +65,55 @@ class Folder:
         """A place of ours; every name is made plain first."""
         return self.inside(OWN, *(plain(name) for name in names))
 
+    @property
+    def gone(self) -> str:
+        """What is said when the folder is no longer there."""
+        return f"The folder {self.root} is gone; put it back, or start the app anew."
+
+    def make(self, *names: str) -> Path:
+        """A folder of ours, for its owner alone; the app's own folder is not made again.
+
+        A disk that is not connected leaves an empty place behind, which must not fill up instead.
+
+        Raises:
+            BadInput: when the app's folder is gone.
+            OSError: when it cannot be made.
+        """
+        if not self.root.is_dir():
+            raise BadInput(self.gone)
+        path = private_folder(self.own())
+        for number in range(len(names)):
+            path = private_folder(self.own(*names[: number + 1]))
+        return path
+
+    def sweep(self) -> None:
+        """Delete what a program that was killed has left: half uploads, models, half drafts."""
+        old = time.time() - STALE_SECONDS
+        halves = [
+            *self.own("incoming").glob("*"),
+            *self.own("drafts").glob("*/.*"),
+            *self.own("reports").glob(".*"),
+            self.root / ".sample.part",
+        ]
+        for path in halves:
+            with suppress(OSError):
+                if max(inner.stat().st_mtime for inner in (path, *path.rglob("*"))) < old:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def free_name(self, wanted: str) -> str:
+        """The name, or one with a number where a case, or something of ours, is called so."""
+        taken = {path.name.casefold() for path in self.root.iterdir()} | set(RESERVED)
+        names = (wanted, *(f"{wanted} {number}" for number in range(2, len(taken) + 3)))
+        return next(name for name in names if name.casefold() not in taken)
+
     def inside(self, *names: str) -> Path:
         """A path below the folder.
 
         Raises:
             BadInput: when the names, or a link on the way, lead out of it.
         """
-        path = self.root.joinpath(*names).resolve()
+        # Not Path.resolve, which raises where a link points at itself.
+        path = Path(os.path.realpath(self.root.joinpath(*names)))
         if not path.is_relative_to(self.root):
             raise BadInput(f"{'/'.join(names)!r} lies outside the folder of the app.")
         return path
@@ -80,7 +131,7 @@ class Folder:
             BadInput: when the folder is gone or cannot be read.
         """
         if not self.root.is_dir():
-            raise BadInput(f"The folder {self.root} is gone; put it back, or start the app anew.")
+            raise BadInput(self.gone)
         found: dict[str, dict[str, tuple[Path, ...]]] = defaultdict(dict)
         for folder, files in self._folders():
             images = [file for file in files if is_image_name(file.name)]
@@ -116,7 +167,7 @@ class Folder:
                 for entry in listed
                 if not entry.name.startswith(".")
                 and entry != self.queue
-                and entry.resolve().is_relative_to(self.root)
+                and Path(os.path.realpath(entry)).is_relative_to(self.root)
             ]
             waiting += [entry for entry in entries if entry.is_dir() and not entry.is_symlink()]
             rows.append((folder, [entry for entry in entries if entry.is_file()]))
@@ -137,6 +188,8 @@ def plain(name: str) -> str:
         BadInput: when nothing is left of it.
     """
     kept = re.sub(r"[^\w.\- ]", "_", name).strip(" .")
+    if is_device_name(kept):
+        kept = f"_{kept}"
     if not kept:
         raise BadInput(f"{name!r} cannot be a file name.")
     if len(kept) <= LONGEST:

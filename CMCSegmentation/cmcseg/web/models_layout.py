@@ -46,6 +46,4 @@ def lay_out_models(models: ModelsActions, learn: LearnActions) -> None:
         with html.Label(classes="drop", for_="cmcseg-model"):
             v.VIcon("mdi-package-variant", classes="mr-2")
             html.Span("Import a model (zip)")
-            html.Input(
-                id="cmcseg-model", type="file", accept=".zip", raw_attrs=['data-to="/model"']
-            )
+            html.Input(id="cmcseg-model", type="file", accept=".zip", raw_attrs=['data-to="model"'])

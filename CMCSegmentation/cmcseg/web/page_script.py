@@ -42,7 +42,7 @@ SCRIPT = """
   document.addEventListener('drop', async (e) => {
     e.preventDefault();
     const entries = [...e.dataTransfer.items].map((i) => i.webkitGetAsEntry()).filter(Boolean);
-    send((await Promise.all(entries.map(within))).flat(), '/upload');
+    send((await Promise.all(entries.map(within))).flat(), 'upload');
   });
 })();
 """

@@ -13,6 +13,8 @@ from cmcseg.web.folder import Folder
 from cmcseg.web.page import Page
 from cmcseg.web.uploads import receive, receive_archive
 
+MOST_AT_ONCE = 2  # uploads; the page sends one at a time
+
 
 class Routes:
     """The routes of the app.
@@ -34,6 +36,7 @@ class Routes:
     ) -> None:
         self._page, self._folder = page, folder
         self._arrived, self._model_came = arrived, model_came
+        self._coming = 0
 
     def table(self) -> list[web.RouteDef]:
         """All of them."""
@@ -52,11 +55,18 @@ class Routes:
     async def _taken(
         self, take: Callable, request: web.Request, then: Callable[[Path], None]
     ) -> web.Response:
+        if self._coming >= MOST_AT_ONCE:
+            words = "Other files are on their way; send these when they have come."
+            self._page.tell(words)
+            return web.json_response({"text": words}, status=429)
+        self._coming += 1
         try:
             then(await take(request, self._folder))
         except CMCSegError as error:
             self._page.tell(str(error))
             return web.json_response({"text": str(error)}, status=400)
+        finally:
+            self._coming -= 1
         self._page.touch()
         return web.json_response({"text": "kept"})
 

@@ -126,7 +126,7 @@ class SegmentActions:
         """
         path = self._folder.own("reports", f"{filed(self._case.id)}.html")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.make("reports")
         except OSError as error:
             raise BadInput(f"The report cannot be written: {error.strerror}.") from error
         self._session.write_report(path)
@@ -177,7 +177,7 @@ class SegmentActions:
             data.report = ""
 
     def _on_reported(self, path: str) -> None:
-        self.state.data.report = f"/report/{path.replace(chr(92), '/').split('/')[-1]}"
+        self.state.data.report = f"report/{path.replace(chr(92), '/').split('/')[-1]}"
         self.page.touch()
 
     def _on_started(self) -> None:

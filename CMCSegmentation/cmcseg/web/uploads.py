@@ -1,23 +1,32 @@
-"""Files that are dropped on the page: streamed to disk, measured, looked at, and only then kept."""
+"""Files that are dropped on the page: streamed to disk, measured, looked at, and only then kept.
 
+They are known by their names and first bytes; what is in them is read elsewhere, by a process that
+can do nothing else.
+"""
+
+import asyncio
 import gzip
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from aiohttp import BodyPartReader, web
 
 from cmcseg.core.errors import BadInput
-from cmcseg.core.file_kinds import is_dicom, is_image_name
+from cmcseg.core.file_kinds import is_data_name, is_dicom, is_image_name, is_junk
 from cmcseg.web.folder import Folder, plain
 
 LARGEST = 1 << 30  # bytes of one upload, and of what an archive unfolds to
 MOST_FILES = 5000
 MOST_PACKED = 200  # times that an archive may unfold; images seldom pass 20
 PIECE = 1 << 20
+ODD_ARCHIVE = (ValueError, IndexError, OverflowError)  # what names and numbers of chance raise
+STALLED = 60.0  # seconds without a byte, after which an upload is given up
+RESERVE = 256 << 20  # bytes that stay free on the disk
 
 
 async def receive(request: web.Request, folder: Folder) -> Path:
@@ -33,11 +42,12 @@ async def receive(request: web.Request, folder: Folder) -> Path:
     Raises:
         BadInput: when it is too large, is no scan or cannot be written; nothing is kept then.
     """
-    return _settle(folder, await _collected(request, folder))
+    draft = await _collected(request, folder)
+    return await asyncio.to_thread(_settle, folder, draft)  # unpacking would stop every window
 
 
 async def receive_archive(request: web.Request, folder: Folder) -> Path:
-    """Keep the one zip archive that a form sends; the caller removes it.
+    """Keep the one zip archive that a form sends; the caller discards the folder that it lies in.
 
     Raises:
         BadInput: when it is too large or there is none.
@@ -45,38 +55,73 @@ async def receive_archive(request: web.Request, folder: Folder) -> Path:
     draft = await _collected(request, folder)
     archive = next((file for file in draft.iterdir() if zipfile.is_zipfile(file)), None)
     if archive is None:
-        shutil.rmtree(draft)
+        discard(draft)
         raise BadInput("That is no zip archive; a model comes as one.")
     return archive
 
 
+def discard(draft: Path) -> None:
+    """Delete what was sent and is needed no more."""
+    shutil.rmtree(draft, ignore_errors=True)
+
+
 async def _collected(request: web.Request, folder: Folder) -> Path:
-    """All parts of the form in a new folder, sizes checked while they come."""
-    if (request.content_length or 0) > LARGEST:
+    """All parts of the form in a new folder; numbers and sizes are checked while they come."""
+    length = request.content_length or 0
+    if length > LARGEST:
         raise BadInput(_too_large())
     try:
-        (place := folder.own("incoming")).mkdir(parents=True, exist_ok=True)
+        place = folder.make("incoming")
+        if shutil.disk_usage(place).free < length + RESERVE:
+            raise BadInput("There is no room for the file; make some, and send it again.")
         draft = Path(tempfile.mkdtemp(dir=place))
     except OSError as error:
         raise BadInput(f"The file could not be kept: {error.strerror}.") from error
     try:
-        left = LARGEST
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader) or not part.filename:
-                continue
-            with (draft / plain(Path(part.filename).name)).open("xb") as file:
-                while piece := await part.read_chunk(PIECE):
-                    left -= len(piece)
-                    if left < 0:
-                        raise BadInput(_too_large())
-                    file.write(piece)
+        await _take_parts(request, draft)
+    except (asyncio.TimeoutError, TimeoutError) as error:
+        discard(draft)
+        raise BadInput("The upload stood still and was given up; send it again.") from error
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
+        discard(draft)
         raise BadInput(f"The file could not be kept: {error.strerror}.") from error
-    except (BadInput, ValueError, AssertionError) as error:
-        shutil.rmtree(draft, ignore_errors=True)
+    except (BadInput, ValueError, AssertionError, RuntimeError) as error:
+        discard(draft)
         raise error if isinstance(error, BadInput) else BadInput("That was no upload.") from error
+    except BaseException:  # the page was closed meanwhile
+        discard(draft)
+        raise
     return draft
+
+
+async def _take_parts(request: web.Request, draft: Path) -> None:
+    parts = await request.multipart()
+    left, count = LARGEST, 0
+    while (part := await asyncio.wait_for(parts.next(), STALLED)) is not None:
+        count += 1
+        if count > MOST_FILES:
+            raise BadInput(
+                f"Those are more than {MOST_FILES} files; send them in parts, or zipped."
+            )
+        if not isinstance(part, BodyPartReader) or not part.filename:
+            raise BadInput("That was no upload.")
+        with _new_file(draft, plain(Path(part.filename).name)) as file:
+            while piece := await asyncio.wait_for(part.read_chunk(PIECE), STALLED):
+                left -= len(piece)
+                if left < 0:
+                    raise BadInput(_too_large())
+                await asyncio.to_thread(file.write, piece)
+        if is_junk(Path(part.filename)):
+            Path(file.name).unlink()
+
+
+def _new_file(draft: Path, name: str) -> BinaryIO:
+    """A file of that name, or one that is free: files of several DICOM series share names."""
+    for number in range(MOST_FILES):
+        path = draft / (name if number == 0 else f"{number:05d} {name}")
+        with suppress(FileExistsError):
+            return path.open("xb")
+    raise BadInput("Those are too many files of one name.")
 
 
 def _settle(folder: Folder, draft: Path) -> Path:
@@ -88,23 +133,22 @@ def _settle(folder: Folder, draft: Path) -> Path:
         files = [file for file in draft.rglob("*") if file.is_file()]
         if not files:
             raise BadInput("Nothing came; drop a scan, or a folder of DICOM files.")
+        detached = any(file.name.lower().endswith((".mhd", ".nhdr")) for file in files)
         for file in files:
-            if not (is_dicom(file) or looks_like_scan(file)):
+            known = is_dicom(file) or looks_like_scan(file)
+            if not known and not (detached and is_data_name(file.name)):
                 raise BadInput(
                     f"{file.name} is no scan; NIfTI, NRRD, MetaImage and DICOM can be read."
                 )
-        name = plain(_name_of(files))
-        target = folder.inside(name)
-        number = 1
-        while target.exists():
-            number += 1
-            target = folder.inside(f"{name} {number}")
+        if not folder.root.is_dir():
+            raise BadInput(folder.gone)
+        target = folder.inside(folder.free_name(plain(_name_of(files))))
         draft.rename(target)
         return target
     except OSError as error:
         raise BadInput(f"The files could not be kept: {error.strerror}.") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        discard(draft)
 
 
 def unfold(archive: Path, into: Path) -> None:
@@ -126,13 +170,16 @@ def unfold(archive: Path, into: Path) -> None:
                 if inner.is_absolute() or ".." in inner.parts:
                     raise BadInput(f"{archive.name} reaches outside its own folder.")
                 # DICOM files of several series often share their names.
-                stem = "" if is_image_name(inner.name) else f"{number:05d} "
+                alone = is_image_name(inner.name) or is_data_name(inner.name)
+                stem = "" if alone else f"{number:05d} "
+                if is_junk(inner):
+                    continue
                 with (
                     packed.open(row) as source,
-                    (into / plain(stem + inner.name)).open("xb") as out,
+                    _new_file(into, plain(stem + inner.name)) as out,
                 ):
                     _copied(source, out, row.file_size, archive.name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, *ODD_ARCHIVE) as error:
         raise BadInput(f"{archive.name} is damaged or locked: {error}.") from error
 
 
@@ -144,7 +191,7 @@ def looks_like_scan(path: Path) -> bool:
     try:
         with gzip.open(path) if name.endswith(".gz") else path.open("rb") as file:
             head = file.read(400)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
     if name.endswith((".nii", ".nii.gz")):
         return head[:4] in tuple(
@@ -155,7 +202,7 @@ def looks_like_scan(path: Path) -> bool:
     return b"DimSize" in head or b"NDims" in head
 
 
-def _copied(source: Iterable, target: object, promised: int, name: str) -> None:
+def _copied(source: BinaryIO, target: BinaryIO, promised: int, name: str) -> None:
     """An archive may lie about sizes, so count."""
     left = promised
     while piece := source.read(PIECE):

@@ -12,24 +12,9 @@ from trame_slicer.core import ViewManager
 from trame_slicer.rca_view import RemoteViewFactory
 from trame_slicer.views import NoScheduleRendering, SliceView, ThreeDView, ViewType
 
+from cmcseg.web.calls import mouse_event
+
 MOST_PIXELS = 3840 * 2160  # of one view
-# What a view may hear of. A key never: VTK ends the program at "e" and "q", draws wireframes at
-# "w" and in red and blue at "3".
-HEARD = frozenset(
-    (
-        "MouseMove",
-        "MouseEnter",
-        "MouseLeave",
-        "StartMouseWheel",
-        "MouseWheel",
-        "EndMouseWheel",
-        *(
-            f"{button}Button{way}"
-            for button in ("Left", "Middle", "Right")
-            for way in ("Press", "Release")
-        ),
-    )
-)
 
 
 def register_views(
@@ -86,17 +71,12 @@ class _ViewFactory(RemoteViewFactory):
         hear = adapter.on_interaction
 
         def heard(origin: object, event: object) -> None:
-            ours = is_heard(event) and self.first(made.slicer_view, event, adapter.scale_factor)
-            if is_heard(event) and not ours:
-                hear(origin, event)
+            ours = mouse_event(event)
+            if ours and not self.first(made.slicer_view, ours, adapter.scale_factor):
+                hear(origin, ours)
 
         adapter.on_interaction = heard
         return made
-
-
-def is_heard(event: object) -> bool:
-    """Whether an event of the page is one that a view may hear of."""
-    return isinstance(event, dict) and event.get("type") in HEARD
 
 
 def on_screen(size: object) -> dict[str, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Report
@@ -24,7 +25,9 @@ def sample(request: Message, cache: ModelCache, report: Report) -> Message:  # n
 
     folder = Path(request.values["folder"])
     draft = folder.with_name(f".{folder.name}.part")
-    draft.mkdir(parents=True, exist_ok=True)
+    if not folder.parent.is_dir():  # a disk that is gone is not made again
+        raise BadInput(f"The folder {folder.parent} is gone; put it back, or start the app anew.")
+    draft.mkdir(exist_ok=True)
     made = make_pair(
         "abdomen",
         task_card("abdomen").table,
