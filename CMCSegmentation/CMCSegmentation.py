@@ -47,6 +47,7 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.choices = None
         self._connection = None
         self._entered = False
+        self._root = None
         VTKObservationMixin.__init__(self)
         ScriptedLoadableModuleWidget.__init__(self, parent)  # without a parent it runs setup
 
@@ -57,6 +58,7 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         root = slicer.util.loadUI(self.resourcePath("UI/CMCSegmentation.ui"))
         self.layout.addWidget(root)
+        self._root = root
         root.setMRMLScene(slicer.mrmlScene)
         self.ui = slicer.util.childWidgetVariables(root)
         self.panel = Panel(
@@ -93,6 +95,9 @@ class CMCSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.panel:
             self.panel.close()
             self.panel = None
+            # A reload builds another one; left hidden, each would keep an editor of 20 MB.
+            self._root.setParent(None)
+            self._root.deleteLater()
 
     def onReload(self) -> None:
         """Take over changes of our package too, not of this file alone."""

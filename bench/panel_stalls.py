@@ -24,6 +24,7 @@ import numpy as np  # noqa: E402
 import bench  # noqa: E402
 
 HOST, APP = bench.start()
+sys.modules["qt"].QDesktopServices.openUrl = lambda _url: True
 import slicer  # noqa: E402
 from cmcseg.desktop.panel import Panel  # noqa: E402
 from cmcseg.desktop.parameters import Choices  # noqa: E402
@@ -121,6 +122,7 @@ def measure(title, scans):
     clock.step("back to the model's result", ui.restoreButton.click)
     clock.step("3-D", lambda: ui.show3DCheck.setChecked(True), lambda: not panel._result.busy)
     clock.step("segment again, 3-D shown", ui.segmentButton.click, lambda: not panel._result.busy)
+    clock.step("report", ui.reportButton.click, lambda: not ui.reportLabel.isHidden())
     clock.step("accept", ui.acceptButton.click)
     panel.close()
     root.setParent(None)

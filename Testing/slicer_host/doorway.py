@@ -63,6 +63,19 @@ def test_a_reload_leaves_no_process_and_no_observer_and_works(a_host, a_module, 
     assert new.panel.segment.stage.value == "no scans"
 
 
+def test_three_reloads_leave_one_panel_and_one_editor(a_host, a_module, until):
+    import slicer
+
+    import bench
+
+    for _ in range(3):
+        a_module().onReload()
+        a_host.app.processEvents()
+    representation = slicer.modules.cmcsegmentation.widgetRepresentation()
+    assert representation.layout().count() == 1
+    assert len(representation.findChildren(bench.SegmentEditor)) == 1
+
+
 def test_a_reload_while_the_module_is_shown_goes_on_showing_it(a_host, a_module, until):
     import slicer
 
