@@ -37,9 +37,12 @@ from cmcseg.data.cohort import read_cohort
 from cmcseg.data.phantom_cases import write_phantoms
 from cmcseg.data.prepare import prepare
 from cmcseg.learn import finetune
+from cmcseg.learn.comparisons import Past
 from cmcseg.learn.finetune import CANDIDATE, FineTuneSettings, fine_tune
 from cmcseg.learn.predictions import answer
+from cmcseg.learn.rounds import Round
 from cmcseg.learn.scores import dice
+from cmcseg.learn.stages import WAYS, Stages
 
 ROWS, CACHE = "finetune.csv", "cache"
 EVERY, NONE = "every", "none"  # in place of a role: all scans are corrected; the start model
@@ -168,10 +171,15 @@ def learned(bundle, cohort, cache, work, steps, seed):
 def rehearse(bundle, cohort, work, settings):  # noqa: ARG001
     """The control: the same learning where nobody has corrected anything."""
     cache = open_cache(work / CACHE)
-    said = finetune._answers(bundle, cache, CPU, ignore, "", ("train",))
+    stages = Stages(
+        bundle=bundle, folder=work, settings=settings, past=Past(), device=CPU, report=ignore
+    )
+    scans = [scan for scan in cache.scans if scan.split == "train"]
+    said = stages.ask(bundle, scans, cache.card, "")
     lessons = finetune._without(cache, {}, said, work, frozenset())
-    finetune._learn(bundle, lessons, work, settings, ignore)
-    finetune._candidate(bundle, work, finetune.HALFWAY)
+    alone = Round(learn=(), judge=(), share=1.0)
+    weights = stages.learn(lessons, alone, True, 0, settings.minutes, stages.starting_weights())
+    stages.candidate(weights, WAYS[0])
     return {"verdict": "-", "left_out": {}}
 
 

@@ -8,7 +8,7 @@ from cmcseg.bundle.verdict import read_verdict, sealed
 from cmcseg.core.errors import BadInput
 from cmcseg.learn import noninferiority
 from cmcseg.learn.noninferiority import Score, judge
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CHANGES = st.lists(
@@ -41,6 +41,7 @@ def a_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("run")
 
 
+@settings(deadline=None, max_examples=40)
 @given(CHANGES, st.sampled_from([frozenset(), frozenset({"ct spleen"})]))
 def test_what_the_gate_says_is_believed_and_a_turned_word_is_not(a_folder, rows, fresh):
     content = judged(rows, fresh)

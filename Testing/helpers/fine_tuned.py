@@ -27,14 +27,14 @@ def a_run(
         "sha256": made.sha256,
         "learned_from": ["a", "b"],
         "taught": [],
-        "compared_on": ["c0", "c1", "c2"],
+        "compared_on": [f"c{k}" for k in range(7)],
         **changes,
     }
     (folder / "verdict.json").write_text(json.dumps(sealed(verdict)))
     return folder
 
 
-def scores(change: float, real: int = 3) -> list[Score]:
+def scores(change: float, real: int = 7) -> list[Score]:
     """The liver of some patients and two phantoms, each a little different."""
     return [
         Score(

@@ -42,8 +42,8 @@ def test_a_run_ends_with_a_candidate_and_a_verdict_about_it(a_bundle, a_cohort, 
     assert found == json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert found["verdict"] in ("adopt", "keep", "insufficient")
     assert found["learned_from"] == ["case0", "case1"]
-    assert found["compared_on"] == ["case2", "case3", "case4"]
-    assert found["real_cases"] == 3
+    assert found["compared_on"] == ["case1", "case2", "case3", "case4"]
+    assert found["real_cases"] == 4
     candidate = load_bundle(tmp_path / "run" / "candidate").card
     assert candidate.sha256 == found["sha256"] != a_bundle.card.sha256
     assert candidate.parent == found["parent"] == a_bundle.card.sha256

@@ -1,5 +1,5 @@
 import pytest
-from cmcseg.queue.holdout import FEW, new_pair, next_part, part_of
+from cmcseg.queue.holdout import new_pair, part_of
 
 
 @pytest.mark.parametrize("part", ["learn", "check"])
@@ -15,12 +15,3 @@ def test_the_rule_is_the_same_for_ever():
 def test_about_one_id_in_four_is_kept_back():
     kept_back = sum(part_of(f"p{k:012x}") == "check" for k in range(10_000))
     assert 2300 < kept_back < 2700  # more than six standard deviations about 2500
-
-
-def test_the_smaller_part_is_wanted_until_there_are_enough():
-    learn, check = ([new_pair(part) for _ in range(FEW)] for part in ("learn", "check"))
-    assert next_part(set()) == "learn"
-    assert next_part({*learn[:1]}) == "check"
-    assert next_part({*learn[:3], *check[:1]}) == "check"
-    assert next_part({*learn[:1], *check[:3]}) == "learn"  # two programs asked at once
-    assert next_part({*learn[:6], *check[:6]}) is None

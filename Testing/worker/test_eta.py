@@ -1,6 +1,6 @@
 import pytest
 from cmcseg.core.progress import Progress
-from cmcseg.worker.eta import COMPARING, FIRST_GUESS, Eta, FineTuneEta
+from cmcseg.worker.eta import FIRST_GUESS, Eta, FineTuneEta
 
 
 class Clock:
@@ -81,20 +81,13 @@ def test_what_is_not_aligned_does_not_begin_with_a_leap():
 
 
 def test_a_fine_tuning_is_one_bar_with_a_time_left_and_no_numbers_in_its_words():
-    out, clock = [], Clock()
-    pace = FineTuneEta(out.append, minutes=1.0, clock=clock)
-    for at, share in ((0, 0.0), (30, 0.5), (60, 1.0)):
-        clock.now = 100.0 + at
-        step = f"step {at}: overlap ct 0.003, 2.49 s a step"
-        pace(Progress(stage=step, done=share, total=1, measures={"overlap ct": 0.003}))
-    for at, done in ((60, 0), (120, 2), (180, 4)):
-        clock.now = 100.0 + at
-        pace(Progress(stage="comparing", done=done, total=4))
-    fractions = [p.fraction for p in out]
-    assert fractions == sorted(fractions)
-    assert fractions[2] == pytest.approx(60 / (60 + COMPARING))
-    assert fractions[-1] == 1
-    assert {p.stage for p in out[:3]} == {"learning from the corrections"}
-    assert [p.seconds_left for p in out[:3]] == [60 + COMPARING, 30 + COMPARING, COMPARING]
-    assert out[4].seconds_left == pytest.approx(60)
-    assert out[2].measures == {"overlap ct": 0.003}
+    out = []
+    pace = FineTuneEta(out.append, minutes=2.0)
+    pace(Progress(stage="asking the model in use", done=1, total=4, seconds_left=90))
+    step = "step 30: overlap ct 0.003, 2.49 s a step"
+    pace(Progress(stage=step, done=0.5, total=1, seconds_left=60, measures={"overlap ct": 0.003}))
+    pace(Progress(stage="asking the new model", done=0, total=4, seconds_left=0))
+    assert [p.fraction for p in out] == [0.25, 0.5, 1.0]
+    assert [p.seconds_left for p in out] == [90, 60, 0]
+    assert out[1].stage == "learning from the corrections"
+    assert out[1].measures == {"overlap ct": 0.003}

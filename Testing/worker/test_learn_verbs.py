@@ -39,7 +39,9 @@ def accept(ledger, seed, pair=""):
 def ask(ledger, monkeypatch):
     """The folder that a fine-tuning is given, as if it were cancelled at once, and the answer."""
     runs = []
-    monkeypatch.setattr(learning, "fine_tune", lambda _, __, run, *___: runs.append(run) or {})
+    monkeypatch.setattr(
+        learning, "fine_tune", lambda _, __, run, *___, **____: runs.append(run) or {}
+    )
     values = {"model": CARD.name, "queue": str(ledger.folder), "minutes": 1.0, "device": "cpu"}
     cache = SimpleNamespace(bundle=lambda _: SimpleNamespace(card=CARD))
     answer = finetune(Message(verb="finetune", values=values), cache, ignore)
@@ -53,7 +55,7 @@ def test_a_cancelled_run_goes_on_only_while_the_queue_is_the_same(a_queue, monke
     accept(a_queue, 2, first.pair)  # a revision
     revised, _ = ask(a_queue, monkeypatch)
     assert revised != run
-    assert accept(a_queue, 3).part == "check"  # one more to compare on
+    accept(a_queue, 3)  # one more pair
     assert ask(a_queue, monkeypatch)[0] not in (run, revised)
 
 

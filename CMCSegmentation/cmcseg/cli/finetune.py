@@ -28,7 +28,7 @@ class FineTune:
     """Holds scans that nobody has labelled, named as for 'cmcseg queue next'; up to eight of the
     pairs that are not in the queue help the model not to forget."""
     minutes: float = 10.0
-    """Time to learn; making ready and comparing come on top."""
+    """From the start to the verdict."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     seed: int = 0
@@ -40,7 +40,9 @@ class FineTune:
         """Check the queue, learn, compare, say."""
         from cmcseg.bundle.load import load_bundle
         from cmcseg.bundle.store import default_store
+        from cmcseg.learn.comparisons import Past
         from cmcseg.learn.finetune import FineTuneSettings, fine_tune
+        from cmcseg.queue.challengers import recall, remember
         from cmcseg.queue.cohort import gather, with_waiting
         from cmcseg.queue.ledger import open_ledger
         from cmcseg.queue.pending_pairs import pairs_waiting
@@ -62,7 +64,17 @@ class FineTune:
             waiting = pairs_waiting(folder, bundle.card.roles, ledger, key)
             cohort = with_waiting(cohort, waiting)
         with bar(quiet=self.json) as report:
-            verdict = fine_tune(bundle, cohort, self.out, settings, report)
+            sha256 = bundle.card.sha256
+            before = recall(self.queue, sha256)
+            verdict = fine_tune(
+                bundle,
+                cohort,
+                self.out,
+                settings,
+                report,
+                past=Past.from_dict(before) if before else None,
+                hand_on=lambda found: remember(self.queue, sha256, found),
+            )
         if self.json:
             told = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
             print(json.dumps(told, indent=1))
@@ -77,6 +89,6 @@ class FineTune:
         SCREEN.print(show)
         if verdict["cases"]:
             cases = ", ".join(f"{case} {change:+.3f}" for case, change in verdict["cases"].items())
-            SCREEN.print(f"Pairs kept back, most changed first: {cases}", soft_wrap=True)
+            SCREEN.print(f"Pairs compared on, most changed first: {cases}", soft_wrap=True)
         SCREEN.print(f"{verdict['verdict']}: {verdict['reason']}", soft_wrap=True, markup=False)
         SCREEN.print(f"cmcseg models adopt {self.model} {self.out}", soft_wrap=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 RECIPES = ("supervised", "paper", "best")
 ALIGNMENTS = ("auto", "none", "rigid")
 OPTIMIZERS = ("adamw", "muon")
+MOVES = ("all", "norms")
 OUT_OF_MEMORY = ("smaller", "stop")
 
 
@@ -47,10 +48,13 @@ class TrainSettings:
             (1 - step/steps)^0.9.
         warmup: steps of linear rise.
         optimizer: ``adamw`` or ``muon`` (``learn.muon``).
+        moves: which weights learn: ``all``, or ``norms``, the scales and shifts of the norms and
+            the heads, which every modality has for itself.
         weight_decay: of the optimiser.
         average: decay of the moving average of the weights that is measured and shipped.
         paired: share of steps in which both modalities show the same subject.
         phantoms: share of windows cut from phantoms where the cache has any beside real scans.
+        alone: share of steps that show only the modalities that somebody labelled in a real scan.
         foreign: share of MR windows that are shown in the contrast of no sequence.
         augment: strength of augmentation, 0 to 1: how far windows are turned, zoomed and bent, and
             how often their intensities are changed.
@@ -70,9 +74,11 @@ class TrainSettings:
     rate: float = 2e-3
     warmup: int = 50
     optimizer: str = "adamw"
+    moves: str = "all"
     weight_decay: float = 1e-2
     average: float = 0.995
     paired: float = 0.3
+    alone: float = 0.0
     phantoms: float = 0.15
     foreign: float = 0.15
     augment: float = 1.0
@@ -93,6 +99,8 @@ class TrainSettings:
         if self.optimizer not in OPTIMIZERS:
             choices = ", ".join(OPTIMIZERS)
             raise ValueError(f"The optimizer {self.optimizer!r} is not one of {choices}.")
+        if self.moves not in MOVES:
+            raise ValueError(f"The weights {self.moves!r} are not one of {', '.join(MOVES)}.")
         if min(self.csc, self.cac, self.teacher) < 0:
             raise ValueError("The weight of a loss cannot be negative.")
         if self.minutes is not None and not self.minutes > 0:
@@ -105,6 +113,6 @@ class TrainSettings:
             raise ValueError(f"An average's decay of {self.average} is not from 0 to below 1.")
         if not 0 < self.labelled <= 1:
             raise ValueError(f"The labelled share {self.labelled} is outside 0 to 1.")
-        for name in ("paired", "phantoms", "foreign", "augment"):
+        for name in ("paired", "alone", "phantoms", "foreign", "augment"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"The {name} share {getattr(self, name)} is outside 0 to 1.")

@@ -76,6 +76,7 @@ class Batches(Dataset):
         stream: int = 0,
     ) -> None:
         self.card, self.settings, self.scans, self.stream = card, settings, scans, stream
+        self.drawn = [m for m, of in enumerate(scans) if any(_is_drawn(scan) for scan in of)]
         self._arrays: dict[str, tuple[Tensor, Tensor | None, list[np.ndarray]]] = {}
 
     def __len__(self) -> int:
@@ -85,8 +86,12 @@ class Batches(Dataset):
         """The batch of one step; equal for equal seed and step."""
         stream = (self.stream,) if self.stream else ()
         rng = np.random.default_rng((self.settings.seed, step, *stream))
-        rows = [self._row(rng) for _ in range(self.settings.batch)]
-        count = range(len(self.scans))
+        if self.settings.alone and self.drawn and rng.random() < self.settings.alone:
+            rows = [(self._drawn_alone(rng), False) for _ in range(self.settings.batch)]
+            count = self.drawn
+        else:
+            rows = [self._row(rng) for _ in range(self.settings.batch)]
+            count = range(len(self.scans))
         return Batch(
             images={m: torch.stack([row[m][0] for row, _ in rows])[:, None] for m in count},
             plain={m: torch.stack([row[m][4] for row, _ in rows])[:, None] for m in count},
@@ -101,6 +106,13 @@ class Batches(Dataset):
         if rng.random() < self.settings.paired:
             return self._same_subject(rng), True
         return [self._alone(rng, scans) for scans in self.scans], False
+
+    def _drawn_alone(self, rng: np.random.Generator) -> list:
+        """A window of every modality that somebody labelled, and none of the others."""
+        return [
+            self._alone(rng, scans) if m in self.drawn else None
+            for m, scans in enumerate(self.scans)
+        ]
 
     def _alone(self, rng: np.random.Generator, scans: list[CachedScan]) -> tuple:
         scan = self._pick(rng, scans)
@@ -200,6 +212,10 @@ class Batches(Dataset):
                 [] if labels is None else _places(labels, scan.known),
             )
         return self._arrays[key]
+
+
+def _is_drawn(scan: CachedScan) -> bool:
+    return scan.dense and not scan.phantom and not scan.own
 
 
 def labelled_batches(cache: Cache, settings: TrainSettings) -> Batches:

@@ -2,70 +2,32 @@
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors import safe_open
 
 from cmcseg.bundle.extend import fresh_organs
-from cmcseg.bundle.load import Bundle, load_bundle
-from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.load import Bundle
 from cmcseg.bundle.verdict import sealed
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort
 from cmcseg.core.errors import BadInput
-from cmcseg.core.labelmap import UNANNOTATED
-from cmcseg.core.progress import Progress, Report, ignore
-from cmcseg.core.settings import TrainSettings
+from cmcseg.core.progress import Report, ignore
 from cmcseg.data.cache import Cache, CachedScan, open_cache
 from cmcseg.data.phantom_cases import write_phantoms
 from cmcseg.data.prepare import prepare
-from cmcseg.learn.checkpoint import FILE
+from cmcseg.learn.comparisons import Past, kept_past, left_behind, mean_change, scores_of
 from cmcseg.learn.label_checks import implausible
-from cmcseg.learn.loop import fit
 from cmcseg.learn.noninferiority import Score, Verdict, judge
-from cmcseg.learn.predictions import Answer, answer
-from cmcseg.learn.rehearsal import own_answers, stand_ins
-from cmcseg.learn.scores import dice
+from cmcseg.learn.rehearsal import own_answers
+from cmcseg.learn.rounds import Clock, rounds
+from cmcseg.learn.stages import CANDIDATE, WAYS, FineTuneSettings, Said, Stages
 from cmcseg.nets.device import pick_device
 
-CANDIDATE, VERDICT, PLAN = "candidate", "verdict.json", "plan.json"
-# Far more steps than any budget allows: the time decides.
-STEPS = 1_000_000
-RATE = 5e-4  # a quarter of what training from nothing uses
-WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
-DUST_ML = 1.0  # less than this of an organ that is not there is no finding
-REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
-LIGHT = 0.3  # strength of augmentation: much of it would blur borders that the old model draws well
-HALFWAY = 0.5  # from the old weights to the ones that were learned
-
-
-@dataclass(frozen=True, kw_only=True)
-class FineTuneSettings:
-    """How to fine-tune.
-
-    Attributes:
-        minutes: time to learn for; making ready and comparing come on top.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        seed: decides crops and augmentation.
-        rehearse: phantoms that the model learns again from.
-        compare: phantoms that old and new model are compared on.
-        steps: updates at most.
-    """
-
-    minutes: float = 10.0
-    device: str = "auto"
-    seed: int = 0
-    rehearse: int = 2
-    compare: int = 3
-    steps: int = STEPS
-
-    def __post_init__(self) -> None:
-        if not self.minutes > 0:
-            raise ValueError(f"{self.minutes} minutes are no time to learn; give more than 0.")
+VERDICT, PLAN = "verdict.json", "plan.json"
 
 
 def fine_tune(
@@ -74,6 +36,9 @@ def fine_tune(
     folder: Path,
     settings: FineTuneSettings | None = None,
     report: Report = ignore,
+    *,
+    past: Past | None = None,
+    hand_on: Callable[[dict], None] = lambda found: None,  # noqa: ARG005
 ) -> dict:
     """Learn from a cohort and compare the result with the model it came from.
 
@@ -82,12 +47,15 @@ def fine_tune(
     and, under ``run/``, ``losses.csv``.
 
     Args:
-        bundle: the model in use.
-        cohort: ``train`` is learned from, ``validation`` compared on. Scans of ``train`` without
-            labels are rehearsed: the model learns its own sure answers again.
+        bundle: the model in use; it is not moved to another device.
+        cohort: ``train`` is learned from, in the order in which the pairs came, each pair after it
+            was judged; ``validation`` is compared on and never learned from. Scans of ``train``
+            without labels are rehearsed: the model learns its own sure answers again.
         folder: of this run.
         settings: how.
-        report: told what is done; ``measures`` holds the losses.
+        report: told what is done and how much of the time is left; ``measures`` holds the losses.
+        past: of earlier runs from the same model in use on the same queue.
+        hand_on: given the next run's ``past``, JSON-ready, just before the verdict is written.
 
     Returns:
         The content of ``verdict.json``: the verdict, and which pairs were left out and why.
@@ -96,29 +64,66 @@ def fine_tune(
         BadInput: when there is nothing to learn from, or the folder holds another run.
     """
     settings = settings or FineTuneSettings()
-    card = bundle.card
     if not any(scan.annotation for pair in cohort.train for scan in pair.scans.values()):
         raise BadInput("There is no corrected pair to learn from; accept one first.")
     _plan(bundle, cohort, folder, settings)
     if (folder / VERDICT).exists():
         return json.loads((folder / VERDICT).read_text(encoding="utf-8"))
-    device = pick_device(settings.device)
-    cache = _cache(cohort, card, folder, settings, report)
-    fresh = frozenset(label.value for label in card.table if label.name in fresh_organs(card))
-    before = _answers(bundle, cache, device, report, "asking the model in use")
-    left_out = _left_out(cache, before)
-    corrected = {scan.pair for scan in _labelled(cache, "train") if not scan.phantom}
+    clock = Clock(folder, settings.minutes)
+    run = Stages(
+        bundle=bundle,
+        folder=folder,
+        settings=settings,
+        past=kept_past(past or Past(), folder),
+        device=pick_device(settings.device),
+        report=clock.told(report),
+    )
+    cache = _cache(cohort, bundle.card, folder, settings, run.report)
+    fresh = _fresh_values(bundle.card)
+    files = _label_files(cohort)
+    asked = [scan for scan in cache.scans if _is_asked(scan, run.past, files)]
+    before = run.ask(bundle, asked, cache.card, "asking the model in use")
+    left_out = _left_out(asked, before, cache.card)
+    labelled = {s.pair for s in _labelled(cache, "train") if not s.phantom} - set(left_out)
     cache = _without(cache, left_out, before, folder, fresh)
     taught = _taught(cache, fresh)
-    if corrected <= set(left_out):
+    # A new organ is not found midway.
+    tried = (1.0,) if taught else WAYS
+    ways, scores, way = {one: [] for one in tried}, list(run.past.scores), None
+    if not labelled:
         verdict = _refusal(left_out)
     else:
-        _learn(bundle, cache, folder, settings, report)
-        # A new organ is not found halfway.
-        candidate = _candidate(bundle, folder, 1.0 if taught else HALFWAY)
-        after = _answers(candidate, cache, device, report, "asking the new model", ("validation",))
-        verdict = judge(_scores(cache, before, after, fresh), fresh=taught)
-    return _write(verdict, bundle, cohort, left_out, taught, folder)
+        learned = [n for record in bundle.card.history for n in record.get("learned_from", ())]
+        known = {*run.past.judged, *run.past.learned, *learned}
+        names = [pair.id for pair in cohort.train if pair.id in labelled]
+        plan = rounds(
+            tuple(name for name in names if name in known),
+            tuple(name for name in names if name not in known),
+            started=run.past.candidate is not None,
+            once=bool(taught),
+        )
+        last = [s for s in _labelled(cache, "validation") if s.pair not in run.past.judged]
+        minutes = clock.learning_minutes(run.comparing_takes(plan, last))
+        weights = run.starting_weights()
+        # Norms and heads alone cannot find a new organ.
+        run = replace(run, everything=bool(taught))
+        for number, stretch in enumerate(plan):
+            weights = run.learn(cache, stretch, number == len(plan) - 1, number, minutes, weights)
+            way = _best(ways, run.past.way)
+            scans = [s for s in _labelled(cache, "train") if s.pair in stretch.judge]
+            for one in tried if scans else ():
+                made = run.candidate(weights, one)
+                said = run.ask(made, scans, cache.card, "asking the new model")
+                ways[one] += scores_of(scans, cache.card.table, before, said, fresh)
+            # Which way counts was settled before these pairs were seen.
+            scores += [score for score in ways[way] if score.case in stretch.judge]
+        way = _best(ways, run.past.way)
+        made = run.candidate(weights, way)
+        said = run.ask(made, last, cache.card, "asking the new model")
+        compared = scores_of(last, cache.card.table, before, said, fresh)
+        scores += [score for score in compared if score.real]
+        verdict = judge([*scores, *(s for s in compared if not s.real)], fresh=taught)
+    return _write(run, verdict, cohort, left_out, taught, scores, way, hand_on)
 
 
 def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettings) -> None:
@@ -133,8 +138,7 @@ def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettin
             for pair in (*cohort.train, *cohort.validation)
             for scan in pair.scans.values()
         ),
-        "minutes": settings.minutes,
-        "seed": settings.seed,
+        **asdict(settings),
     }
     path = folder / PLAN
     if not path.exists():
@@ -143,7 +147,10 @@ def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettin
         except OSError as error:
             raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
         write_whole(path, json.dumps(plan, indent=1) + "\n")
-    elif json.loads(path.read_text(encoding="utf-8")) != plan:
+        return
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    # The plans of older programs name fewer settings, and are read as they are.
+    if kept != {name: value for name, value in plan.items() if name in kept}:
         raise BadInput(
             f"{folder} holds a fine-tuning of another model, other pairs or settings; give another "
             "folder."
@@ -167,48 +174,57 @@ def _cache(
     return cache
 
 
-def _answers(
-    bundle: Bundle,
-    cache: Cache,
-    device: torch.device,
-    report: Report,
-    stage: str,
-    splits: tuple[str, ...] = ("train", "validation"),
-) -> dict[tuple[str, str], Answer]:
-    scans = [scan for scan in cache.scans if scan.split in splits]
-    network = bundle.network.to(device).eval()
-    answers = {}
-    for number, scan in enumerate(scans):
-        report(Progress(stage=stage, done=number, total=len(scans)))
-        answers[scan.pair, scan.role] = answer(network, cache.card, scan, device)
-    return answers
+def _is_asked(scan: CachedScan, past: Past, files: dict[tuple[str, str], str]) -> bool:
+    """Whether the model in use must be asked about a scan: not again about what was settled."""
+    if scan.phantom:
+        return scan.split == "validation"
+    if scan.labels is None:
+        return scan.split == "train"  # to be rehearsed
+    return files.get((scan.pair, scan.role)) not in past.checked
 
 
-def _left_out(cache: Cache, before: dict[tuple[str, str], Answer]) -> dict[str, str]:
+def _label_files(cohort: Cohort) -> dict[tuple[str, str], str]:
+    return {
+        (pair.id, role): str(scan.annotation)
+        for pair in (*cohort.train, *cohort.validation)
+        for role, scan in pair.scans.items()
+        if scan.annotation
+    }
+
+
+def _left_out(scans: list[CachedScan], before: Said, card: ModelCard) -> dict[str, str]:
     """Pairs whose labels are rather mistakes, with the reason."""
     reasons: dict[str, str] = {}
-    for scan in cache.scans:
+    for scan in scans:
         if scan.labels is None or scan.phantom:
             continue
         said = before[scan.pair, scan.role].labels
         image, labels = np.load(scan.image), np.load(scan.labels)
-        why = implausible(image, labels, said, scan.grid, cache.card.table, scan.known)
+        why = implausible(image, labels, said, scan.grid, card.table, scan.known)
         if why:
             reasons[scan.pair] = f"In the {scan.role} {why}."
     return reasons
 
 
 def _without(
-    cache: Cache,
-    left_out: dict[str, str],
-    before: dict[tuple[str, str], Answer],
-    folder: Path,
-    fresh: frozenset[int],
+    cache: Cache, left_out: dict[str, str], before: Said, folder: Path, fresh: frozenset[int]
 ) -> Cache:
+    """What is labelled by people, and by the model in use where nobody has labelled."""
     kept = tuple(scan for scan in cache.scans if scan.pair not in left_out)
     labelled = tuple(scan for scan in kept if scan.labels is not None)
-    taught = (*labelled, *own_answers(kept, before, folder / "own", fresh))
-    return replace(cache, scans=(*taught, *stand_ins(taught, cache.card.roles, folder / "own")))
+    return replace(cache, scans=(*labelled, *own_answers(kept, before, folder / "own", fresh)))
+
+
+def _best(ways: dict[float, list[Score]], usual: float | None) -> float:
+    """The way that did best on the pairs judged so far; the shorter one when in doubt."""
+    if not any(ways.values()):
+        return usual if usual in ways else min(ways)
+    return max(ways, key=lambda way: (mean_change(ways[way]), -way))
+
+
+def _fresh_values(card: ModelCard) -> frozenset[int]:
+    names = fresh_organs(card)
+    return frozenset(label.value for label in card.table if label.name in names)
 
 
 def _taught(cache: Cache, fresh: frozenset[int]) -> frozenset[str]:
@@ -226,90 +242,6 @@ def _labelled(cache: Cache, split: str) -> list[CachedScan]:
     return [s for s in cache.scans if s.split == split and s.labels is not None]
 
 
-def _learn(
-    bundle: Bundle, cache: Cache, folder: Path, settings: FineTuneSettings, report: Report
-) -> None:
-    """From the weights in use, on all that is labelled in ``train``, by whomever."""
-    fit(
-        replace(cache, scans=tuple(_labelled(cache, "train"))),
-        TrainSettings(
-            steps=settings.steps,
-            minutes=settings.minutes,
-            rate=RATE,
-            warmup=WARMUP,
-            seed=settings.seed,
-            device=settings.device,
-            average=0.99,
-            phantoms=REHEARSED,
-            augment=LIGHT,
-        ),
-        folder / "run",
-        initial=bundle.network.state_dict(),
-        validate_every=0,
-        report=report,
-    )
-
-
-def _candidate(bundle: Bundle, folder: Path, way: float) -> Bundle:
-    """A model of its own: so much of the way from the old weights to the averaged new ones.
-
-    A few corrections pull the weights too far towards a few patients. Midway between old and new
-    most of what was learned is there and most of what was known is kept (Wortsman et al., *Robust
-    fine-tuning of zero-shot models*, CVPR 2022).
-    """
-    with safe_open(folder / "run" / FILE, framework="pt") as handle:
-        names = [key for key in handle.keys() if key.startswith("average.")]  # noqa: SIM118
-        learned = {name.removeprefix("average."): handle.get_tensor(name) for name in names}
-    old = bundle.network.cpu().state_dict()
-    state = {name: torch.lerp(old[name], new, way) for name, new in learned.items()}
-    card = replace(bundle.card, parent=bundle.card.sha256, measured={})
-    save_bundle(state, card, folder / CANDIDATE, replace=True)
-    return load_bundle(folder / CANDIDATE)
-
-
-def _scores(
-    cache: Cache,
-    before: dict[tuple[str, str], Answer],
-    after: dict[tuple[str, str], Answer],
-    fresh: frozenset[int],
-) -> list[Score]:
-    """Both models against the truth of what neither has learned from."""
-    scores = []
-    for scan in _labelled(cache, "validation"):
-        truth = np.load(scan.labels)
-        for label in cache.card.table:
-            if not scan.known[label.value]:
-                continue
-            old, new = (
-                _quality(said[scan.pair, scan.role].labels, truth, label.value, scan.grid.voxel_ml)
-                for said in (before, after)
-            )
-            if np.isnan(new):
-                continue
-            # Who sees an organ that is not there is wrong; who no longer does gets no credit, as
-            # an organ may also be absent from the truth by mistake.
-            old = 1.0 if np.isnan(old) else old
-            scores.append(
-                Score(
-                    case=scan.pair,
-                    role=scan.role,
-                    organ=label.name,
-                    old=old,
-                    new=new,
-                    real=not scan.phantom,
-                    fresh=label.value in fresh,
-                )
-            )
-    return scores
-
-
-def _quality(found: np.ndarray, truth: np.ndarray, value: int, voxel_ml: float) -> float:
-    """Dice; NaN where an absent organ was not found, but for dust."""
-    seen = found[truth != UNANNOTATED] == value
-    dust = not (truth == value).any() and seen.sum() * voxel_ml < DUST_ML
-    return float("nan") if dust else dice(found, truth, value)
-
-
 def _refusal(left_out: dict[str, str]) -> Verdict:
     return Verdict(
         verdict="keep",
@@ -322,13 +254,16 @@ def _refusal(left_out: dict[str, str]) -> Verdict:
 
 
 def _write(
+    run: Stages,
     verdict: Verdict,
-    bundle: Bundle,
     cohort: Cohort,
     left_out: dict[str, str],
     taught: frozenset[str],
-    folder: Path,
+    scores: list[Score],
+    way: float | None,
+    hand_on: Callable[[dict], None],
 ) -> dict:
+    bundle, folder = run.bundle, run.folder
     reason = verdict.reason
     organs = {name.partition(" ")[2] for name in taught}
     if missing := sorted(fresh_organs(bundle.card) - organs):
@@ -338,6 +273,7 @@ def _write(
         reason += f" Left out, as their labels look like a mistake: {names}."
     candidate = folder / CANDIDATE / "card.json"
     made = json.loads(candidate.read_text(encoding="utf-8")) if candidate.exists() else {}
+    files = _label_files(cohort)
     content = {
         **verdict.to_dict(),
         "reason": reason,
@@ -349,8 +285,12 @@ def _write(
         "learned_from": sorted(
             p.id for p in cohort.train if p.is_labelled and p.id not in left_out
         ),
-        "compared_on": sorted(p.id for p in cohort.validation if p.id not in left_out),
+        "compared_on": list(dict.fromkeys(score.case for score in scores)),
+        "scores": [asdict(score) for score in scores],
+        "checked": sorted(name for (pair, _), name in files.items() if pair not in left_out),
+        "way": way,
     }
     content = sealed(content)
+    hand_on(left_behind(content, folder))
     write_whole(folder / VERDICT, json.dumps(content, indent=1) + "\n")
     return content

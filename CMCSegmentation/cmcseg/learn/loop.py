@@ -135,6 +135,8 @@ def _start(
                 f"({cache.card.name}); start from a model of the same make."
             ) from error
     network = network.to(device).train()
+    for name, weight in network.named_parameters():
+        weight.requires_grad_(settings.moves == "all" or _is_of_norms(name))
     facts = {k: v for k, v in asdict(settings).items() if k not in FREE}
     return TrainState(
         network=network,
@@ -149,6 +151,11 @@ def _start(
             **facts,
         },
     )
+
+
+def _is_of_norms(name: str) -> bool:
+    """Whether a weight belongs to a norm or to a head."""
+    return bool({"norm", "norms", "heads"} & set(name.split(".")))
 
 
 class _Steps(Dataset):

@@ -1,13 +1,14 @@
 """Whether a fine-tuned model may replace the one in use.
 
-Both are scored on the same cases, none of which either has learned from here: pairs of the queue
-that are kept back, and phantoms that never change. Differences are taken case by case. *Not
-worse* is a non-inferiority question: the lower end of the one-sided 95 % interval of the mean
-difference (Student's t) must lie above minus the margin, for every organ of every scan. *Better*
-is asked of real cases only, as a model may always learn to please phantoms: the lower end of the
-interval of the mean over cases must lie above 0. An organ that the old model does not know has no
-difference; of it the new model must be more right than wrong, and being found is then what is
-better.
+Both are scored on the same cases, in the order in which they came, each case before anything was
+learned from it (Dawid, *Statistical theory: the prequential approach*, JRSS A 1984), and on
+phantoms that never change. Differences are taken case by case. *Better* is asked of real cases
+only, as a model may always learn to please phantoms: the lower end of a confidence sequence of the
+mean over cases (``core.sequential_test``) must lie above 0. *Not worse* is a non-inferiority
+question: for every organ of every scan the lower end must lie above minus the margin. An organ
+with too few cases for the sequence, as when one scan of the pairs is never corrected, is asked
+with Student's t. An organ that the old model does not know has no difference; of it the new model
+must be more right than wrong, and being found is then what is better.
 """
 
 import math
@@ -15,9 +16,11 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from cmcseg.core.sequential_test import FIRST, lower_end, more_cases
+
 ADOPT, KEEP, INSUFFICIENT = "adopt", "keep", "insufficient"
 MARGIN = 0.03  # Dice that an organ may lose at most
-FEWEST = 3  # real cases without which nothing can be said
+FEWEST = 3  # real cases without which nothing can be said of a new organ
 FOUND = 0.5  # Dice from which an organ is more found than missed
 # One-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; beyond, the last is safe.
 T95 = (
@@ -98,6 +101,8 @@ class Verdict:
         margin: Dice that an organ may lose at most.
         fresh: organs without a predecessor, by "ROLE ORGAN".
         cases: mean difference of every patient, those that changed most first.
+        more_cases: how many more pairs would probably settle an ``insufficient``; None when that
+            cannot be told.
     """
 
     verdict: str
@@ -109,6 +114,7 @@ class Verdict:
     margin: float = MARGIN
     fresh: dict[str, FreshVerdict] = field(default_factory=dict)
     cases: dict[str, float] = field(default_factory=dict)
+    more_cases: int | None = None
 
     def to_dict(self) -> dict:
         """JSON-ready form."""
@@ -123,7 +129,8 @@ def judge(
     """Compare two models on the same cases.
 
     Args:
-        scores: one per organ and scan; organs that neither shows are left out before.
+        scores: one per organ and scan, those of real cases in the order in which these came;
+            organs that neither shows are left out before.
         margin: Dice that an organ may lose at most.
         fresh: organs that the old model does not know and the new one was taught, as "ROLE ORGAN".
     """
@@ -136,13 +143,18 @@ def judge(
     real = [s for s in known if s.real]
     cases = {
         case: float(np.mean([s.new - s.old for s in real if s.case == case]))
-        for case in sorted({s.case for s in real})
+        for case in dict.fromkeys(s.case for s in real)
     }
     by_case = np.array(list(cases.values()))
     mean = float(np.mean(by_case)) if cases else float("nan")
-    at_worst = _bounded(lower_bound(by_case))
+    at_worst = _shown(by_case)
     verdict, reason = _words(organs, new, len(cases), mean, at_worst, margin)
+    more = None
+    if verdict == INSUFFICIENT:
+        more = _more(known, organs, by_case, margin)
+        reason += _promise(more)
     return Verdict(
+        more_cases=more,
         verdict=verdict,
         reason=reason,
         organs=organs,
@@ -178,8 +190,9 @@ def _bounded(at_worst: float) -> float:
 
 
 def _organ(scores: list[Score], margin: float) -> OrganVerdict:
-    differences = np.array([s.new - s.old for s in scores])
-    at_worst = lower_bound(differences)
+    differences = _differences(scores)
+    few = len(differences) < FIRST or not any(s.real for s in scores)
+    at_worst = lower_bound(differences) if few else _shown(differences)
     return OrganVerdict(
         old=float(np.mean([s.old for s in scores])),
         new=float(np.mean([s.new for s in scores])),
@@ -188,6 +201,35 @@ def _organ(scores: list[Score], margin: float) -> OrganVerdict:
         cases=len(scores),
         worse=at_worst < -margin,
     )
+
+
+def _differences(scores: list[Score]) -> np.ndarray:
+    """New minus old, the phantoms first, as they were there before any case came."""
+    return np.array([s.new - s.old for s in sorted(scores, key=lambda s: s.real)])
+
+
+def _shown(changes: np.ndarray) -> float:
+    """The lower end that was reached; what comes later may take it back, never raise it again."""
+    return min(lower_end(changes), float(np.mean(changes))) if len(changes) else -1.0
+
+
+def _more(
+    known: list[Score], organs: dict[str, OrganVerdict], by_case: np.ndarray, margin: float
+) -> int | None:
+    """How many more pairs would probably settle all that is not shown yet."""
+    open_questions = [(by_case, 0.0)] + [
+        (_differences([s for s in known if _key(s) == name]), -margin)
+        for name, organ in organs.items()
+        if organ.worse
+    ]
+    needed = [more_cases(changes, level) for changes, level in open_questions]
+    return None if None in needed else max(needed)
+
+
+def _promise(more: int | None) -> str:
+    if not more:
+        return ""
+    return f" If they are like these, {more} more corrected pairs would probably settle it."
 
 
 def _fresh(scores: list[Score]) -> FreshVerdict:
@@ -212,11 +254,13 @@ def _words(
     lost = [name for name, organ in organs.items() if organ.change < -margin]
     if lost:
         return KEEP, f"The new model is worse in {', '.join(lost)}."
-    if cases < FEWEST:
+    if cases < (FEWEST if fresh else FIRST):
         return INSUFFICIENT, (
-            f"Not enough evidence: {cases} corrected pairs are kept back to compare on, "
-            f"{FEWEST} are needed."
+            f"Not enough evidence: the models were compared on {cases} corrected pairs, "
+            f"{FEWEST if fresh else FIRST} are needed."
         )
+    if mean <= 0 and not fresh:
+        return KEEP, f"The new model is not better on the {cases} pairs compared on."
     unsure = [name for name, organ in organs.items() if organ.worse]
     if unsure:
         return INSUFFICIENT, (
@@ -228,16 +272,14 @@ def _words(
     if fresh:
         told = ", ".join(f"{name} ({_told(organ)})" for name, organ in fresh.items())
         return ADOPT, f"It finds {told}, and no other organ is worse by more than {margin}."
-    if mean <= 0:
-        return KEEP, f"The new model is not better on the {cases} pairs kept back."
     if at_worst <= 0:
         return INSUFFICIENT, (
             f"Not enough evidence that the new model is better: by {mean:.3f} Dice on the {cases} "
-            f"pairs kept back, at worst {at_worst:+.3f}."
+            f"pairs compared on, at worst {at_worst:+.3f}."
         )
     return ADOPT, (
-        f"Better by {mean:.3f} Dice on the {cases} pairs kept back, at worst {at_worst:+.3f}, and "
-        f"no organ is worse by more than {margin}."
+        f"Better by {mean:.3f} Dice on the {cases} pairs compared on, at worst {at_worst:+.3f}, "
+        f"and no organ is worse by more than {margin}."
     )
 
 

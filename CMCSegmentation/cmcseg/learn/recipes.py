@@ -63,7 +63,10 @@ def supervised(step: Step) -> dict[str, Tensor]:
     batch = step.labelled
     targets = drawn(batch)
     outputs = step.network(batch.images, batch.trust_B)
-    return {f"overlap {step.roles[m]}": targets[m].loss(out) for m, out in outputs.items()}
+    losses = {f"overlap {step.roles[m]}": targets[m].loss(out) for m, out in outputs.items()}
+    # Every step names the same losses, so that their columns in the log stay in line.
+    nothing = torch.zeros_like(batch.trust_B[0])
+    return {f"overlap {role}": losses.get(f"overlap {role}", nothing) for role in step.roles}
 
 
 def paper(step: Step) -> dict[str, Tensor]:

@@ -6,6 +6,10 @@ import torch
 
 from cmcseg.core.errors import BadInput
 
+# Only CUDA's allocator raises torch.OutOfMemoryError; MPS, cuDNN, cuBLAS and the CPU's allocator
+# (on Linux and on Windows) raise RuntimeError with these words.
+OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory", "not enough memory")
+
 
 def pick_device(name: str) -> torch.device:
     """The device of that name; ``auto`` is CUDA, then Apple's MPS, then the CPU.
@@ -29,3 +33,19 @@ def pick_device(name: str) -> torch.device:
     if name == "mps" and not torch.backends.mps.is_available():
         raise BadInput("The device mps is not there. Use --device auto or cpu.")
     return torch.device(name)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, in any of torch's wordings."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY)
+
+
+def free_memory(device: torch.device) -> None:
+    """Give back what the failed work left in the allocator's cache."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    if device.type == "mps":
+        torch.mps.empty_cache()

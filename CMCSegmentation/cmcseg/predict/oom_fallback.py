@@ -10,12 +10,10 @@ from cmcseg.bundle.load import Bundle
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Report, ignore
+from cmcseg.nets.device import free_memory, ran_out
 from cmcseg.nets.sliding_window import sliding_window
 
 CPU = torch.device("cpu")
-# Only CUDA's allocator raises torch.OutOfMemoryError; MPS, cuDNN, cuBLAS and the CPU's allocator
-# (on Linux and on Windows) raise RuntimeError with these words.
-OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory", "not enough memory")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +97,7 @@ def probabilities(
         else:
             scores = {role: found[index[role]] for role in images}
             return Found(scores=scores, device=fallback.run_on, notes=_notes(fallback, device))
-        _free(
+        free_memory(
             fallback.run_on
         )  # here, not in the handler: there the failed call still holds its tensors
     raise BadInput("Even the CPU has too little memory for these scans; close other programs.")
@@ -117,14 +115,6 @@ def fallbacks(card: ModelCard, device: torch.device) -> Iterator[Fallback]:
         yield Fallback(run_on=device, stitch_on=CPU, window=half, words=modest)
         yield Fallback(run_on=CPU, stitch_on=CPU, window=card.grid.window, words="the CPU")
         yield Fallback(run_on=CPU, stitch_on=CPU, window=half, words=f"the CPU with {small}")
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether an error means that memory ran out, in any of torch's wordings."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY)
 
 
 def _notes(fallback: Fallback, device: torch.device) -> tuple[str, ...]:
@@ -146,10 +136,3 @@ def _named(report: Report, fallback: Fallback) -> Report:
         return report
     words = fallback.words.rstrip(",")
     return lambda p: report(replace(p, stage=f"{p.stage} again: memory was short, now {words}"))
-
-
-def _free(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    if device.type == "mps":
-        torch.mps.empty_cache()

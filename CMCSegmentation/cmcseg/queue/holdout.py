@@ -2,7 +2,9 @@
 
 A count of what lies in the queue would be read by two programs at once and change when entries are
 set aside. The id does not change, so a pair has one part at every time, in every copy of the queue
-and for every program, without a lock.
+and for every program, without a lock. Pairs that are corrected here are learned from, as each is
+judged before; what was kept back by an earlier program, or comes from somebody's validation set,
+stays so.
 """
 
 import hashlib
@@ -12,7 +14,6 @@ import secrets
 LEARN, CHECK = "learn", "check"
 PARTS = (LEARN, CHECK)
 EVERY = 4  # one id in four is kept back
-FEW = 12  # pairs up to which fresh ids are chosen so that both parts grow alike
 _FRESH = re.compile("p[0-9a-f]{12}")
 _SALT = "cmcseg queue part "  # never to be changed: pairs would change sides
 
@@ -38,18 +39,3 @@ def new_pair(part: str | None = None) -> str:
 def is_fresh_id(pair: str) -> bool:
     """Whether an id is of those that ``new_pair`` draws, and so is no other pair's by chance."""
     return _FRESH.fullmatch(pair) is not None
-
-
-def next_part(pairs: set[str]) -> str | None:
-    """Where the next new pair is wanted: in the smaller part while there are few, learning first.
-
-    Two programs that ask at once may get the same answer. No pair changes sides by that, and the
-    next one makes up for it.
-
-    Args:
-        pairs: all ids that the queue has ever given, as far as is known.
-    """
-    if len(pairs) >= FEW:
-        return None
-    kept_back = sum(part_of(pair) == CHECK for pair in pairs)
-    return CHECK if 2 * kept_back < len(pairs) else LEARN

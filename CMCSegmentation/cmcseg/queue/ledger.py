@@ -26,7 +26,7 @@ from cmcseg.imaging.files import read_volume
 from cmcseg.queue.damage import fault_of, read_entry
 from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
-from cmcseg.queue.holdout import new_pair, next_part
+from cmcseg.queue.holdout import LEARN, new_pair
 from cmcseg.queue.publish import publish, write_entry, write_scans
 from cmcseg.queue.scan_index import SCANS, ScanIndex, scan_checksum, twins
 from cmcseg.queue.submission import Submission
@@ -67,8 +67,8 @@ class Ledger:
             ) from error
 
     def fresh_pair(self) -> str:
-        """An id for a pair that comes for the first time; see ``part``."""
-        return new_pair(next_part({pair for pair, _ in self._given()}))
+        """An id for a pair that comes for the first time; it will be learned from."""
+        return new_pair(LEARN)
 
     def entries(self) -> list[QueueEntry]:
         """All entries that can be read, oldest first."""

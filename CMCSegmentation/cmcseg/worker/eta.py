@@ -7,7 +7,6 @@ from cmcseg.core.progress import Progress, Report
 
 # Shares of the whole until this worker has measured its own.
 FIRST_GUESS = {"align": 0.25, "resample": 0.05, "network": 0.6, "write back": 0.1}
-COMPARING = 150.0  # seconds that a comparison takes, until it has begun
 TELLING = 0.1  # share done from which the pace says something about the rest
 
 
@@ -60,39 +59,24 @@ class Eta:
 
 
 class FineTuneEta:
-    """Report a fine-tuning as one piece of work: the learning, then the comparison.
+    """Report a fine-tuning as one piece of work that takes its budget, whatever the stage.
 
     Args:
         report: told of the whole.
-        minutes: budget of the learning.
-        clock: seconds.
+        minutes: budget from the start to the verdict.
     """
 
-    def __init__(
-        self, report: Report, minutes: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._report, self._clock = report, clock
-        self._learning = 60 * minutes
-        self._share = self._learning / (self._learning + COMPARING)
-        self._compared_since: float | None = None
-        self._done = 0.0  # a bar never goes back
+    def __init__(self, report: Report, minutes: float) -> None:
+        self._report, self._budget = report, 60 * minutes
 
     def __call__(self, progress: Progress) -> None:
-        """Take the progress of either part; the losses stay measures, and out of the sentence."""
-        if progress.measures:
-            stage, fraction = "learning from the corrections", self._share * progress.fraction
-            left = self._learning * (1 - progress.fraction) + COMPARING
-        else:
-            began = self._compared_since = self._compared_since or self._clock()
-            stage, left = progress.stage, COMPARING
-            fraction = self._share + (1 - self._share) * progress.fraction
-            if progress.fraction >= TELLING:
-                left = (self._clock() - began) * (1 / progress.fraction - 1)
-        self._done = max(self._done, fraction)
+        """Take the progress of a stage; the losses stay measures, and out of the sentence."""
+        left = progress.seconds_left
+        passed = 0.0 if left is None else 1 - left / self._budget
         self._report(
             Progress(
-                stage=stage,
-                done=min(self._done, 1.0),
+                stage="learning from the corrections" if progress.measures else progress.stage,
+                done=min(1.0, max(0.0, passed)),
                 total=1.0,
                 seconds_left=left,
                 measures=progress.measures,

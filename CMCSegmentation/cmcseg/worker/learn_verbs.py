@@ -11,6 +11,7 @@ from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.imaging.files import read_label_map, read_volume
+from cmcseg.queue.challengers import recall, remember
 from cmcseg.queue.cohort import gather, with_waiting
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pending_pairs import pairs_waiting
@@ -25,6 +26,7 @@ def finetune(request: Message, cache: ModelCache, report: Report) -> Message:
     A ``folder``, when there is one, holds scans that nobody has labelled.
     A run that was cancelled or killed goes on where it stopped when the same is asked again.
     """
+    from cmcseg.learn.comparisons import Past
     from cmcseg.learn.finetune import VERDICT, FineTuneSettings, fine_tune
 
     values = request.values
@@ -46,10 +48,19 @@ def finetune(request: Message, cache: ModelCache, report: Report) -> Message:
     pairs = (*cohort.train, *cohort.validation)
     scans = [scan for pair in pairs for scan in pair.scans.values()]
     files = sorted(str(scan.annotation or scan.image) for scan in scans)
-    about = [bundle.card.sha256, settings.minutes, files]
+    about = [bundle.card.sha256, settings.minutes, settings.device, files]
     digest = hashlib.sha256(json.dumps(about).encode("utf-8")).hexdigest()[:8]
     run = _unfinished(queue / "runs", f"{bundle.card.name}-{digest}", VERDICT)
-    verdict = fine_tune(bundle, cohort, run, settings, FineTuneEta(report, settings.minutes))
+    before = recall(queue, bundle.card.sha256)
+    verdict = fine_tune(
+        bundle,
+        cohort,
+        run,
+        settings,
+        FineTuneEta(report, settings.minutes),
+        past=Past.from_dict(before) if before else None,
+        hand_on=lambda found: remember(queue, bundle.card.sha256, found),
+    )
     verdict = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
     return Message(verb="finetune", values={"run": str(run), "verdict": verdict})
 

@@ -81,9 +81,11 @@ def next_pairs(
 def _points(
     ledger: Ledger, bundle: Bundle, settings: SegmentSettings, report: Report
 ) -> list[tuple[float, float]]:
-    """Doubt and error of every pair kept back whose labels are dense."""
+    """Doubt and error of every pair that the model has not learned from and has dense labels."""
     points = []
-    pairs = as_cohort(ledger, bundle.card).validation
+    cohort = as_cohort(ledger, bundle.card)
+    learned = {n for record in bundle.card.history for n in record.get("learned_from", ())}
+    pairs = [p for p in (*cohort.validation, *cohort.train) if p.id not in learned]
     for number, pair in enumerate(pairs):
         report(Progress(stage=f"looking back at {pair.id}", done=number, total=len(pairs)))
         scans = {role: scan.image for role, scan in pair.scans.items()}

@@ -1,0 +1,192 @@
+"""The stages of one fine-tuning: asking, learning, and making a candidate of what was learned."""
+
+import copy
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+from cmcseg.bundle.load import Bundle, load_bundle
+from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.versions import CANDIDATE
+from cmcseg.core.card import ModelCard
+from cmcseg.core.progress import Progress, Report
+from cmcseg.core.settings import TrainSettings
+from cmcseg.data.cache import Cache, CachedScan
+from cmcseg.learn.checkpoint import FILE
+from cmcseg.learn.comparisons import Past
+from cmcseg.learn.loop import fit
+from cmcseg.learn.predictions import Answer, answer
+from cmcseg.learn.rehearsal import stand_ins
+from cmcseg.learn.rounds import Round
+from cmcseg.nets.device import free_memory, ran_out
+
+# Far more steps than any budget allows: the time decides.
+STEPS = 1_000_000
+RATE = 5e-4  # a quarter of what training from nothing uses
+WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
+REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
+LIGHT = 0.3  # strength of augmentation: much of it would blur borders that the old model draws well
+NORMS_RATE = 2e-3  # of norms and heads, which are few and bear more
+# Share of steps without the scans that nobody corrected, when all weights move: these scans cost as
+# much time, and without any of them would be forgotten. Norms and heads are each scan's own.
+ALONE = 0.7
+WAYS = (0.5, 1.0)  # from the old weights to the ones that were learned; judged against each other
+
+Said = dict[tuple[str, str], Answer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneSettings:
+    """How to fine-tune.
+
+    Attributes:
+        minutes: from the start to the verdict; all but learning is taken off first, yet a fifth of
+            it is learned for in any case.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        seed: decides crops and augmentation.
+        rehearse: phantoms that the model learns again from.
+        compare: phantoms that old and new model are compared on.
+        steps: updates at most.
+    """
+
+    minutes: float = 10.0
+    device: str = "auto"
+    seed: int = 0
+    rehearse: int = 2
+    compare: int = 3
+    steps: int = STEPS
+
+    def __post_init__(self) -> None:
+        if not self.minutes > 0:
+            raise ValueError(f"{self.minutes} minutes are no time to learn; give more than 0.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """What every stage of one run needs; ``everything``: whether all weights learn."""
+
+    bundle: Bundle
+    folder: Path
+    settings: FineTuneSettings
+    past: Past
+    device: torch.device
+    report: Report
+    everything: bool = False
+    seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def ask(self, bundle: Bundle, scans: list[CachedScan], card: ModelCard, stage: str) -> Said:
+        """What a model says of some scans; its own network stays where it is."""
+        return answers(bundle, scans, card, self.device, self.report, stage, self.seconds)
+
+    def comparing_takes(self, plan: list[Round], last: list[CachedScan]) -> float:
+        """Seconds that the comparisons will probably take, as the model in use took them."""
+        judged = {name for stretch in plan for name in stretch.judge}
+        twice = sum(s for (pair, _), s in self.seconds.items() if pair in judged) * len(WAYS)
+        return twice + sum(self.seconds.get((scan.pair, scan.role), 0.0) for scan in last)
+
+    def starting_weights(self) -> dict[str, torch.Tensor]:
+        """Of the candidate that an earlier run left, or of the model in use."""
+        start = load_bundle(self.past.candidate) if self.past.candidate else self.bundle
+        return {k: v.detach().cpu().clone() for k, v in start.network.state_dict().items()}
+
+    def learn(
+        self,
+        cache: Cache,
+        stretch: Round,
+        is_last: bool,
+        number: int,
+        minutes: float,
+        weights: dict[str, torch.Tensor],
+    ) -> dict[str, torch.Tensor]:
+        """One stretch of learning; on the processor when the device's memory runs out."""
+        if not stretch.share:
+            return weights
+        place = self.folder / ("run" if is_last else f"run-{number}")
+        taught = lessons(cache, stretch.learn, self.folder / "own")
+        settings = self.settings
+        train = TrainSettings(
+            steps=max(1, round(settings.steps * stretch.share)),
+            minutes=minutes * stretch.share,
+            rate=RATE if self.everything else NORMS_RATE,
+            moves="all" if self.everything else "norms",
+            warmup=WARMUP,
+            seed=settings.seed if is_last else settings.seed + 1000 * (number + 1),
+            device=str(self.device),
+            average=0.99,
+            phantoms=REHEARSED,
+            augment=LIGHT,
+            alone=ALONE if self.everything else 1.0,
+        )
+        start = {"initial": weights, "validate_every": 0, "report": self.report}
+        try:
+            fit(taught, train, place, **start)
+        except (RuntimeError, MemoryError) as error:
+            if self.device.type == "cpu" or not ran_out(error):
+                raise
+            free_memory(self.device)
+            short = Progress(stage="memory was short, now on the CPU", done=0, total=1)
+            self.report(short)
+            fit(taught, replace(train, device="cpu"), place, **start)
+        return averaged_weights(place)
+
+    def candidate(self, weights: dict[str, torch.Tensor], way: float) -> Bundle:
+        """A model of its own: so much of the way from the weights in use to the learned ones.
+
+        A few corrections pull the weights towards a few patients. Part of the way most of what was
+        learned is there and most of what was known is kept (Wortsman et al., *Robust fine-tuning
+        of zero-shot models*, CVPR 2022).
+        """
+        old = {k: v.detach().cpu() for k, v in self.bundle.network.state_dict().items()}
+        state = {name: torch.lerp(old[name], new, way) for name, new in weights.items()}
+        card = replace(self.bundle.card, parent=self.bundle.card.sha256, measured={})
+        save_bundle(state, card, self.folder / CANDIDATE, replace=True)
+        return load_bundle(self.folder / CANDIDATE)
+
+
+def answers(
+    bundle: Bundle,
+    scans: list[CachedScan],
+    card: ModelCard,
+    device: torch.device,
+    report: Report,
+    stage: str,
+    seconds: dict[tuple[str, str], float],
+) -> Said:
+    """What a copy of a model says of some scans; on the processor when memory runs out."""
+    network = copy.deepcopy(bundle.network).to(device).eval()
+    said = {}
+    for number, scan in enumerate(scans):
+        report(Progress(stage=stage, done=number, total=len(scans)))
+        began = time.monotonic()
+        try:
+            found = answer(network, card, scan, device)
+        except (RuntimeError, MemoryError) as error:
+            if device.type == "cpu" or not ran_out(error):
+                raise
+            free_memory(device)
+            device = torch.device("cpu")
+            network = network.to(device)
+            found = answer(network, card, scan, device)
+        said[scan.pair, scan.role] = found
+        seconds.setdefault((scan.pair, scan.role), time.monotonic() - began)
+    return said
+
+
+def lessons(cache: Cache, pairs: tuple[str, ...], folder: Path) -> Cache:
+    """All to learn from by now: these pairs, phantoms, own answers, and stand-ins for a role."""
+    taught = tuple(
+        scan
+        for scan in cache.scans
+        if scan.split == "train" and (scan.pair in pairs or scan.phantom or scan.own)
+    )
+    return replace(cache, scans=(*taught, *stand_ins(taught, cache.card.roles, folder)))
+
+
+def averaged_weights(place: Path) -> dict[str, torch.Tensor]:
+    """The averaged weights of a stretch of learning, by name."""
+    with safe_open(place / FILE, framework="pt") as handle:
+        names = [key for key in handle.keys() if key.startswith("average.")]  # noqa: SIM118
+        return {name.removeprefix("average."): handle.get_tensor(name) for name in names}
