@@ -330,9 +330,9 @@ def test_two_programs_adding_revisions_of_one_pair_lose_none(a_queue):
 
 
 def test_two_programs_adding_new_pairs_lose_none(a_queue):
-    programs = [adding(a_queue.folder, 100, "") for _ in range(2)]
+    programs = [adding(a_queue.folder, 20, "") for _ in range(2)]
     ids = [line for p in programs for line in p.communicate(timeout=60)[0].split()[1:]]
-    assert len(set(ids)) == len(a_queue.entries()) == 200
+    assert len(set(ids)) == len(a_queue.entries()) == 40
     assert all(part_of(entry.pair) == "learn" for entry in a_queue.entries())
 
 
