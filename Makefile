@@ -75,10 +75,10 @@ wheel:
 	build/wheel/$(notdir $(BIN))/pip install --quiet "$(TORCH)" dist/*.whl
 	cd build && wheel/$(notdir $(BIN))/cmcseg models list
 
-# make slicer SLICER=/path/to/Slicer: the module opens in a released Slicer.
+# make slicer SLICER=/path/to/Slicer: the extension is driven in a released Slicer.
 SLICER ?= Slicer
 slicer:
-	$(SLICER) --no-splash --ignore-slicerrc --additional-module-paths CMCSegmentation --python-script Testing/packaging/open_in_slicer.py
+	$(SLICER) --no-splash --ignore-slicerrc --additional-module-paths CMCSegmentation --python-script Testing/slicer_real/drive.py
 
 clean:
 	rm -rf .venv build demo
