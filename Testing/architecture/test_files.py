@@ -89,5 +89,12 @@ def test_a_circle_of_three_is_found_and_a_shared_floor_is_none():
     assert circle(ring | {"c.py": ""}) == []
 
 
+def test_the_package_itself_breaks_the_laws_by_one_line_too_many(the_package):
+    grid = the_package["core/grid.py"] + "from cmcseg.core.volume import Volume\n"
+    assert circle(the_package | {"core/grid.py": grid}) == ["core/grid.py", "core/volume.py"]
+    long = the_package["core/grid.py"] + "\n" * LONGEST
+    assert "core/grid.py" in too_long(the_package | {"core/grid.py": long})
+
+
 def test_a_long_file_is_found():
     assert too_long({"a.py": "x\n" * (LONGEST + 1), "b.py": "x\n" * LONGEST}) == {"a.py": 351}
