@@ -25,6 +25,7 @@ def a_scan(path, low):
 def a_map(path, grid=GRID, background=0):
     array = np.full(grid.shape, background, np.uint8)
     array[5:20, 5:20, 3:9] = 1
+    array[20, 5:20, 3:9:2] = 1  # no slice repeats the one beside it
     write_label_map(LabelMap(array=array, grid=grid, table=TABLE), path)
 
 

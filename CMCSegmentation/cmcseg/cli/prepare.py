@@ -34,6 +34,13 @@ class Prepare:
         with bar() as report, with_phantoms(cohort, card, self.phantoms, report) as both:
             cache = prepare(both, card, out, report)
         SCREEN.print(f"{len(cache.scans)} scans in {out}", soft_wrap=True)
+        if repeated := [scan for scan in cache.scans if scan.repeated]:
+            SCREEN.print(
+                f"{sum(scan.repeated for scan in repeated)} slices of the labels of "
+                f"{len(repeated)} scans only repeat the slice beside them, while the image "
+                "changes; training leaves them out.",
+                soft_wrap=True,
+            )
 
 
 def _card(content: dict, cohort: Path) -> ModelCard:

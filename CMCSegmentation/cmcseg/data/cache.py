@@ -29,6 +29,8 @@ class CachedScan:
         dense: whether every voxel in the field of view was annotated.
         grid: where the voxels lie.
         own: whether a model labelled it, not a person.
+        repeated: slices of the truth that only repeat the one beside them; in training scans they
+            are not annotated.
     """
 
     pair: str
@@ -40,6 +42,7 @@ class CachedScan:
     dense: bool
     grid: Grid
     own: bool = False
+    repeated: int = 0
 
     @property
     def phantom(self) -> bool:
@@ -87,4 +90,5 @@ def _scan_from(row: dict, folder: Path) -> CachedScan:
         known=tuple(row["known"]),
         dense=row["dense"],
         grid=Grid.from_dict(row["grid"]),
+        repeated=row.get("repeated", 0),
     )

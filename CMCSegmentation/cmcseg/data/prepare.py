@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.core.volume import Volume
 from cmcseg.data.cache import INDEX, Cache, open_cache
+from cmcseg.data.repeated_slices import repeated_slices, without
 from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.imaging.intensity import normalise
 from cmcseg.imaging.resample import (
@@ -28,6 +31,8 @@ from cmcseg.imaging.resample import (
 
 def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = ignore) -> Cache:
     """Read, normalise and resample a whole cohort into ``folder``.
+
+    Slices whose truth only repeats that of the slice beside them are not learned from.
 
     The folder appears only when all is done.
 
@@ -78,7 +83,7 @@ def _prepare_pair(
             normal = normalise(volume, card.input(role))
             image = resample(normal, volume.grid, grid, fill=float(normal.min()))
             np.save(folder / f"{stem}_image.npy", image.astype(np.float16))
-            labels = _labels(scan, volume.grid, grid, cohort)
+            labels, repeated = _labels(scan, volume, grid, cohort, drop=split == "train")
             if labels is not None:
                 np.save(folder / f"{stem}_labels.npy", labels)
             known = [not scan.organs or label.name in scan.organs for label in card.table]
@@ -91,6 +96,7 @@ def _prepare_pair(
                     "labels": None if labels is None else f"{stem}_labels.npy",
                     "known": [True, *known],
                     "dense": scan.labels is not None,
+                    "repeated": repeated,
                     "grid": grid.to_dict(),
                 }
             )
@@ -99,12 +105,19 @@ def _prepare_pair(
     return rows
 
 
-def _labels(scan: Scan, own: Grid, grid: Grid, cohort: Cohort) -> np.ndarray | None:
+def _labels(
+    scan: Scan, volume: Volume, grid: Grid, cohort: Cohort, *, drop: bool
+) -> tuple[np.ndarray | None, int]:
+    """Labels on the working grid, and how many slices of the truth repeat the one beside them."""
     if scan.annotation is None:
-        return None
+        return None, 0
+    own = volume.grid
     label_map = read_label_map(scan.annotation, cohort.table, cohort.unannotated, cohort.names, own)
     if scan.labels is None:
-        return resample_scribbles(label_map, grid)
+        return resample_scribbles(label_map, grid), 0
+    repeated = repeated_slices(label_map.array, volume.array, own)
+    if drop:
+        label_map = replace(label_map, array=without(label_map.array, repeated, own))
     labels = resample_labels(label_map, grid)
     labels[~field_of_view(own, grid)] = UNANNOTATED
-    return labels
+    return labels, len(repeated)
