@@ -221,6 +221,25 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         settings = _settings(align, device, overlap, outOfMemory)
         return segment_studies(studies, model, settings, timeout)
 
+    def keepInDatabase(self, items: list) -> int:
+        """Write the organs of segmented studies into Slicer's DICOM database, as DICOM SEG.
+
+        Args:
+            items: what ``segmentStudies`` returned; those without a result are passed over.
+
+        Returns:
+            How many segmentations were written.
+
+        Raises:
+            CMCSegError: with one sentence saying why one could not be written.
+        """
+        from cmcseg.desktop.dicom_seg import keep_in_database
+
+        done = [item.result for item in items if item.result]
+        keys = [key for result in done for key in result.segmentations.values()]
+        keep_in_database(keys)
+        return len(keys)
+
 
 def _settings(align: str, device: str, overlap: float, outOfMemory: str) -> object:
     from cmcseg.core.settings import SegmentSettings

@@ -122,7 +122,7 @@ def measure(title, scans):
     clock.step("back to the model's result", ui.restoreButton.click)
     clock.step("3-D", lambda: ui.show3DCheck.setChecked(True), lambda: not panel._result.busy)
     clock.step("segment again, 3-D shown", ui.segmentButton.click, lambda: not panel._result.busy)
-    clock.step("report", ui.reportButton.click, lambda: not ui.reportLabel.isHidden())
+    clock.step("report", ui.reportButton.click)
     clock.step("accept", ui.acceptButton.click)
     panel.close()
     root.setParent(None)
@@ -130,6 +130,6 @@ def measure(title, scans):
 
 
 for title, scans in SIZES.items():
-    if title.startswith("heart") or "--large" in sys.argv:
+    if title.startswith("heart") == ("--large" not in sys.argv):
         measure(title, scans)
 HOST.close()

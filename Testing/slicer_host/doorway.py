@@ -303,12 +303,36 @@ def test_a_script_segments_a_list_of_dicom_studies(a_host, monkeypatch, tmp_path
     database = types.SimpleNamespace(seriesForStudy=lambda study: known.get(study, ()))
     monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
     monkeypatch.setattr(headless, "ProcessRunner", lambda _: ProcessRunner(WORKER, logs=tmp_path))
+    written = []
+
+    class Plugin:
+        """Slicer's own writer, as far as we lean on it."""
+
+        def examineForExport(self, item):
+            return [types.SimpleNamespace(subjectHierarchyItemID=item)] if item else []
+
+        def export(self, exportables):
+            written.extend(exportables)
+            return ""
+
+    database.databaseDirectory = str(tmp_path / "database")
+    monkeypatch.setattr(
+        slicer.modules, "dicomPlugins", {"DICOMSegmentationPlugin": Plugin}, raising=False
+    )
     bystander = add_volume(a_host.scene, ball_scan(grid), grid.affine, "CT", modality="CT")
     logic = CMCSegmentation.CMCSegmentationLogic()
     items = logic.segmentStudies(["1.2", "1.3"], "tiny", align="none")
     assert [list(item.scans) for item in items] == [["ct", "mr"], ["ct"]]
     assert [item.trouble for item in items] == ["", ""]
     assert bystander.GetID() not in [key for item in items for key in item.scans.values()]
+    assert logic.keepInDatabase(items) == len(written) == 3
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_host.scene)
+    names = [tree.GetItemDataNode(each.subjectHierarchyItemID).GetName() for each in written]
+    assert names == ["1.2.CT CT organs", "1.2.MR MR organs", "1.3.CT CT organs"]
+    assert {each.directory for each in written} == {str(tmp_path / "database" / "CMCSeg")}
+    monkeypatch.setattr(slicer.modules, "dicomPlugins", {})
+    with pytest.raises(CMCSegError, match="This Slicer writes no DICOM SEG"):
+        logic.keepInDatabase(items)
     with pytest.raises(CMCSegError) as refusal:
         logic.segmentStudies(["1.2", "7.7"], "tiny")
     assert str(refusal.value) == (

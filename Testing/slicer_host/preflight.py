@@ -67,7 +67,7 @@ def test_where_all_is_well_every_line_says_what_was_found(read):
 
 
 @pytest.mark.parametrize(
-    ("facts", "name", "words", "fix"),
+    ("environment", "name", "words", "fix"),
     [
         ({"python": "3.9.10"}, "Python", "3.9.10; too old, use Slicer 5.10 or newer", ""),
         ({"torch": "", "cuda": ""}, "PyTorch", "not installed", "install"),

@@ -1,0 +1,47 @@
+"""Organs as DICOM SEG in Slicer's own database, beside the series that they belong to."""
+
+from pathlib import Path
+
+import slicer
+from slicer.i18n import tr as _
+
+from cmcseg.core.errors import BadInput, CMCSegError
+
+FOLDER = "CMCSeg"  # within the database's
+
+
+def keep_in_database(segmentations: list[str]) -> None:
+    """Write segmentations of scans that came from the database back into it.
+
+    Slicer 5.12 writes them itself; with earlier ones the QuantitativeReporting extension does.
+
+    Args:
+        segmentations: node IDs.
+
+    Raises:
+        BadInput: when this Slicer writes no DICOM SEG, or has no database open.
+        CMCSegError: with Slicer's own sentence, when a file cannot be written.
+    """
+    kind = getattr(slicer.modules, "dicomPlugins", {}).get("DICOMSegmentationPlugin")
+    database = getattr(slicer, "dicomDatabase", None)
+    if kind is None or database is None:
+        raise BadInput(
+            _(
+                "This Slicer writes no DICOM SEG; open its DICOM module once, and in Slicer before "
+                "5.12 install the extension QuantitativeReporting."
+            )
+        )
+    folder = Path(database.databaseDirectory) / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    exporter = kind()
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    for key in segmentations:
+        node = slicer.mrmlScene.GetNodeByID(key)
+        offered = exporter.examineForExport(tree.GetItemByDataNode(node))
+        if not offered:
+            sentence = _("{} cannot be written as DICOM SEG; its scan is not in the database.")
+            raise CMCSegError(sentence.format(node.GetName()))
+        for exportable in offered:
+            exportable.directory = str(folder)
+        if trouble := exporter.export(offered):
+            raise CMCSegError(trouble)
