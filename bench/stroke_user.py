@@ -37,10 +37,9 @@ class Case:
 def next_stroke(case, now, value, sloppy=None):
     """The user's next stroke for an organ, or None where nothing is wrong any more."""
     best, wrong, sign = 0, None, True
-    for is_organ, where in (
-        (True, (case.truth == value) & (now != value)),
-        (False, (case.truth != value) & (now == value)),
-    ):
+    there, box = organ_box((case.truth == value) | (now == value))
+    truth, drawn = case.truth[box] == value, now[box] == value
+    for is_organ, where in ((True, truth & ~drawn), (False, ~truth & drawn)):
         piece = largest(where)
         if piece.sum() > best:
             best, wrong, sign = piece.sum(), piece, is_organ
@@ -53,7 +52,19 @@ def next_stroke(case, now, value, sloppy=None):
     line = middle_line(flat)
     if sloppy is not None and len(line) > 2:
         line = drawn_badly(line, flat, sloppy)
-    return Mark(value=value, is_organ=sign, voxels=np.insert(line, axis, plane, axis=1))
+    voxels = np.insert(line, axis, plane, axis=1) + there
+    return Mark(value=value, is_organ=sign, voxels=np.clip(voxels, 0, np.array(now.shape) - 1))
+
+
+def organ_box(mask):
+    """The first corner of the box around a mask, and the box; all of it when the mask is empty."""
+    if not mask.any():
+        return np.zeros(3, dtype=int), (slice(None),) * 3
+    ends = []
+    for axis in range(3):
+        hits = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        ends.append((int(hits[0]), int(hits[-1]) + 1))
+    return np.array([first for first, _ in ends]), tuple(slice(*end) for end in ends)
 
 
 def largest(mask):

@@ -21,7 +21,7 @@ from strokes import by_name, read_cases
 
 SAMPLES = 400  # of a stroke
 RIDGE = 1e-3
-HEAD = '"""How much each piece of evidence counts; fitted by ``bench/stroke_weights.py``."""'
+HEAD = '"""How much each piece of evidence counts: a logistic regression on strokes."""'
 TARGET = Path(tool.__file__).with_name("stroke_weights.py")
 
 

@@ -74,7 +74,7 @@ def look_at(options):
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.sets:
         bundle = load_bundle(default_store().find(MODELS[name.partition("-")[0]]))
-        for scan, role, images, labels in scans_of(options.data, name):
+        for scan, role, images, labels in list(scans_of(options.data, name))[: options.most]:
             path = options.folder / f"{name}.{scan}.npz"
             if path.exists():
                 continue
@@ -167,11 +167,11 @@ def measure(options):
                 for hand in options.hands:
                     title = tool if hand == "careful" else f"{tool}, {hand}"
                     if not is_done(case, title, options.out):
-                        append(rows_of(case, tool, title, hand), options.out)
+                        append(rows_of(case, tool, title, hand, options.rounds), options.out)
                         print(case.set, case.name, title, flush=True)
 
 
-def rows_of(case, tool, title, hand):
+def rows_of(case, tool, title, hand, rounds):
     """Dice, distance and harm after some strokes."""
     rows, seconds = [], []
     apply = TOOLS[tool](case)
@@ -204,7 +204,7 @@ def rows_of(case, tool, title, hand):
             )
 
     sloppy = np.random.default_rng(1) if hand == "sloppy" else None
-    correct(case, timed, max(AFTER), seen, sloppy)
+    correct(case, timed, rounds, seen, sloppy)
     return rows
 
 
@@ -245,20 +245,21 @@ def set_table(rows):
     for tool in dict.fromkeys(row["tool"] for row in rows):
         mine = [row for row in rows if row["tool"] == tool]
         at = {n: [row for row in mine if row["strokes"] == str(n)] for n in AFTER}
-        scores = {n: mean(at[n], "dice") for n in AFTER}
+        last = at[10] or at[5]
+        scores = {n: mean(at[n], "dice") for n in AFTER if at[n]}
         worse = sum(
             float(b["dice"]) < float(a["dice"]) - 1e-4 for a, b in zip(at[0], at[5], strict=True)
         )
         lines.append(
             [
                 tool,
-                *(f"{scores[n]:.3f}" for n in AFTER),
+                *(f"{scores[n]:.3f}" if n in scores else "-" for n in AFTER),
                 f"{(1 - scores[5]) / (1 - scores[0]):.0%}",
                 f"{mean(at[0], 'hd95_mm'):.1f} -> {mean(at[5], 'hd95_mm'):.1f}",
                 f"{mean(at[5], 'harm'):.0f}",
                 f"{worse} of {len(at[5])}",
-                f"{median(float(row['seconds']) for row in at[10]):.2f}",
-                f"{max(float(row['worst']) for row in at[10]):.2f}",
+                f"{median(float(row['seconds']) for row in last):.2f}",
+                f"{max(float(row['worst']) for row in last):.2f}",
             ]
         )
     rule = ["---"] * len(heads)
@@ -287,8 +288,11 @@ def main():
             verb.add_argument("--threads", type=int, default=1)
         if name == "measure":
             verb.add_argument("--tools", nargs="+", default=list(TOOLS))
+            verb.add_argument("--rounds", type=int, default=max(AFTER), help="strokes per organ")
             verb.add_argument("--hands", nargs="+", default=["careful"])
-        if name != "look":
+        if name == "look":
+            verb.add_argument("--most", type=int, default=100, help="scans of a set")
+        else:
             verb.add_argument("--out", type=Path, default=ROWS)
     options = parser.parse_args()
     options.call(options)

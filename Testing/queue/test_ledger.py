@@ -404,3 +404,19 @@ def test_a_thousand_entries_are_listed_in_a_second(a_queue):
     started = time.process_time()
     assert len(a_queue.entries()) == 1001
     assert time.process_time() - started < 1.0
+
+
+def test_what_a_hand_drew_comes_along_and_other_entries_look_as_they_did(a_queue):
+    drawn = np.full(GRID.shape, 255, dtype=np.uint8)
+    drawn[2, 2] = 1
+    strokes = ({"role": "ct", "organ": "liver", "is_organ": True, "seconds": 1.5},)
+    labels = LabelMap(array=drawn, grid=GRID, table=TABLE)
+    entry = a_queue.add(a_draft(drawn={"ct": labels}, strokes=strokes))
+    again = a_queue.entry(entry.id)
+    assert again.strokes == strokes
+    file = a_queue.path(again, again.scans["ct"].strokes)
+    assert np.array_equal(read_label_map(file, TABLE).array, drawn)
+    assert not a_queue.verify()
+    plain = a_queue.add(a_draft(seed=1))
+    text = (a_queue.folder / "entries" / plain.id / "entry.json").read_text(encoding="utf-8")
+    assert "strokes" not in text

@@ -84,3 +84,34 @@ class Mark:
     def from_dict(value: dict) -> "Mark":
         """Inverse of ``to_dict``."""
         return Mark(**{**value, "voxels": np.array(value["voxels"])})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TakenMark:
+    """A mark whose proposal was taken into the result.
+
+    Attributes:
+        role: of the scan.
+        organ: its name.
+        mark: the stroke.
+        changed: voxels that became another organ's.
+        carried: whether it came from the other scan through the alignment, and no hand drew it.
+    """
+
+    role: str
+    organ: str
+    mark: Mark
+    changed: int
+    carried: bool = False
+
+    def record(self) -> dict:
+        """What is told of it beside the voxels, JSON-ready."""
+        return {
+            "role": self.role,
+            "organ": self.organ,
+            "is_organ": self.mark.is_organ,
+            "voxels": len(self.mark.voxels),
+            "seconds": round(self.mark.seconds, 2),
+            "changed_voxels": self.changed,
+            "carried": self.carried,
+        }

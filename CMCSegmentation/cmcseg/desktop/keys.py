@@ -84,6 +84,7 @@ def list_of_keys() -> str:
     """
     return _(
         "N, P: next, previous doubt. 1 to 9: organ. B: brush (the arrow keys still go a slice "
-        "back). E: erase. Z, Shift+Z: undo, redo. Space, held, over the views: hide the organs. "
-        "Ctrl+Return: accept."
+        "back). E: erase. M, Shift+M: mark what is, what is not the organ; Enter takes what is "
+        "proposed, Escape drops it. Z, Shift+Z: undo, redo. Space, held, over the views: hide the "
+        "organs. Ctrl+Return: accept."
     )

@@ -8,11 +8,13 @@ from slicer.i18n import tr as _
 from cmcseg.core.review_places import Place
 from cmcseg.desktop.controls import allow, fill, key_of, trying
 from cmcseg.desktop.keys import ACCEPT, PEEK, Keys, Peek, list_of_keys
+from cmcseg.desktop.marks import MarkSection
 from cmcseg.desktop.overlay import Overlay
 from cmcseg.mrml.colours import MAGMA, SHOWN_FROM
 from cmcseg.mrml.own_views import slices_over
 from cmcseg.mrml.result_nodes import DISAGREEMENT
 from cmcseg.mrml.segments import segment_id
+from cmcseg.session.marks import MarkSession
 from cmcseg.session.review import ReviewSession
 
 
@@ -47,6 +49,8 @@ class ReviewSection:
         ui.roleCombo.currentIndexChanged.connect(lambda *_index: self._edit())
         session.jumped.connect(self._onJumped)
         ui.organCombo.currentIndexChanged.connect(lambda *_index: self._pick())
+        marks = MarkSession(session.scene, session.runner, session)
+        self._marks = MarkSection(ui, marks, session, tell)
         self._entered = False
         self._hidden: list = []  # while Space is held
         self._peek = Peek(self._showOrgans)
@@ -115,6 +119,7 @@ class ReviewSection:
 
     def leave(self) -> None:
         """The module is left: the editor's tool must not stay active in other modules."""
+        self._marks.leave()
         self._overlay.hide()
         self._editor.setActiveEffectByName("")
         self._entered = False
@@ -128,6 +133,7 @@ class ReviewSection:
         Closing a scene sets its views up anew and tells the active tool; without a segmentation it
         would end Slicer, and so would the editor with views to observe and no node.
         """
+        self._marks.leave()
         self._ignore()
         self._editor.setActiveEffectByName("")
         self._editor.removeViewObservations()
@@ -138,6 +144,7 @@ class ReviewSection:
 
     def close(self) -> None:
         """Let go of the scene and of the keys; the editor lives on for a while, hidden."""
+        self._marks.close()
         self._keys.close()
         self._peek.close()
         self.layDown()

@@ -14,6 +14,7 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.signal import Signal
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.geometry import from_world, place_of, to_world
+from cmcseg.mrml.outline import Outlines
 from cmcseg.mrml.result_nodes import DISAGREEMENT, DOUBT, scan_node, segmentation_of
 from cmcseg.mrml.result_reading import read_drawn, read_finding
 from cmcseg.mrml.result_writing import write_finding, write_organs
@@ -47,6 +48,7 @@ class MrmlScene:
         self._scene = scene
         self._checkpoint = checkpoint or self._remember
         self._histories: dict[str, slicer.vtkSegmentationHistory] = {}
+        self._outlines = Outlines(scene)
         self._infos: dict[str, tuple[int, ScanInfo]] = {}
         events = {
             slicer.vtkMRMLScene.NodeAddedEvent: MrmlScene._on_added,
@@ -154,6 +156,13 @@ class MrmlScene:
         """Take back the last ``undo``; whether there was one."""
         history = self._histories.get(self.segmentation(key))
         return bool(history and history.RestoreNextState())
+
+    def outline(self, key: str, organ: LabelMap | None) -> None:
+        """Show an organ as it is proposed, as an outline over a scan; None takes it away."""
+        if organ is None:
+            self._outlines.hide(key)
+        else:
+            self._outlines.show(scan_node(self._scene, key), organ)
 
     def jump(self, point: np.ndarray) -> None:
         """Centre all slice views on an RAS point in mm."""

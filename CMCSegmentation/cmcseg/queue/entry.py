@@ -28,6 +28,8 @@ class EntryScan:
         labels: the corrected label map, or None.
         scribbles: marks instead of a label map, or None.
         found: what the model had found, or None.
+        strokes: what a hand drew to correct it, the accepted label at every marked voxel and 255
+            elsewhere; or None.
         organs: those that were looked at; empty means all of the table.
 
     Raises:
@@ -39,6 +41,7 @@ class EntryScan:
     labels: str | None = None
     scribbles: str | None = None
     found: str | None = None
+    strokes: str | None = None
     organs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -55,7 +58,7 @@ class EntryScan:
     def files(self) -> list[str]:
         """Names of those that lie in the entry's folder."""
         kept = [] if self.sha256 else [self.image]
-        drawn = (self.labels, self.scribbles, self.found)
+        drawn = (self.labels, self.scribbles, self.found, self.strokes)
         return [*kept, *(name for name in drawn if name is not None)]
 
 
@@ -72,6 +75,8 @@ class QueueEntry:
         model, version, sha256: who had segmented it first; empty when nobody had.
         alignment: how the scans lay to each other, as ``Alignment.to_dict`` says; or None.
         changes: what was changed, organ by organ.
+        strokes: marks whose proposals were taken: scan, organ, voxels, seconds of the hand, voxels
+            that changed.
         seconds: how long the correction took.
         who, notes: in the user's words.
 
@@ -89,6 +94,7 @@ class QueueEntry:
     sha256: str = ""
     alignment: dict | None = None
     changes: tuple[dict, ...] = ()
+    strokes: tuple[dict, ...] = ()
     seconds: float = 0.0
     who: str = ""
     notes: str = ""
@@ -123,7 +129,11 @@ class QueueEntry:
 
     def to_dict(self) -> dict:
         """JSON-ready form; id and part are there to be read by people."""
-        return {"format": FORMAT, "id": self.id, "part": self.part, **asdict(self)}
+        value = {"format": FORMAT, "id": self.id, "part": self.part, **asdict(self)}
+        if not self.strokes:  # programs that know no strokes read all other entries
+            for part in (value, *value["scans"].values()):
+                del part["strokes"]
+        return value
 
     @staticmethod
     def from_dict(value: dict) -> "QueueEntry":
@@ -142,6 +152,7 @@ class QueueEntry:
             }
             rest["table"] = table_from_dict(value["table"])
             rest["changes"] = tuple(value["changes"])
+            rest["strokes"] = tuple(value.get("strokes", ()))
             entry = QueueEntry(**rest)
             check_field_types(entry)
             if strange := [change for change in entry.changes if not _is_change(change)]:

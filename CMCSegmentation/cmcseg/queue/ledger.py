@@ -313,6 +313,7 @@ def _numbered(
         sha256=draft.sha256,
         alignment=draft.alignment,
         changes=draft.changes,
+        strokes=draft.strokes,
         seconds=draft.seconds,
         who=draft.who,
         notes=draft.notes,

@@ -44,6 +44,8 @@ def write_scans(draft: Submission, folder: Path) -> dict[str, EntryScan]:
             files["scribbles" if partly else "labels"] = draft.corrected[role]
         if role in draft.found:
             files["found"] = draft.found[role]
+        if role in draft.drawn:
+            files["strokes"] = draft.drawn[role]
         names = {kind: f"{role}_{kind}.nii.gz" for kind in files}
         for kind, label_map in files.items():
             write_label_map(label_map, folder / names[kind])

@@ -23,7 +23,9 @@ class Submission:
         pair: study-local id; empty: the queue chooses one.
         references: roles whose scan stays where it is; the queue keeps path and checksum.
         organs: by role, those that were looked at; a role that is left out means all.
-        model, version, sha256, alignment, changes, seconds, who, notes: as in ``QueueEntry``.
+        drawn: by role, the strokes of the user's hand; 255 where there is none.
+        model, version, sha256, alignment, changes, strokes, seconds, who, notes: as in
+            ``QueueEntry``.
 
     Raises:
         ValueError: when nothing was corrected, or labels belong to another grid or role.
@@ -33,6 +35,7 @@ class Submission:
     corrected: dict[str, LabelMap]
     table: LabelTable
     found: dict[str, LabelMap] = field(default_factory=dict)
+    drawn: dict[str, LabelMap] = field(default_factory=dict)
     pair: str = ""
     references: dict[str, Path] = field(default_factory=dict)
     organs: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -41,6 +44,7 @@ class Submission:
     sha256: str = ""
     alignment: dict | None = None
     changes: tuple[dict, ...] = ()
+    strokes: tuple[dict, ...] = ()
     seconds: float = 0.0
     who: str = ""
     notes: str = ""
@@ -48,7 +52,8 @@ class Submission:
     def __post_init__(self) -> None:
         if not self.corrected:
             raise ValueError("No label map was given; an entry needs a corrected scan.")
-        for kind, maps in (("corrected", self.corrected), ("found", self.found)):
+        kinds = {"corrected": self.corrected, "found": self.found, "drawn": self.drawn}
+        for kind, maps in kinds.items():
             for role, labels in maps.items():
                 if role not in self.scans:
                     raise ValueError(f"The {role} has a {kind} label map but no scan.")

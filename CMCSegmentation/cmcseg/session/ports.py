@@ -12,6 +12,7 @@ import numpy as np
 
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.mark import TakenMark
 from cmcseg.core.messages import Message
 from cmcseg.core.prediction import Alignment
 from cmcseg.core.progress import Progress
@@ -156,6 +157,14 @@ class Scene(Protocol):
     def segmentation(self, key: str) -> str:
         """Key of the segmentation beside a scan, or empty."""
 
+    def outline(self, key: str, organ: LabelMap | None) -> None:
+        """Show an organ as it is proposed, as an outline over a scan; None takes it away.
+
+        Args:
+            key: of the scan.
+            organ: the organ alone, on any grid of the scan's world.
+        """
+
     def jump(self, point: np.ndarray) -> None:
         """Centre all slice views on an RAS point in mm."""
 
@@ -247,6 +256,7 @@ class Correction:
         changes: what differs, organ by organ.
         seconds: from showing the result to accepting it.
         who, notes: in the user's words, may be empty.
+        strokes: the marks whose proposals were taken, oldest first.
     """
 
     volumes: dict[str, Volume]
@@ -261,6 +271,7 @@ class Correction:
     seconds: float = 0.0
     who: str = ""
     notes: str = ""
+    strokes: tuple[TakenMark, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

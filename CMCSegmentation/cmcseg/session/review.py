@@ -39,8 +39,8 @@ class ReviewSession:
         failed: ``(sentence, log path or "")``; corrections stay.
         accepted: ``(id)`` of the entry in the queue.
         result: what is looked at, or None.
-        places: where to look, the most doubtful first.
-        index: which of them is shown, or -1.
+        places, index: where to look, the most doubtful first; which is shown, or -1.
+        strokes: of type ``TakenMark``; those whose proposals were taken.
         stage: ``result``, ``correcting`` or ``accepted``.
     """
 
@@ -58,6 +58,7 @@ class ReviewSession:
         self.result: Result | None = None
         self.places: tuple[Place, ...] = ()
         self.index = -1
+        self.strokes: tuple = ()
         self.stage = Stage.RESULT
         self.scene, self.runner, self.queue, self.history = scene, runner, queue, history
         self._drawing = Drawing(scene, runner, history, self.changed.emit, self.failed.emit)
@@ -73,7 +74,7 @@ class ReviewSession:
     def open(self, result: Result) -> None:
         """Begin the review of a result, or go on with one that a scene was saved with."""
         self.result, self.places, self.index = result, result.places, -1
-        self.busy = False
+        self.busy, self.strokes = False, ()
         self._drawing.open(result)
         self.stage = Stage.CORRECTING if result.corrected else Stage.RESULT
         self._since = time.monotonic()
@@ -257,7 +258,7 @@ class ReviewSession:
         def send(found: dict[str, LabelMap]) -> None:
             told = {"seconds": seconds, "who": who, "notes": notes, "pair": pair}
             queue.add(
-                correction_of(result, found, self.changes, **told),
+                correction_of(result, found, self.changes, strokes=self.strokes, **told),
                 Listener(finished=kept, failed=self._on_failed, cancelled=self._done),
             )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from cmcseg.core.messages import Message
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Correction, Listener, Runner
+from cmcseg.session.proposal import strokes_of
 
 
 class WorkerQueue:
@@ -44,14 +45,19 @@ class WorkerQueue:
             "seconds": correction.seconds,
             "who": correction.who,
             "notes": correction.notes,
+            "strokes": [taken.record() for taken in correction.strokes],
         }
         corrected = {f"corrected {role}": item for role, item in correction.corrected.items()}
         found = {f"found {role}": item for role, item in correction.found.items()}
+        drawn = {
+            f"strokes {role}": strokes_of(role, correction.strokes, correction.corrected[role])
+            for role in {taken.role for taken in correction.strokes if not taken.carried}
+        }
         request = Message(
             verb="queue-add",
             values=values,
             volumes=correction.volumes,
-            label_maps={**corrected, **found},
+            label_maps={**corrected, **found, **drawn},
         )
         self._runner.start(request, listener)
 

@@ -15,6 +15,7 @@ from trame_slicer.core import SlicerApp
 from cmcseg.mrml.history import History
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.learn import LearnSession
+from cmcseg.session.marks import MarkSession
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.reading import ScanReader, reading_runner
 from cmcseg.session.result import Result
@@ -35,6 +36,7 @@ from cmcseg.web.folder import Folder
 from cmcseg.web.keys import bind_keys
 from cmcseg.web.learn_actions import LearnActions
 from cmcseg.web.learn_layout import lay_out_learn
+from cmcseg.web.marks_actions import MarksActions
 from cmcseg.web.models_actions import ModelsActions
 from cmcseg.web.models_layout import lay_out_models
 from cmcseg.web.open_case import OpenCase
@@ -98,7 +100,7 @@ class App:
 
     def close(self) -> None:
         """End the worker and let go of the scene; drafts are on disk already."""
-        for session in (self._segment, self._review):
+        for session in (self._marks, self._segment, self._review):
             session.close()
         self._scene.close()
         self._runner.close()
@@ -118,6 +120,7 @@ class App:
         self._segment = SegmentSession(self._scene, self._runner)
         queue = WorkerQueue(self._runner, folder.queue, within=folder.root)
         self._review = ReviewSession(self._scene, self._runner, queue, History(self._slicer.scene))
+        self._marks = MarkSession(self._scene, self._runner, self._review)
         self._learn = LearnSession(self._runner, queue)
 
     def _make_panels(self) -> None:
@@ -151,6 +154,9 @@ class App:
         self._reviewing = ReviewActions(
             page, self._review, tools=self._tools, drafts=self._keeper, views=views, case=case
         )
+        self._marking = MarksActions(
+            page, self._marks, self._review, tools=self._tools, views=views
+        )
         self._display = DisplayActions(
             page,
             self._review,
@@ -165,7 +171,7 @@ class App:
 
     def _connect(self) -> None:
         page = self._page
-        for session in (self._segment, self._review, self._learn):
+        for session in (self._segment, self._review, self._marks, self._learn):
             session.changed.connect(page.touch)
             session.failed.connect(page.tell)
         for session in (self._segment, self._learn):
@@ -183,14 +189,14 @@ class App:
         self._segmenting.starting.connect(self._tools.lay_down)
 
     def _lay_out(self) -> None:
-        bind_keys(self._page, self._reviewing, self._display)
+        bind_keys(self._page, self._reviewing, self._display, self._marking)
         trigger = self._server.trigger
         trigger("uploading")(self._page.trying(self._cases.upload_began, bool))
         trigger("lost")(self._page.trying(self._cases.upload_failed, str))
         panels = [
             partial(lay_out_cases, self._cases),
             partial(lay_out_segment, self._segmenting),
-            partial(lay_out_review, self._reviewing),
+            partial(lay_out_review, self._reviewing, self._marking),
             partial(lay_out_learn, self._learning),
             partial(lay_out_models, self._models, self._learning),
         ]
@@ -204,6 +210,7 @@ class App:
                 self._cases,
                 self._segmenting,
                 self._tools,
+                self._marking,
                 self._reviewing,
                 self._display,
                 self._learning,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cmcseg.web.display_actions import DisplayActions
+from cmcseg.web.marks_actions import IS, IS_NOT, MarksActions
 from cmcseg.web.page import Page
 from cmcseg.web.review_actions import ReviewActions
 
@@ -12,14 +13,18 @@ KEYS = (
     ("1 … 9", "organ"),
     ("B / E", "brush, erase"),
     ("W", "window and level: drag"),
-    ("Esc", "lay the tool down"),
+    ("M / Shift-M", "mark what is, what is not the organ"),
+    ("Enter / Esc", "take, drop what is proposed"),
+    ("Esc", "with nothing proposed: lay the tool down"),
     ("Z / Shift-Z", "undo, redo"),
     ("Space", "hold to hide the organs"),
     ("?", "this list"),
 )
 
 
-def bind_keys(page: Page, review: ReviewActions, display: DisplayActions) -> None:
+def bind_keys(
+    page: Page, review: ReviewActions, display: DisplayActions, marks: MarksActions
+) -> None:
     """Let the page's script reach what keys do."""
     tools = review.tools
 
@@ -28,6 +33,12 @@ def bind_keys(page: Page, review: ReviewActions, display: DisplayActions) -> Non
         if number <= len(labels):
             tools.choose_organ(labels[number - 1].name)
 
+    def escape() -> None:
+        if marks.in_use:
+            marks.drop()
+        else:
+            tools.escape()
+
     calls = {
         "n": review.next,
         "p": review.previous,
@@ -35,7 +46,10 @@ def bind_keys(page: Page, review: ReviewActions, display: DisplayActions) -> Non
         "b": lambda: tools.use("brush"),
         "e": lambda: tools.use("erase"),
         "w": lambda: tools.use("window"),
-        "Escape": tools.escape,
+        "m": lambda: marks.hold(IS),
+        "M": lambda: marks.hold(IS_NOT),
+        "Enter": marks.take,
+        "Escape": escape,
         "z": tools.undo,
         "Z": tools.redo,
         **{str(n): (lambda n=n: organ(n)) for n in range(1, 10)},

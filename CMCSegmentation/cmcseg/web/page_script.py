@@ -11,8 +11,13 @@ SCRIPT = """
   document.addEventListener('keydown', (e) => {
     if (typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
     if (e.key === ' ') { e.preventDefault(); if (!e.repeat) tell('hold', true); return; }
-    if (/^([1-9npabewz?]|Escape)$/i.test(e.key) && !e.repeat) tell('key', e.shiftKey &&
-      e.key.toLowerCase() === 'z' ? 'Z' : e.key.length === 1 ? e.key.toLowerCase() : e.key);
+    if (e.key === 'Enter') {
+      if (!document.getElementById('take-mark')) return;
+      e.preventDefault();
+    }
+    if (!/^([1-9npabewzm?]|Escape|Enter)$/i.test(e.key) || e.repeat) return;
+    const both = e.shiftKey && /^[zm]$/i.test(e.key);
+    tell('key', both ? e.key.toUpperCase() : e.key.length === 1 ? e.key.toLowerCase() : e.key);
   });
   document.addEventListener('keyup', (e) => { if (e.key === ' ') tell('hold', false); });
   const send = async (files, to) => {

@@ -5,12 +5,14 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from cmcseg.web.marks_actions import MarksActions
+from cmcseg.web.marks_layout import lay_out_marks
 from cmcseg.web.review_actions import ReviewActions
 from cmcseg.web.tools_layout import lay_out_scan_choice, lay_out_tools
 from cmcseg.web.widgets import icon_button, research_line, text
 
 
-def lay_out_review(review: ReviewActions) -> None:
+def lay_out_review(review: ReviewActions, marks: MarksActions) -> None:
     """Lay the panel out."""
     page, names = review.page, review.state.name
     with html.Div(v_show=f"{page.state.name.step} === 'review'", classes="pane"):
@@ -23,6 +25,7 @@ def lay_out_review(review: ReviewActions) -> None:
             _places(review)
             lay_out_scan_choice(review.tools)
             _organs(review)
+            lay_out_marks(marks)
             lay_out_tools(review.tools)
             html.P(text(names.changes), classes="quiet", id="changes")
             v.VBtn(

@@ -110,6 +110,11 @@ class ToolsActions:
         """No tool is in hand; the left button moves the picture."""
         self._tool, self._views.pointer.mode = "", MOVE
 
+    @property
+    def in_hand(self) -> str:
+        """The tool in hand, or empty."""
+        return self._tool
+
     def choose_organ(self, organ: str) -> None:
         """The organ that the tools work on."""
         result = self._session.result

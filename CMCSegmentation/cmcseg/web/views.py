@@ -84,7 +84,7 @@ class Views:
         self._grids: list[Grid] = []
         self._across = np.eye(4)
         self._linked = False
-        self.overlays = Overlays(app.scene, [self._slice(tag) for tag in SLICES])
+        self.overlays = Overlays(app.scene, [self.slice(tag) for tag in SLICES])
         self._orientation = STRAIGHT[0]
         self._following = False
         self._solid = False
@@ -93,7 +93,7 @@ class Views:
         self._ring: tuple[list, float] | None = None
         self._cursor: tuple[int, np.ndarray] | None = None
         for tag in SLICES:
-            self._slice(tag).modified.connect(self._on_moved)
+            self.slice(tag).modified.connect(self._on_moved)
 
     def place(self, page: object) -> None:
         """Put the views where the page is being built."""
@@ -117,7 +117,7 @@ class Views:
             set_window(self._node(key), SOFT_TISSUE if is_ct else None)
         self._lay_out()
         for tag, key in zip(SLICES, (*keys, "", "")[:2], strict=True):
-            view = self._slice(tag)
+            view = self.slice(tag)
             view.set_background_volume_id(key or None)
             view.set_foreground_volume_id(None)
         # Across its own plane a stack of thick slices shows steps, and cannot be drawn in.
@@ -141,7 +141,7 @@ class Views:
         for tag, key in zip(SLICES, self._results, strict=False):
             display = self._node(key).GetDisplayNode()
             display.RemoveAllViewNodeIDs()
-            display.AddViewNodeID(self._slice(tag).get_view_node_id())
+            display.AddViewNodeID(self.slice(tag).get_view_node_id())
         self.overlays.show(self._results, self._across)
 
     def fit(self) -> None:
@@ -183,7 +183,7 @@ class Views:
             node = self._node_of(tag)
             near = 2 * MARGIN * radius / max(1, min(node.GetDimensions()[:2]))
             put(node, np.array(point), min(mm_per_pixel(node), near))
-            self._slice(tag).schedule_render()
+            self.slice(tag).schedule_render()
         self._following = False
         self._hold()
 
@@ -213,7 +213,7 @@ class Views:
         self.overlays.begin(())
         self._grids, self._ring, self._cursor, self._held = [], None, None, []
         for tag in SLICES:
-            self._slice(tag).set_background_volume_id(None)
+            self.slice(tag).set_background_volume_id(None)
 
     # Private
 
@@ -251,7 +251,7 @@ class Views:
         node = self._node_of(SLICES[number])
         mm, plane = mm_per_pixel(node), axes(node)
         put(node, centre(node) - mm * (dx * plane[:, 0] + dy * plane[:, 1]))
-        self._slice(SLICES[number]).schedule_render()
+        self.slice(SLICES[number]).schedule_render()
 
     def _on_windowed(self, number: int, dx: float, dy: float) -> None:
         if number < len(self._scans):
@@ -286,14 +286,14 @@ class Views:
         self._following = True
         for number, tag in enumerate(SLICES):
             if name in STRAIGHT:
-                self._slice(tag).set_orientation(name)
+                self.slice(tag).set_orientation(name)
             elif name == ACQUIRED and number < len(self._grids):
                 lay(self._node_of(tag), acquired_plane(self._grids[number].affine))
         self._following = False
 
     def _fit(self, tag: str, through: np.ndarray | None) -> None:
         """Show a scan as a whole; the slice stays the one through a point."""
-        view, node = self._slice(tag), self._node_of(tag)
+        view, node = self.slice(tag), self._node_of(tag)
         view.fit_view_to_content()
         middle, normal = centre(node), axes(node)[:, 2]
         if through is not None:
@@ -314,7 +314,7 @@ class Views:
         for number, tag in enumerate(SLICES[: len(self._scans)]):
             if self._held:
                 put(self._node_of(tag), *self._held[number])
-                self._slice(tag).schedule_render()
+                self.slice(tag).schedule_render()
             else:
                 self._fit(tag, None)
         self._following = False
@@ -323,11 +323,12 @@ class Views:
         name = "pair" if len(self._scans) != 1 else "one"
         self._layouts.set_layout(f"{name} solid" if self._solid else name)
 
-    def _slice(self, tag: str) -> SliceView:
+    def slice(self, tag: str) -> SliceView:
+        """The view of one of ``SLICES``."""
         return self._app.view_manager.get_view(tag)
 
     def _node_of(self, tag: str) -> slicer.vtkMRMLSliceNode:
-        return self._slice(tag).get_view_node()
+        return self.slice(tag).get_view_node()
 
     def _node(self, key: str) -> slicer.vtkMRMLNode:
         return self._app.scene.GetNodeByID(key)
@@ -346,5 +347,5 @@ class Views:
         here, other = view.get_view_node(), SLICES[1 - number]
         point = self._step(number) @ [*centre(here), 1.0]
         put(self._node_of(other), point[:3], mm_per_pixel(here))
-        self._slice(other).schedule_render()
+        self.slice(other).schedule_render()
         self._following = False

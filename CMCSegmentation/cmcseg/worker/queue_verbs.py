@@ -25,6 +25,8 @@ def queue_add(request: Message, cache: ModelCache, report: Report) -> Message:  
             table=next(iter(corrected.values())).table,
             found=_named(request, "found"),
             changes=tuple(values["changes"]),
+            strokes=tuple(values.get("strokes", ())),
+            drawn=_named(request, "strokes"),
             **{name: values[name] for name in facts},
         )
     )
