@@ -52,8 +52,7 @@ class ReviewSession:
         history: History | None = None,
     ) -> None:
         self.changed = Signal()
-        self.jumped = Signal()
-        self.failed = Signal()
+        self.jumped, self.failed = Signal(), Signal()
         self.accepted = Signal()
         self.result: Result | None = None
         self.places: tuple[Place, ...] = ()

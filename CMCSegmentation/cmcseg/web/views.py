@@ -27,8 +27,7 @@ from cmcseg.web.view_factory import register_views
 from cmcseg.web.windowing import SOFT_TISSUE, drag_window, set_window
 
 SLICES = ("First", "Second")
-SOLID = "Solid"
-ACQUIRED = "Acquired"
+SOLID, ACQUIRED = "Solid", "Acquired"
 STRAIGHT = ("Axial", "Coronal", "Sagittal")
 ORIENTATIONS = (*STRAIGHT, ACQUIRED)
 SETTLING = 3.0  # seconds in which a changed layout gets its sizes
