@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cmcseg.core.isolation import HOME, isolated, isolated_environment
+from cmcseg.core import isolation
+from cmcseg.core.isolation import HOME, isolated, isolated_environment, system_program
 
 TRAP = "open({mark!r}, 'a').write(__name__ + ' ')\n"
 NAMES = ("json", "os", "runpy", "pkgutil", "importlib", "pathlib", "numpy", "sitecustomize",
@@ -86,3 +87,10 @@ def test_a_program_and_its_own_children_find_this_package_and_their_words(downlo
     assert arguments == ["a", "b c"]
     assert ran == ""
     assert Path(inner).parents[1] == HOME or sys.version_info < (3, 11)
+
+
+def test_on_windows_a_program_of_the_system_is_not_looked_for_in_the_current_folder(monkeypatch):
+    assert system_program("nvidia-smi") == "nvidia-smi"
+    monkeypatch.setattr(isolation.sys, "platform", "win32")
+    monkeypatch.setenv("SYSTEMROOT", "/windows")
+    assert system_program("taskkill") == str(Path("/windows/System32/taskkill.exe"))

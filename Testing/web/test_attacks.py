@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import msgpack
 import pytest
-from aiohttp import ClientSession, CookieJar
+from aiohttp import ClientSession, CookieJar, FormData
 from wslink.chunking import UnChunker, generate_chunks
 
 STRANGE = ("", "../../etc/passwd", "<img src=x onerror=alert(1)>", "x" * 300, -1, 1e308,
@@ -212,6 +212,40 @@ def test_no_event_of_a_view_ends_the_app(address, value):
         return bool((await visitor.ask("trame.state.get"))["state"])
 
     assert visited(address, talk)
+
+
+MHA = (
+    "ObjectType = Image\nNDims = {}\nDimSize = {}\nElementType = MET_SHORT\nElementDataFile = {}\n"
+)
+NRRD = "NRRD0005\ntype: short\ndimension: {}\nsizes: {}\nencoding: raw\n{}\n"
+HARMFUL = {
+    "axes.mha": MHA.format(1_000_000, "2 " * 1_000_000, "LOCAL"),
+    "vast.mha": MHA.format(3, "100000 100000 100000", "LOCAL"),
+    "axes.nrrd": NRRD.format(16, "2 " * 16, ""),
+    "thief.mhd": MHA.format(3, "4 4 4", "/etc/passwd"),
+    "climber.nhdr": NRRD.format(3, "4 4 4", "data file: ../../../../etc/passwd\n"),
+}
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_a_scan_that_was_made_to_do_harm_is_told_and_the_app_lives_on(address, name):
+    async def talk(visitor, session):
+        form = FormData()
+        form.add_field("file", HARMFUL[name].encode() + bytes(128), filename=name)
+        origin = {"Origin": session.home[: session.home.index("/", 8)]}
+        async with session.post(f"{session.home}upload", data=form, headers=origin) as answer:
+            assert answer.status in (200, 400)
+        for _look in range(300):
+            if name.split(".")[0] in notice(visitor):
+                break
+            await asyncio.sleep(0.1)
+            await visitor.ask("trame.state.get")
+        return notice(visitor), bool((await visitor.ask("trame.state.get"))["state"])
+
+    told, alive = visited(address, talk)
+    assert alive
+    assert name.split(".")[0] in told
+    assert "unforeseen" not in told
 
 
 def test_a_header_of_twelve_bytes_claims_no_memory_and_strange_bytes_end_nothing(address):

@@ -8,6 +8,7 @@ statement of the program mends the path, before anything else is imported.
 """
 
 import os
+import sys
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parents[2]  # what must be on the path for ``import cmcseg``
@@ -37,3 +38,13 @@ def isolated_environment(environment: dict[str, str]) -> dict[str, str]:
     given = environment.get("PYTHONPATH", "").split(os.pathsep)
     paths = [str(HOME), *(path for path in given if path and Path(path).is_absolute())]
     return {**environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
+
+
+def system_program(name: str) -> str:
+    """What starts a program of the system.
+
+    On Windows that is its whole path, as programs are looked for in the current folder first.
+    """
+    if sys.platform != "win32":
+        return name
+    return str(Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", f"{name}.exe"))

@@ -16,6 +16,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from cmcseg.core.isolation import system_program
+
 ASK_GPU = ("name", "driver_version", "memory.free", "memory.total")
 GPU_SECONDS = 10.0  # a driver that takes longer to answer does not work
 MAX_PATH = 259  # characters of a path that Windows takes where long paths are not allowed
@@ -169,7 +171,8 @@ def _memory() -> tuple[float, float] | None:
 
 
 def _gpu() -> Gpu | None:
-    command = ["nvidia-smi", f"--query-gpu={','.join(ASK_GPU)}", "--format=csv,noheader,nounits"]
+    query = f"--query-gpu={','.join(ASK_GPU)}"
+    command = [system_program("nvidia-smi"), query, "--format=csv,noheader,nounits"]
     hidden = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
     try:
         told = subprocess.run(

@@ -18,6 +18,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from cmcseg.core.isolation import system_program
 from cmcseg.core.messages import Message, read_message, write_message
 from cmcseg.session.background import sentence_of
 from cmcseg.session.i18n import _
@@ -170,11 +171,8 @@ if sys.platform == "win32":
 
     def kill_tree(process: subprocess.Popen) -> None:
         """End a process and everything it started."""
-        # By its whole name: Windows looks for programs in the current folder first.
-        program = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
-        subprocess.run(
-            [str(program), "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False
-        )
+        words = [system_program("taskkill"), "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(words, capture_output=True, check=False)
 else:
     OWN_GROUP: dict[str, Any] = {"start_new_session": True}
 
