@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card, task_names
-from cmcseg.core.card import CleaningRule, ModelCard
+from cmcseg.core.card import CleaningRule, InputSpec, ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
@@ -163,3 +163,9 @@ def test_a_second_look_needs_patches_to_move():
     plain = replace(card.network, patch=(1, 1, 1))
     with pytest.raises(ValueError, match="folds no patches"):
         replace(card, network=plain, grid=replace(card.grid, tta_shifts=2))
+
+
+@pytest.mark.parametrize("window", [(), (1.0,), (1.0, 2.0, 3.0), (2.0, 1.0)])
+def test_a_window_has_a_lower_and_an_upper_end(window):
+    with pytest.raises(ValueError, match="is empty"):
+        InputSpec(role="ct", title="CT", modality="CT", intensity="window", window=window)

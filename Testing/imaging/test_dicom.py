@@ -1,6 +1,7 @@
 """DICOM series: which is read, in what order, with which numbers and in which place."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pydicom
@@ -429,3 +430,22 @@ def test_dicom_is_known_by_its_mark(tmp_path, stored):
     assert is_dicom(file)
     assert not is_dicom(tmp_path / "text.dcm")
     assert not is_dicom(tmp_path / "nowhere")
+
+
+def test_an_element_that_claims_more_than_the_file_holds_takes_no_memory(tmp_path, stored):
+    file = write_series(tmp_path, stored, AXIAL)[0]
+    data = file.read_bytes()
+    start = data.index(b"\x28\x00\x02\x00US")  # a private element before the size of the image
+    claim = b"\x21\x00\x10\x10OB\x00\x00\xf0\xff\xff\x7f"
+    file.write_bytes(data[:start] + claim + data[start:])
+    tracemalloc.start()
+    try:
+        words = refusal(tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert words == (
+        "IM020000 belongs to the series and cannot be used (damaged); copy the series again, or "
+        "take the file out."
+    )
+    assert peak < 8 << 20

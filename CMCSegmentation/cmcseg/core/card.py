@@ -46,7 +46,9 @@ class InputSpec:
             raise ValueError(f"Intensity rule {self.intensity!r} is not known.")
         if (self.intensity == "window") != (self.window is not None):
             raise ValueError(f"Only the rule 'window' takes limits ({self.role}).")
-        if self.window is not None and not self.window[0] < self.window[1]:
+        if self.window is not None and (
+            len(self.window) != 2 or not self.window[0] < self.window[1]
+        ):
             raise ValueError(f"The window {self.window} of {self.role} is empty.")
         if self.brightest is not None and not self.brightest > 1:
             raise ValueError(f"The limit {self.brightest} of {self.role} is not above 1.")

@@ -44,7 +44,7 @@ def same_pixels(slices: Sequence[Slice]) -> bool:
 def _readable_plane(one: Slice) -> np.ndarray:
     try:
         return _plane(read_dataset(one.path))
-    except FAULTS as error:
+    except (*FAULTS, MemoryError) as error:
         raise BadInput(
             f"The pixels of {one.path.name} cannot be read: the file is damaged or packed in an "
             "unknown way; export the series again."

@@ -1,5 +1,6 @@
 """The headers of a folder's DICOM files: which are slices of a scan, and why the others are not."""
 
+import io
 import struct
 import zlib
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _TAGS = [
     *("ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber", "SliceThickness"),
     *("TransferSyntaxUID", *REPEATS),
 ]
+SMALL = 1 << 16  # bytes that are read without looking at the file's length
 # What pydicom raises, by what is wrong with a file.
 FAULTS = (
     *(InvalidDicomError, OSError, EOFError, ValueError, TypeError, AttributeError, LookupError),
@@ -169,9 +171,10 @@ def read_dataset(path: Path, tags: list[str] | None = None) -> Dataset:
     Raises:
         FAULTS: when the file is damaged.
     """
-    data = pydicom.dcmread(
-        path, stop_before_pixels=tags is not None, specific_tags=tags, force=True
-    )
+    with _Measured(path) as file:
+        data = pydicom.dcmread(
+            file, stop_before_pixels=tags is not None, specific_tags=tags, force=True
+        )
     if "TransferSyntaxUID" not in data.file_meta:
         implicit, little = data.original_encoding
         if not little:
@@ -180,6 +183,23 @@ def read_dataset(path: Path, tags: list[str] | None = None) -> Dataset:
             pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
         )
     return data
+
+
+class _Measured(io.BufferedReader):
+    """A file that is never asked for more than it holds.
+
+    An element may claim 4 GB in a file of 1 kB, and Python allocates what is asked for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, count: int | None = -1) -> bytes:
+        """At most ``count`` bytes, as of any file."""
+        if count is not None and count > SMALL:
+            count = min(count, max(self._size - self.tell(), 0))
+        return super().read(count)
 
 
 def _slice(path: Path, header: Dataset, series: tuple[str, ...]) -> Slice:

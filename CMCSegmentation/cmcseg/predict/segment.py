@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from cmcseg.bundle.load import Bundle
+from cmcseg.core.anatomy import anatomy_warnings
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
@@ -95,7 +96,7 @@ def segment(
         seconds=clock.seconds,
         device=str(ran.device),
         peak_mb=_peak_mb(ran.device),
-        warnings=(*dict.fromkeys(notes), *_absent(labels)),
+        warnings=(*dict.fromkeys(notes), *_odd(labels, doubt)),
         disagreement=contradiction,
     )
 
@@ -251,13 +252,10 @@ def _on_own_grid(
     return label_map, doubt, Volume(array=np.float32(trust) * apart, grid=volume.grid)
 
 
-def _absent(labels: dict[str, LabelMap]) -> list[str]:
-    """A sentence per scan in which nothing at all was found."""
-    return [
-        f"No organ was found in the {role} scan. Does it show the region the model is made for?"
-        for role, label_map in labels.items()
-        if not label_map.array.any()
-    ]
+def _odd(labels: dict[str, LabelMap], doubt: dict[str, Volume]) -> list[str]:
+    """What the organs say about their scans, a sentence each."""
+    told = (anatomy_warnings(labels[role], doubt[role], role) for role in labels)
+    return [sentence for sentences in told for sentence in sentences]
 
 
 def _peak_mb(device: torch.device) -> dict[str, float]:
