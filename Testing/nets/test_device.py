@@ -1,9 +1,14 @@
 """Which device, in exact words; the machine's own devices are played."""
 
+import numpy as np
 import pytest
 import torch
 from cmcseg.core.errors import BadInput
-from cmcseg.nets.device import pick_device
+from cmcseg.nets import device as module
+from cmcseg.nets.build import build_network
+from cmcseg.nets.device import computes_bfloat16, inference_type, pick_device, training_type
+from cmcseg.nets.sliding_window import sliding_window
+from tiny import tiny_card
 
 
 @pytest.fixture
@@ -60,3 +65,36 @@ def test_no_gpu_at_all_is_told(a_machine):
 def test_no_apple_gpu_is_told(a_machine):
     a_machine(cuda=1)
     assert refusal("mps") == "The device mps is not there. Use --device auto or cpu."
+
+
+@pytest.mark.parametrize("names", [(), ("_is_avx512_bf16_supported",), ("_is_amx_tile_supported",)])
+def test_bfloat16_is_used_where_the_processor_says_that_it_computes_with_it(monkeypatch, names):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda found=name in names: found, raising=False)
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    expected = torch.bfloat16 if names else torch.float32
+    assert inference_type(cpu) == training_type(cpu) == expected
+    assert (inference_type(cuda), training_type(cuda)) == (torch.float16, torch.bfloat16)
+    assert training_type(torch.device("mps")) == torch.float32
+
+
+def test_a_torch_that_cannot_ask_the_processor_uses_single_precision(monkeypatch):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    assert not computes_bfloat16()
+
+
+def test_bfloat16_says_nearly_the_same_as_single_precision(monkeypatch):
+    """Imitated where the processor does not have it: slower, the same numbers."""
+    card, cpu = tiny_card(), torch.device("cpu")
+    torch.manual_seed(0)
+    network = build_network(card).eval()
+    image = {0: np.random.default_rng(0).normal(size=(24, 16, 16)).astype(np.float32)}
+    found = {}
+    for has in (False, True):
+        monkeypatch.setattr(module, "computes_bfloat16", lambda has=has: has)
+        found[has] = sliding_window(network, image, card, 0.0, cpu)[0]
+    assert found[True].dtype == np.float32
+    apart = np.abs(found[True] - found[False])
+    assert 0 < apart.max() < 0.05
+    assert apart.mean() < 0.005

@@ -65,8 +65,11 @@ class Doctor:
 
 
 def _device(device) -> str:  # noqa: ANN001
+    from cmcseg.nets.device import inference_type
+
     if device.type != "cuda":
-        return f"{device} (no GPU; a pair takes seconds to a minute)"
+        kind = str(inference_type(device)).removeprefix("torch.")
+        return f"{device}, {kind} (no GPU; a pair takes seconds to a minute)"
     import torch
 
     free, total = torch.cuda.mem_get_info(device)

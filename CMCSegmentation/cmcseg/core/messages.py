@@ -114,7 +114,10 @@ def prediction_to_message(prediction: Prediction, values: dict) -> Message:
     """
     facts = {
         name: getattr(prediction, name)
-        for name in ("model", "version", "sha256", "seconds", "device", "peak_mb", "warnings")
+        for name in (
+            *("model", "version", "sha256", "seconds", "device", "precision", "peak_mb"),
+            "warnings",
+        )
     }
     alignment = prediction.alignment.to_dict() if prediction.alignment else None
     doubt = {f"doubt {role}": _turned(volume) for role, volume in prediction.doubt.items()}

@@ -85,6 +85,7 @@ class Prediction:
         alignment: how the scans lay to each other; None for a single scan.
         seconds: per stage.
         device: where the network ran.
+        precision: the numbers in which it ran: ``float32``, ``float16`` or ``bfloat16``.
         peak_mb: largest memory of the process (and of the GPU) meanwhile, in MiB.
         warnings: one sentence each.
         disagreement: per role, the part of the doubt that comes from the two scans contradicting
@@ -99,6 +100,7 @@ class Prediction:
     alignment: Alignment | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     device: str = "cpu"
+    precision: str = "float32"
     peak_mb: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     disagreement: dict[str, Volume] = field(default_factory=dict)

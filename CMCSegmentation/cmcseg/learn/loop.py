@@ -24,7 +24,7 @@ from cmcseg.learn.muon import Muon
 from cmcseg.learn.recipes import RECIPES, TAUGHT, UNLABELLED, Step
 from cmcseg.learn.validate import validate
 from cmcseg.nets.build import build_network
-from cmcseg.nets.device import pick_device
+from cmcseg.nets.device import pick_device, reduced, training_type
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 LOSSES = "losses.csv"
@@ -181,7 +181,7 @@ def _update(state: TrainState, step: Step, processes: ProcessGroup) -> dict[str,
     for group in state.optimizer.param_groups:
         group["lr"] = _rate(state, settings)
     device = step.labelled.trust_B.device
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+    with reduced(device, training_type(device)):
         losses = RECIPES[settings.recipe](step)
     parts = torch.stack(list(losses.values()))
     state.optimizer.zero_grad(set_to_none=True)

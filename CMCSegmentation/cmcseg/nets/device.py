@@ -1,6 +1,7 @@
 """Where to compute."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -33,6 +34,37 @@ def pick_device(name: str) -> torch.device:
     if name == "mps" and not torch.backends.mps.is_available():
         raise BadInput("The device mps is not there. Use --device auto or cpu.")
     return torch.device(name)
+
+
+def inference_type(device: torch.device) -> torch.dtype:
+    """In which numbers the network is run: half precision where the device computes with it."""
+    if device.type == "cuda":
+        return torch.float16
+    return training_type(device)
+
+
+def training_type(device: torch.device) -> torch.dtype:
+    """In which numbers the network is trained; bfloat16 has the range that gradients need."""
+    if device.type == "cuda" or (device.type == "cpu" and computes_bfloat16()):
+        return torch.bfloat16
+    return torch.float32
+
+
+def reduced(device: torch.device, kind: torch.dtype) -> AbstractContextManager:
+    """A context in which the network computes in numbers of that kind; float32 changes nothing."""
+    if kind == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=kind)
+
+
+def computes_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 itself (AVX512-BF16 or AMX), as it says.
+
+    Others can only imitate it, which is slower than single precision. A torch that cannot ask the
+    processor counts as no.
+    """
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in asked)
 
 
 def ran_out(error: BaseException) -> bool:

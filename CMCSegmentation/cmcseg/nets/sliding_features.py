@@ -11,6 +11,7 @@ from torch import nn
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.nets.device import inference_type, reduced
 from cmcseg.nets.sliding_window import gaussian_window, tile
 
 
@@ -60,7 +61,7 @@ def sliding_features(
         window = torch.from_numpy(padded[place]).to(device)[None, None]
         with (
             torch.inference_mode(),
-            torch.autocast(device.type, dtype=torch.float16, enabled=device.type == "cuda"),
+            reduced(device, inference_type(device)),
         ):
             output = network({m: window}, trust_B)[m]
         sums[(slice(None), *place)] += output.logits_BKDHW[0].float().softmax(dim=0) * weight_DHW

@@ -17,6 +17,7 @@ from torch import nn
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.nets.device import inference_type, reduced
 
 STRETCH = 1.34  # a window may be so many times longer than the card's, where that is cheaper
 STRETCH_FOCUS = 1.5  # the same for windows on what was found: one that holds all has no seam
@@ -108,7 +109,7 @@ def sliding_window(
         images: normalised ``(I, J, K')`` per index of a modality, all on the working grid.
         card: gives window, multiple, ``tta_shifts`` and classes.
         trust: confidence of the alignment, 0 to 1.
-        device: where the windows run; half precision on CUDA.
+        device: where the windows run, in the numbers of ``device.inference_type``.
         seen: bool field of view per index; windows that see nothing of a scan are skipped for it.
         window: shape of a window; the card's when None.
         overlap: share by which neighbouring windows overlap.
@@ -244,7 +245,7 @@ def _probabilities(
 ) -> dict[int, torch.Tensor]:
     with (
         torch.inference_mode(),
-        torch.autocast(device.type, dtype=torch.float16, enabled=device.type == "cuda"),
+        reduced(device, inference_type(device)),
     ):
         outputs = network(windows, trust_B)
     return {m: out.logits_BKDHW[0].float().softmax(dim=0) for m, out in outputs.items()}

@@ -22,7 +22,7 @@ from cmcseg.imaging.components import clean
 from cmcseg.imaging.intensity import normalise
 from cmcseg.imaging.resample import classify, field_of_view, resample, working_grid
 from cmcseg.imaging.role_checks import role_warnings
-from cmcseg.nets.device import pick_device
+from cmcseg.nets.device import inference_type, pick_device
 from cmcseg.predict.oom_fallback import probabilities
 from cmcseg.predict.uncertainty import combine, disagreement
 
@@ -95,6 +95,7 @@ def segment(
         alignment=alignment,
         seconds=clock.seconds,
         device=str(ran.device),
+        precision=str(inference_type(ran.device)).removeprefix("torch."),
         peak_mb=_peak_mb(ran.device),
         warnings=(*dict.fromkeys(notes), *_odd(labels, doubt)),
         disagreement=contradiction,

@@ -136,6 +136,7 @@ def summary(prediction: Prediction, volumes: dict[str, Volume], sources: dict[st
         },
         "seconds": {stage: round(s, 3) for stage, s in prediction.seconds.items()},
         "device": prediction.device,
+        "precision": prediction.precision,
         "peak_mb": {where: round(mb, 1) for where, mb in prediction.peak_mb.items()},
         "warnings": list(prediction.warnings),
     }
