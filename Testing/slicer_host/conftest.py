@@ -54,6 +54,7 @@ def a_panel(a_host, tmp_path):
     yield make
     for panel, root in made:
         panel.close()
+        root.hide()
         root.setParent(None)
     a_host.scene.Clear(0)
     end = time.monotonic() + WAIT

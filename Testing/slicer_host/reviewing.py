@@ -24,6 +24,8 @@ def a_review(a_host, a_desk):
     a_desk.panel.enter()
     a_desk.editor = a_desk.ui.editorHost.findChild(bench.SegmentEditor)
     a_desk.window = a_host.window
+    a_desk.window.activateWindow()  # another test may have shown the panel alone
+    a_desk.until(lambda: a_desk.window.isActiveWindow)
     a_desk.keys = {
         shortcut.key.toString(): shortcut
         for shortcut in a_host.window.views.findChildren(qt.QShortcut)
