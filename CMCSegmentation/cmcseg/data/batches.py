@@ -91,7 +91,7 @@ class Batches(Dataset):
             count = self.drawn
         else:
             rows = [self._row(rng) for _ in range(self.settings.batch)]
-            count = range(len(self.scans))
+            count = list(range(len(self.scans)))
         return Batch(
             images={m: torch.stack([row[m][0] for row, _ in rows])[:, None] for m in count},
             plain={m: torch.stack([row[m][4] for row, _ in rows])[:, None] for m in count},

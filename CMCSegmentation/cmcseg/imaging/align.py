@@ -159,12 +159,13 @@ class _Pair:
     def of(fixed: Volume, moving: Volume) -> "_Pair":
         swapped = moving.grid.size * moving.grid.voxel_ml < fixed.grid.size * fixed.grid.voxel_ml
         small, large = (moving, fixed) if swapped else (fixed, moving)
-        both = tuple(levels(scan, COARSE_MM, FINE_MM) for scan in (small, large))
-        judged, normal = tuple(fine for _, fine in both), None
+        one, other = (levels(scan, COARSE_MM, FINE_MM) for scan in (small, large))
+        judged, normal = (one[1], other[1]), None
         if min(_slices(small.grid), _slices(large.grid)) <= FEW_SLICES:
-            judged = tuple(levels(scan, COARSE_MM, FEW_MM)[1] for scan in (small, large))
+            first, second = (levels(scan, COARSE_MM, FEW_MM)[1] for scan in (small, large))
+            judged = first, second
             normal = _slice_normals(small.grid)[:, 0]
-        return _Pair(*both, swapped, judged, normal)
+        return _Pair(one, other, swapped, judged, normal)
 
     def register(self, start: np.ndarray, reach_mm: tuple[float, float, float]) -> np.ndarray:
         """Moving to fixed, whichever of them is the smaller one."""

@@ -167,7 +167,7 @@ def _read_segmentation(path: Path, table: LabelTable) -> LabelMap | None:
     array = named_layers(layers, segments, table, path.name)
     reference = reference_grid(pairs)
     whole = pasted(array, grid, reference) if reference else None
-    if whole is None:
+    if whole is None or reference is None:
         return LabelMap(array=array, grid=grid, table=table)
     return LabelMap(array=whole, grid=reference, table=table)
 

@@ -223,7 +223,8 @@ def _more(
         if organ.worse
     ]
     needed = [more_cases(changes, level) for changes, level in open_questions]
-    return None if None in needed else max(needed)
+    known_all = [number for number in needed if number is not None]
+    return max(known_all) if len(known_all) == len(needed) else None
 
 
 def _promise(more: int | None) -> str:

@@ -4,6 +4,7 @@ import copy
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -120,7 +121,7 @@ class Stages:
             augment=LIGHT,
             alone=ALONE if self.everything else 1.0,
         )
-        start = {"initial": weights, "validate_every": 0, "report": self.report}
+        start: dict[str, Any] = {"initial": weights, "validate_every": 0, "report": self.report}
         try:
             fit(taught, train, place, **start)
         except (RuntimeError, MemoryError) as error:

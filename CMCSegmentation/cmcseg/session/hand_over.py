@@ -1,5 +1,7 @@
 """From a review to the other scan, and to the queue; pure sums."""
 
+from typing import Any
+
 import numpy as np
 
 from cmcseg.core.errors import BadInput
@@ -45,7 +47,7 @@ def copied(
 
 
 def correction_of(
-    result: Result, drawn: dict[str, LabelMap], changes: tuple[Change, ...], **told: object
+    result: Result, drawn: dict[str, LabelMap], changes: tuple[Change, ...], **told: Any
 ) -> Correction:
     """What goes to the queue.
 

@@ -17,13 +17,13 @@ class ModelCache:
     Attributes:
         store: where models are looked up.
         folder: for files that go to the window.
-        seconds: of the stages of the last segmentation, by model.
+        seconds: voxels and the stages of the last segmentation, by model.
         scans: what a model saw of the scans that are being marked, by the window's names.
     """
 
     store: Store = field(default_factory=default_store)
     folder: Path
-    seconds: dict[str, dict[str, float]] = field(default_factory=dict)
+    seconds: dict[str, tuple[int, dict[str, float]]] = field(default_factory=dict)
     scans: OrderedDict = field(default_factory=OrderedDict)
     _bundles: OrderedDict = field(default_factory=OrderedDict)
 
