@@ -36,10 +36,13 @@ def test_from_fine_tuning_to_a_verdict_to_a_new_model(a_session, tmp_path):
     a_session.adopt()
     a_session.runner.finish()
     assert a_session.stage is LearnStage.ADOPTED
-    assert a_session.worker.asked[-1].values == {
-        "model": "tiny", "run": "/runs/1", "overrule": ""
-    }  # fmt: skip
+    assert adoption(a_session) == {"model": "tiny", "run": "/runs/1", "overrule": ""}
     assert switched == ["tiny"]
+
+
+def adoption(session):
+    """What the worker was asked last about adopting."""
+    return [request.values for request in session.worker.asked if request.verb == "adopt"][-1]
 
 
 def test_a_verdict_against_it_needs_a_reason(a_session):
@@ -50,7 +53,7 @@ def test_a_verdict_against_it_needs_a_reason(a_session):
         a_session.adopt()
     a_session.adopt("seen by two readers")
     a_session.runner.finish()
-    assert a_session.worker.asked[-1].values["overrule"] == "seen by two readers"
+    assert adoption(a_session)["overrule"] == "seen by two readers"
 
 
 def test_both_models_can_be_seen_on_the_cases_that_changed_most(a_session):
@@ -146,3 +149,19 @@ def test_no_time_is_refused(a_session):
 def test_nothing_to_adopt_is_refused(a_session):
     with pytest.raises(BadInput, match=r"^There is no fine-tuned model to adopt; press Fine-tune"):
         a_session.adopt()
+
+
+def told_of(changes, coming):
+    session = LearnSession(None)
+    session.judged = {"changes": changes, "coming": coming}
+    return session.expectation()
+
+
+def test_before_the_button_is_pressed_it_is_told_what_can_be_shown():
+    assert told_of([], 2) == "4 more corrected pairs are needed before anything can be shown."
+    assert told_of([], 8) == (
+        "With 8 pairs compared a change of 0.013 Dice can be shown; 3 more would show 0.010."
+    )
+    # Pairs that were judged already say how far changes scatter.
+    assert "0.029 Dice" in told_of([0.0, 0.04, 0.0, 0.04], 4)
+    assert LearnSession(None).expectation() == ""

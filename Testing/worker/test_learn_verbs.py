@@ -15,10 +15,12 @@ from cmcseg.core.messages import Message
 from cmcseg.core.progress import ignore
 from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.learn import finetune as learning
+from cmcseg.queue.challengers import remember
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.submission import Submission
 from cmcseg.worker.learn_verbs import finetune, look_at_both
 from cmcseg.worker.model_cache import ModelCache
+from cmcseg.worker.queue_verbs import queue_add, queue_list
 from fine_tuned import NAME, a_run
 from queued import GRID, a_draft
 from tiny import tiny_bundle, tiny_pairs
@@ -104,3 +106,37 @@ def test_what_is_damaged_is_named_with_the_verdict(a_queue, monkeypatch):
     _, verdict = ask(a_queue, monkeypatch)
     why = "ct.nii.gz was changed after it was written."
     assert verdict == {"set_aside": {entry.id: why}, "unfit": {}}
+
+
+def listed(ledger):
+    store = SimpleNamespace(card=lambda _: CARD)
+    values = {"queue": str(ledger.folder), "model": CARD.name}
+    return queue_list(
+        Message(verb="queue-list", values=values), SimpleNamespace(store=store), ignore
+    )
+
+
+def test_the_queue_tells_what_was_judged_and_what_comes_next(a_queue):
+    first, second = (accept(a_queue, seed).pair for seed in (1, 2))
+    assert listed(a_queue).values["judged"] == {"changes": [], "coming": 1}
+    score = {"case": second, "role": "ct", "organ": "liver", "real": True, "fresh": False}
+    found = {"scores": [{**score, "old": 0.5, "new": 0.75}], "learned": [first, second]}
+    remember(a_queue.folder, CARD.sha256, {**found, "checked": [], "candidate": "x", "way": 0.5})
+    assert listed(a_queue).values["judged"] == {"changes": [0.25], "coming": 0}
+    accept(a_queue, 3)
+    assert listed(a_queue).values["judged"] == {"changes": [0.25], "coming": 1}
+
+
+def test_labels_that_look_like_a_mistake_are_named_when_they_are_accepted(a_queue, tmp_path):
+    case = tiny_pairs(tmp_path, 1)[0]
+    scan = read_volume(tmp_path / case["ct"])
+    drawn = read_label_map(tmp_path / case["ct_labels"], CARD.table)
+    empty = replace(drawn, array=np.zeros_like(drawn.array))
+    told = {"queue": str(a_queue.folder), "changes": [], "alignment": None, "seconds": 0.0}
+    told |= dict.fromkeys(("pair", "model", "version", "sha256", "who", "notes"), "")
+    for corrected, word in ((drawn, ""), (empty, "were emptied; such a pair is not learned from")):
+        maps = {"corrected ct": corrected, "found ct": drawn}
+        request = Message(verb="queue-add", values=told, volumes={"ct": scan}, label_maps=maps)
+        warning = queue_add(request, None, ignore).values["warning"]
+        assert word in warning
+        assert bool(word) == bool(warning)

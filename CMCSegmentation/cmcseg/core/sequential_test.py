@@ -10,6 +10,7 @@ but that the null's changes are symmetric, or shifted from that towards losses.
 """
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -20,10 +21,43 @@ SOON, HALF = 0.75, 1.2  # share of the error for the first cases, half of it spe
 SLOW = 10.0  # cases after which half of the other share is spent: it lasts for ever
 EXACT = 10  # cases up to which all patterns of signs are counted; beyond, they go on at random
 LONGEST = 400  # cases that are looked at; later ones are added to the last
+TYPICAL, FEW = 0.01, 4  # scatter between cases, as long as fewer than so many were judged
 POWER = 0.8  # share of streams in which a change that "can be shown" is shown
 # Of a change that is shown in ``POWER`` of the streams: how many standard deviations between cases
 # it must measure, from FIRST cases on; found by simulation (a test does it again).
 EFFECT = (1.78, 1.43, 1.26, 1.11, 1.07, 1.01, 1.0, 0.95, 0.93, 0.91, 0.87, 0.84, 0.83, 0.82, 0.8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What the next comparison can show.
+
+    Attributes:
+        cases: pairs that will have been compared on.
+        change: the smallest change that is shown in 8 of 10 streams; None with too few cases.
+        more: pairs that are wanted beyond these.
+        then: the change that can be shown with them.
+    """
+
+    cases: int
+    change: float | None
+    more: int
+    then: float
+
+
+def expectation(changes: list[float], coming: int) -> Expectation:
+    """What to expect of a comparison before it is made.
+
+    Args:
+        changes: of the cases that were judged already; their scatter is taken to go on.
+        coming: cases that will be judged.
+    """
+    scatter = float(np.std(changes, ddof=1)) if len(changes) >= FEW else TYPICAL
+    cases = len(changes) + coming
+    change = can_be_shown(cases, scatter)
+    more = max(FIRST - cases, 3)
+    then = can_be_shown(cases + more, scatter)
+    return Expectation(cases=cases, change=change, more=more, then=then or 0.0)
 
 
 def shown_after(changes: np.ndarray, level: float = 0.0) -> int | None:

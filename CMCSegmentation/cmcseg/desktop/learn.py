@@ -47,7 +47,8 @@ class LearnSection:
         for n, row in enumerate(session.rows):
             ui.queueTable.item(n, 0).setToolTip(row.id)
         ui.queueTable.setVisible(bool(rows))
-        ui.queueLabel.setText(_queue_line(len(rows), session.new))
+        told = [_queue_line(len(rows), session.new), session.expectation()]
+        ui.queueLabel.setText("\n".join(line for line in told if line))
         running = session.stage is LearnStage.FINE_TUNING
         card = self._segment.card
         why = "" if card else _("Choose a model first.")

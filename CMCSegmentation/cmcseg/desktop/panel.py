@@ -218,7 +218,8 @@ class Panel:
 
     def _onAccepted(self, _id: str) -> None:
         self.learn.load_queue(self._model_name())
-        self.tell(_("Accepted: the pair is in the queue, to be learned from."), good=True)
+        good = _("Accepted: the pair is in the queue, to be learned from.")
+        self.tell(self.review.warning or good, good=not self.review.warning)
 
     def _onWorklist(self) -> None:
         self._run.refresh()

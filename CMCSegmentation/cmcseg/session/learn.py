@@ -3,9 +3,12 @@
 idle -> fine-tuning -> verdict -> adopted | kept
 """
 
+from dataclasses import asdict
+
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress
+from cmcseg.core.sequential_test import expectation
 from cmcseg.core.signal import Signal
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Listener, Queue, QueueRow, Runner
@@ -31,6 +34,7 @@ class LearnSession:
         stage: where the fine-tuning is.
         rows: the queue's table, newest last.
         new: pairs that came since the model was made.
+        judged: changes of the pairs that were judged for this model, and how many are next.
         curve: ``(share done, measures)`` of the fine-tuning that runs or ran last.
         verdict: ``{"verdict": "adopt" | "keep" | "insufficient", "organs": {...},
             "reason": "..."}`` of the last fine-tuning, or empty.
@@ -50,6 +54,7 @@ class LearnSession:
         self.switched = Signal()
         self.stage = LearnStage.IDLE
         self.rows: tuple[QueueRow, ...] = ()
+        self.judged: dict = {}
         self.new = 0
         self.curve: list[tuple[float, dict[str, float]]] = []
         self.verdict: dict = {}
@@ -74,6 +79,7 @@ class LearnSession:
         def finished(answer: Message) -> None:
             self.rows = tuple(QueueRow(**row) for row in answer.values["entries"])
             self.new = int(answer.values["new"])
+            self.judged = dict(answer.values.get("judged", {}))
             self.changed.emit()
 
         self.queue.list(model, Listener(finished=finished, failed=self.failed.emit))
@@ -107,6 +113,20 @@ class LearnSession:
         if self.queue is None:
             return _("No folder for the queue is chosen; choose one.")
         return "" if self.rows else _("The queue is empty; accept a corrected pair first.")
+
+    def expectation(self) -> str:
+        """What a fine-tuning could show now, in a sentence; empty while that is not known."""
+        if not self.judged:
+            return ""
+        found = expectation(self.judged["changes"], self.judged["coming"])
+        if found.change is None:
+            told = _("{more} more corrected pairs are needed before anything can be shown.")
+        else:
+            told = _(
+                "With {cases} pairs compared a change of {change:.3f} Dice can be shown; {more} "
+                "more would show {then:.3f}."
+            )
+        return told.format(**asdict(found))
 
     def fine_tune(
         self, model: str, minutes: float = 10.0, device: str = "auto", folder: str = ""

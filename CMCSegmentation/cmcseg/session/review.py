@@ -37,7 +37,7 @@ class ReviewSession:
         changed: ``()`` anything that is shown may differ now.
         jumped: ``(Place)``; the scene's views are there already, for a single world.
         failed: ``(sentence, log path or "")``; corrections stay.
-        accepted: ``(id)`` of the entry in the queue.
+        accepted: ``(id)`` of the entry; ``warning`` then says what looks like a mistake, if any.
         result: what is looked at, or None.
         places, index: where to look, the most doubtful first; which is shown, or -1.
         strokes: of type ``TakenMark``; those whose proposals were taken.
@@ -53,7 +53,7 @@ class ReviewSession:
     ) -> None:
         self.changed = Signal()
         self.jumped, self.failed = Signal(), Signal()
-        self.accepted = Signal()
+        self.accepted, self.warning = Signal(), ""
         self.result: Result | None = None
         self.places: tuple[Place, ...] = ()
         self.index = -1
@@ -265,11 +265,10 @@ class ReviewSession:
             if self.result is result:
                 self.stage = Stage.ACCEPTED
             self._done()
+            self.warning = str(answer.values.get("warning", ""))
             self.accepted.emit(answer.values["id"])
 
         self._compare(send)
-
-    # Private
 
     def _ready(self) -> Result:
         if self.result is None:

@@ -29,6 +29,7 @@ class LearnState:
 
     entries: list[dict] = field(default_factory=list)
     new_entries: int = 0
+    expectation: str = ""
     minutes: object = 10
     tuning: bool = False
     why_not: str = ""
@@ -114,6 +115,7 @@ class LearnActions:
             for row in session.rows
         ]
         data.new_entries = session.new
+        data.expectation = session.expectation()
         data.tuning = session.stage is LearnStage.FINE_TUNING
         data.why_not = session.why_not()
         if self._progress:

@@ -89,6 +89,7 @@ def _tuning(learn: LearnActions) -> None:
             raw_attrs=labelled("Minutes to learn for"),
             id="minutes",
         )
+    html.P(text(names.expectation), v_if=names.expectation, classes="quiet", id="expectation")
     html.P(text(names.why_not), v_if=f"{names.why_not} && !{names.tuning}", classes="quiet")
     with html.Div(v_if=names.tuning):
         v.VProgressLinear(model_value=(names.percent,), height=6, rounded=True)

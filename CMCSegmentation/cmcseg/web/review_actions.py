@@ -133,7 +133,7 @@ class ReviewActions:
 
     def _on_accepted(self, entry: str) -> None:
         self.drafts.drop()
-        self.state.data.accepted = f"Kept in the queue as {entry}."
+        self.state.data.accepted = f"Kept in the queue as {entry}. {self.session.warning}".strip()
         self._case.note("accepted")
 
 

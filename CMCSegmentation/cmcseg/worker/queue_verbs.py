@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
+from cmcseg.learn.label_checks import implausible
+from cmcseg.queue.challengers import recall
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pseudonyms import key_beside, pair_for
@@ -13,7 +17,7 @@ from cmcseg.worker.model_cache import ModelCache
 
 
 def queue_add(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
-    """Keep a corrected pair; answers with its ``id``."""
+    """Keep a corrected pair; answers with its ``id``, and a ``warning`` of odd labels."""
     report(Progress(stage="keeping the pair", done=0, total=1))
     values = request.values
     corrected = _named(request, "corrected")
@@ -30,20 +34,25 @@ def queue_add(request: Message, cache: ModelCache, report: Report) -> Message:  
             **{name: values[name] for name in facts},
         )
     )
-    return Message(verb="queue-add", values={"id": entry.id})
+    return Message(verb="queue-add", values={"id": entry.id, "warning": _warning(request)})
 
 
 def queue_list(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The newest revision of every pair, oldest first, and how many a model has not learned."""
     entries = Ledger(Path(request.values["queue"])).latest()
     learned: set[str] = set()
+    judged: dict = {}
     if name := request.values.get("model"):
-        for record in cache.store.card(name).history:
+        card = cache.store.card(name)
+        for record in card.history:
             learned.update(record.get("learned_from", ()))
+        pairs = {entry.pair for entry in entries} - learned
+        judged = _judged(Path(request.values["queue"]), card.sha256, pairs)
     return Message(
         verb="queue-list",
         values={
             "entries": [_row(entry) for entry in entries],
+            "judged": judged,
             "new": sum(learned.isdisjoint((entry.id, entry.pair)) for entry in entries),
         },
     )
@@ -75,6 +84,31 @@ def queue_pair(request: Message, cache: ModelCache, report: Report) -> Message: 
     queue = Path(request.values["queue"])
     pair = pair_for(request.values["subject"], key_beside(queue), Ledger(queue).fresh_pair)
     return Message(verb="queue-pair", values={"pair": pair})
+
+
+def _warning(request: Message) -> str:
+    """One sentence when labels look like a mistake, while the user can still mend them."""
+    found = _named(request, "found")
+    for role, labels in _named(request, "corrected").items():
+        said = found[role].array if role in found else np.zeros_like(labels.array)
+        image, known = request.volumes[role].array, (True,) * labels.table.classes
+        if why := implausible(image, labels.array, said, labels.grid, labels.table, known):
+            return (
+                f"In the {role} {why}; such a pair is not learned from. Look again, and accept it "
+                "again once it is mended."
+            )
+    return ""
+
+
+def _judged(queue: Path, sha256: str, pairs: set[str]) -> dict:
+    """Changes of the pairs that were judged for a model, and how many will be next time."""
+    found = recall(queue, sha256) or {"scores": [], "learned": [], "candidate": ""}
+    changes: dict[str, list[float]] = {}
+    for score in found["scores"]:
+        changes.setdefault(score["case"], []).append(score["new"] - score["old"])
+    new = pairs - set(changes) - set(found["learned"])
+    coming = len(new) if found["candidate"] else max(0, len(new) - 1)
+    return {"changes": [float(np.mean(values)) for values in changes.values()], "coming": coming}
 
 
 def _named(request: Message, kind: str) -> dict:

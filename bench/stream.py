@@ -1,0 +1,143 @@
+"""A stream of corrected cases, as a clinic lives it: fine-tune after some, adopt if the gate says.
+
+    python bench/stream.py DATA MODEL OUT [--order 0] [--after 1 2 5 10 20] [--minutes 10]
+
+DATA is the folder with `splits.json`. The cases of `heart.acdc.correct` come one after another,
+each corrected to its truth. After so many of them the model in use is fine-tuned by `fine_tune`, and
+the candidate is used from then on if the verdict is `adopt`. A row of `OUT/stream-ORDER.csv` is
+written after every fine-tuning: the verdict, minutes, and mean Dice by organ of the next cases
+before they are corrected, of `heart.acdc.validation` and of the old hospital's validation cases, by
+the model in use and by the candidate. The same command goes on after an interruption. `--few`
+measures on that many cases of each set only; `--steps` ends the learning by steps instead of time.
+"""
+
+import argparse
+import csv
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from cmcseg.bundle.load import load_bundle
+from cmcseg.bundle.store import default_store
+from cmcseg.core.case import Cohort, Pair, Scan
+from cmcseg.data.cache import open_cache
+from cmcseg.data.prepare import prepare
+from cmcseg.learn.comparisons import Past
+from cmcseg.learn.finetune import VERDICT, FineTuneSettings, fine_tune
+from cmcseg.learn.predictions import answer
+from cmcseg.learn.scores import dice
+from cmcseg.learn.stages import CANDIDATE, STEPS
+
+CPU = torch.device("cpu")
+NEXT = 5  # cases that come after, measured before they are corrected
+
+
+def run(options):
+    torch.set_num_threads(options.threads)
+    bundle = load_bundle(default_store().find(options.model))
+    heart = options.data / "heart"
+    splits = json.loads((options.data / "splits.json").read_text())["heart"]
+    stream = [strange(heart, name) for name in splits["acdc"]["correct"]]
+    if options.order:
+        chance = np.random.default_rng(options.order).permutation(len(stream))
+        stream = [stream[k] for k in chance]
+    few = options.few or len(stream)
+    sets = {
+        "validation": [strange(heart, name) for name in splits["acdc"]["validation"]][:few],
+        "home": [known(heart, name) for name in splits["validation"]["dense_both"]][:few],
+    }
+    measured = (*stream, *sets["validation"], *sets["home"])
+    everything = Cohort(name="stream", roles=bundle.card.roles, table=bundle.card.table,
+                        train=(), validation=measured)  # fmt: skip
+    place = options.out / "cache"
+    cache = open_cache(place) if place.exists() else prepare(everything, bundle.card, place)
+    past = None
+    for cases in options.after:
+        work = options.out / f"order-{options.order}-after-{cases}"
+        cohort = replace(everything, train=tuple(stream[:cases]), validation=())
+        settings = FineTuneSettings(minutes=options.minutes, device="cpu", steps=options.steps)
+        handed, began = [], time.monotonic()
+        fresh = not (work / VERDICT).exists()
+        verdict = fine_tune(bundle, cohort, work, settings, past=past, hand_on=handed.append)
+        minutes = (time.monotonic() - began) / 60
+        if handed:
+            (work / "handed.json").write_text(json.dumps(handed[0]))
+        candidate = load_bundle(work / CANDIDATE) if (work / CANDIDATE).exists() else bundle
+        if fresh:
+            coming = {**sets, "next": stream[cases : cases + min(few, NEXT)]}
+            row = {"order": options.order, "cases": cases, "minutes": f"{minutes:.1f}"}
+            row |= {"verdict": verdict["verdict"], "compared": verdict["real_cases"]}
+            row |= {"mean change": verdict["mean_change"], "at worst": verdict["mean_at_worst"]}
+            row |= {"way": verdict["way"], "left out": len(verdict["left_out"])}
+            for which, one in (("in use", bundle), ("candidate", candidate)):
+                row |= {f"{which} {k}": v for k, v in quality(one, cache, coming).items()}
+            append(row, options.out / f"stream-{options.order}.csv")
+            print(row, flush=True)
+        past = Past.from_dict(json.loads((work / "handed.json").read_text()))
+        if verdict["verdict"] == "adopt":
+            record = {"learned_from": verdict["learned_from"]}
+            card = replace(candidate.card, history=(*bundle.card.history, record))
+            bundle, past = replace(candidate, card=card), None
+
+
+def strange(heart, name):
+    place = heart / "acdc"
+    labels = place / "labels" / f"{name}.nii.gz"
+    image = place / "images" / f"{name}_bssfp.nii.gz"
+    return Pair(id=f"a{name}", scans={"bssfp": Scan(role="bssfp", image=image, labels=labels)})
+
+
+def known(heart, name):
+    scans = {
+        role: Scan(
+            role=role,
+            image=heart / "images" / f"{name}_{role}.nii.gz",
+            labels=heart / "labels" / f"{name}_{role}.nii.gz",
+        )
+        for role in ("bssfp", "lge")
+    }
+    return Pair(id=f"h{name}", scans=scans)
+
+
+def quality(bundle, cache, sets):
+    """Mean Dice by "set role organ", on the working grid."""
+    found = {}
+    for name, pairs in sets.items():
+        ids = {pair.id for pair in pairs}
+        for scan in (scan for scan in cache.scans if scan.pair in ids):
+            said = answer(bundle.network.eval(), cache.card, scan, CPU).labels
+            truth = np.load(scan.labels)
+            for label in cache.card.table:
+                value = dice(said, truth, label.value)
+                found.setdefault(f"{name} {scan.role} {label.name}", []).append(value)
+    return {name: f"{np.nanmean(values):.4f}" for name, values in found.items()}
+
+
+def append(row, path):
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, list(row), lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("model", help="name or folder of the model to start from")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--order", type=int, default=0, help="0: as listed; else a shuffle's seed")
+    parser.add_argument("--after", type=int, nargs="+", default=[1, 2, 5, 10, 20])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--few", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
