@@ -3,8 +3,8 @@
     python bench/stream.py DATA MODEL OUT [--order 0] [--after 1 2 5 10 20] [--minutes 10]
 
 DATA is the folder with `splits.json`. The cases of `heart.acdc.correct` come one after another,
-each corrected to its truth. After so many of them the model in use is fine-tuned by `fine_tune`, and
-the candidate is used from then on if the verdict is `adopt`. A row of `OUT/stream-ORDER.csv` is
+each corrected to its truth. After so many of them the model in use is fine-tuned by `fine_tune`,
+and the candidate is used from then on if the verdict is `adopt`. A row of `OUT/stream-ORDER.csv` is
 written after every fine-tuning: the verdict, minutes, and mean Dice by organ of the next cases
 before they are corrected, of `heart.acdc.validation` and of the old hospital's validation cases, by
 the model in use and by the candidate. The same command goes on after an interruption. `--few`
