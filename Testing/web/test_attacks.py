@@ -146,7 +146,7 @@ def test_no_window_is_larger_than_a_screen(address):
 )
 def test_a_report_is_read_from_its_own_folder_only(address, path):
     async def talk(_, session):
-        async with session.get(f"{session.home}report/{path}") as answer:
+        async with session.get(f"{session.home}reports/{path}") as answer:
             return answer.status
 
     assert visited(address, talk) in (400, 403, 404)
@@ -180,7 +180,7 @@ def test_a_token_is_printed_and_nobody_is_answered_without_it(tmp_path, host):
         assert "?token=" in link
         there = link.replace("0.0.0.0", "127.0.0.1")
         assert asyncio.run(asked(there)) == 200
-        for path in ("", "index.html", "ws", "report/x", "?token=", "?token=wrong"):
+        for path in ("", "index.html", "ws", "reports/x", "exports/x", "?token=", "?token=wrong"):
             assert asyncio.run(asked(there.split("?")[0] + path)) == 403
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 from io import BytesIO
 
@@ -200,6 +201,9 @@ def test_next_doubt_moves_the_views(page):
     if "No place" not in page.inner_text("#place"):
         page.keyboard.press("n")
         until(page, lambda: page.inner_text("#place").startswith("1 of"))
+        page.wait_for_selector("#ring-0")
+        organ = page.inner_text("#place").split(": ")[1].split(",")[0]
+        assert page.locator(".organ.chosen").inner_text().startswith(organ)
         until(page, lambda: np.abs(picture(page) - before).mean() > 0.5)
 
 
@@ -220,6 +224,64 @@ def test_the_brush_changes_the_volume_and_undo_brings_it_back(page):
     page.keyboard.press("Shift+Z")
     until(page, lambda: ml(page, NAMES[0]) < before - 1)
     page.keyboard.press("Escape")
+
+
+def test_a_stroke_goes_into_the_scan_under_the_pointer_and_one_history_holds_both(page):
+    page.keyboard.press("1")
+    page.keyboard.press("e")
+    page.wait_for_selector("#tool-erase.v-btn--active")
+    page.mouse.move(950, 250)
+    page.mouse.down()
+    page.mouse.move(1030, 330, steps=8)
+    page.mouse.up()
+    until(page, lambda: "MR: apple" in page.inner_text("#changes"))
+    assert "CT: apple" in page.inner_text("#changes")  # of the test before
+    page.click("#undo")
+    until(page, lambda: "MR: apple" not in page.inner_text("#changes"))
+    page.click("#undo")
+    until(page, lambda: page.inner_text("#changes") == "")
+    page.click("#redo")
+    until(page, lambda: "CT: apple" in page.inner_text("#changes"))
+    page.keyboard.press("Escape")
+
+
+def test_no_key_of_vtk_works(page, app):
+    page.mouse.move(520, 250)
+    page.mouse.click(520, 250)
+    for key in ("q", "3", "e", "Escape", "w", "Escape", "s", "f"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
+    assert app.process.poll() is None
+    shown = picture(page)
+    assert np.abs(shown[..., 0] - shown[..., 2]).mean() < 60  # no red-blue picture
+
+
+def test_every_view_tells_sides_slice_scale_and_window(page):
+    told = page.inner_text("#told-0")
+    assert re.search(r"slice \d+ of \d+ · [RLAPSI] \d+\.\d mm · W 400 L 40", told)
+    assert page.locator(".letter.left").first.inner_text() == "R"
+    assert page.inner_text("#scale-0").endswith("mm")
+    page.click("#windows")
+    page.click("#window-bone")
+    until(page, lambda: "W 2000 L 350" in page.inner_text("#told-0"))
+    page.click("#windows")
+    page.click("#window-soft-tissue")
+    until(page, lambda: "W 400 L 40" in page.inner_text("#told-0"))
+
+
+def test_fit_a_plane_and_3d_keep_the_place(page):
+    def place():
+        return page.inner_text("#told-0").split(" · ")[1]
+
+    page.mouse.move(520, 250)
+    page.mouse.wheel(0, 240)
+    page.wait_for_timeout(500)
+    before = place()
+    page.locator("button[title='Fit']").click()
+    page.click("text=Coronal")
+    page.wait_for_timeout(300)
+    page.click("text=Axial")
+    until(page, lambda: place() == before)
 
 
 def test_the_tools_work_beside_the_organs_in_3d(page):
@@ -253,15 +315,48 @@ def test_the_draft_is_there_after_the_server_was_killed(page, app):
 
 def test_accept_puts_an_entry_on_the_disk(page, app):
     page.click("#accept:not([disabled])")
+    page.wait_for_selector("#unseen")
+    assert re.match(r"\d+ of \d+ places were not looked at", page.inner_text("#unseen"))
+    page.click("#accept-anyway")
     page.wait_for_selector("#accepted")
     entry = page.inner_text("#accepted").split(" as ")[1].strip(".")
     assert (app.folder / "queue" / "entries" / entry).is_dir()
-    assert not any(app.folder.glob(".cmcseg/drafts/ann/drawn.npz"))
+    assert json.loads((app.folder / ".cmcseg/cases/ann.json").read_text())["accepted"] == entry
     page.keyboard.press("a")  # it is there already
     until(page, lambda: "in the queue already" in page.inner_text("#notice"))
     assert len(list((app.folder / "queue" / "entries").iterdir())) == 1
     page.click("#step-learn")
     until(page, lambda: page.inner_text("#queue-line").startswith("1 pair in the queue"))
+
+
+def test_an_accepted_pair_is_taken_back_and_accepted_again(page, app):
+    page.click("#step-review")
+    page.click("#take-back")
+    until(page, lambda: page.locator("#accepted").count() == 0)
+    assert not list((app.folder / "queue" / "entries").iterdir())
+    page.click("#accept:not([disabled])")
+    page.click("#accept-anyway")
+    page.wait_for_selector("#accepted")
+    page.click("#step-learn")
+    until(page, lambda: page.inner_text("#queue-line").startswith("1 pair in the queue"))
+
+
+def test_what_is_taken_out_is_what_was_drawn(page, app):
+    page.click("#step-review")
+    drawn = ml(page, NAMES[0])
+    page.click("#step-segment")
+    page.click("#segment-archive")
+    page.wait_for_selector("#segment-zip")
+    path = app.folder / ".cmcseg" / "exports" / "ann.zip"
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        table = archive.read("volumes.csv").decode()
+        report = archive.read("report.html").decode()
+    assert {"ct_labels.nii.gz", "mr.seg.nrrd", "volumes.csv", "report.html"} <= names
+    row = next(line for line in table.splitlines() if line.startswith(f"ct,{NAMES[0]},"))
+    assert float(row.split(",")[2]) == pytest.approx(drawn, abs=0.06)
+    assert "Corrected by hand in the CT: apple" in report
+    page.click("#step-learn")
 
 
 def test_fine_tune_adopt_and_roll_back(page, app):

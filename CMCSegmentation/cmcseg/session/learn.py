@@ -30,6 +30,7 @@ class LearnSession:
         failed: ``(sentence, log path or "")``.
         compared: ``(Message)`` of ``look_at``: scans by role, and label maps "old ROLE", "new ROLE"
             and "drawn ROLE".
+        removed: ``(entry)`` that was taken out of the queue.
         switched: ``(name)`` of a model that was adopted or rolled back; load the models anew.
         stage: where the fine-tuning is.
         rows: the queue's table, newest last.
@@ -52,6 +53,8 @@ class LearnSession:
         self.cancelled = Signal()
         self.compared = Signal()
         self.switched = Signal()
+        self.removed = Signal()
+        self._asked = ""  # the model that the queue was counted for
         self.stage = LearnStage.IDLE
         self.rows: tuple[QueueRow, ...] = ()
         self.judged: dict = {}
@@ -71,6 +74,7 @@ class LearnSession:
         Args:
             model: whose unlearned pairs are counted in ``new``; of no model, all are.
         """
+        self._asked = model
         if self.queue is None:
             self.rows, self.new = (), 0
             self.changed.emit()
@@ -83,6 +87,24 @@ class LearnSession:
             self.changed.emit()
 
         self.queue.list(model, Listener(finished=finished, failed=self.failed.emit))
+
+    def remove_entry(self, entry: str) -> None:
+        """Take an entry out of the queue; ``removed`` follows, and it can be restored."""
+
+        def finished(_answer: Message) -> None:
+            self.removed.emit(entry)
+            self.load_queue(self._asked)
+
+        self._ask(self._about("queue-remove", entry), finished)
+
+    def restore_entry(self, entry: str) -> None:
+        """Bring back an entry that was removed."""
+        self._ask(self._about("queue-restore", entry), lambda _answer: self.load_queue(self._asked))
+
+    def _about(self, verb: str, entry: str) -> Message:
+        if self.queue is None:
+            raise BadInput(_("No folder for the queue is chosen; choose one."))
+        return Message(verb=verb, values={**self.queue.place, "id": entry})
 
     def load_history(self, model: str) -> None:
         """Ask for a model's versions; ``changed`` follows."""

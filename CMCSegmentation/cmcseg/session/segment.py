@@ -268,8 +268,8 @@ class SegmentSession:
 
         self.runner.steps(restoring(self.scene, scans), read, failed)
 
-    def write_report(self, path: Path) -> None:
-        """Write the result's HTML report; ``reported`` or ``failed`` follows.
+    def write_report(self, path: Path, result: Result | None = None) -> None:
+        """Write the report of a result (the model's own one); ``reported`` or ``failed`` follows.
 
         Raises:
             BadInput: when there is no result.
@@ -278,7 +278,7 @@ class SegmentSession:
             raise BadInput(_("There is no result to report on; segment a scan first."))
         names = {scan.key: scan.name for scan in self.scene.scans()}
         self.runner.start(
-            report_request(self.result, names, path),
+            report_request(result or self.result, names, path),
             Listener(
                 finished=lambda answer: self.reported.emit(answer.values["path"]),
                 failed=self.failed.emit,

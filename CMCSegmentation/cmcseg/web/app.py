@@ -25,6 +25,7 @@ from cmcseg.session.worker_queue import WorkerQueue
 from cmcseg.web.access import Guard
 from cmcseg.web.calls import guard_calls
 from cmcseg.web.case_loader import CaseLoader
+from cmcseg.web.case_states import CaseStates
 from cmcseg.web.cases_actions import CasesActions
 from cmcseg.web.cases_layout import lay_out_cases
 from cmcseg.web.display_actions import DisplayActions
@@ -40,6 +41,7 @@ from cmcseg.web.marks_actions import MarksActions
 from cmcseg.web.models_actions import ModelsActions
 from cmcseg.web.models_layout import lay_out_models
 from cmcseg.web.open_case import OpenCase
+from cmcseg.web.output_actions import OutputActions
 from cmcseg.web.page import Page
 from cmcseg.web.page_layout import lay_out_page
 from cmcseg.web.review_actions import ReviewActions
@@ -103,8 +105,8 @@ class App:
         for session in (self._marks, self._segment, self._review):
             session.close()
         self._scene.close()
-        self._runner.close()
-        self._reader.close()
+        for worker in (self._runner, self._learner, self._reader):
+            worker.close()
 
     # Private
 
@@ -121,12 +123,16 @@ class App:
         queue = WorkerQueue(self._runner, folder.queue, within=folder.root)
         self._review = ReviewSession(self._scene, self._runner, queue, History(self._slicer.scene))
         self._marks = MarkSession(self._scene, self._runner, self._review)
-        self._learn = LearnSession(self._runner, queue)
+        # Learning takes minutes; nothing else waits for it in line.
+        self._learner = ProcessRunner(sys.executable, logs=folder.own("logs"))
+        self._learn = LearnSession(
+            self._learner, WorkerQueue(self._learner, folder.queue, within=folder.root)
+        )
 
     def _make_panels(self) -> None:
         """What is shown, each with what it needs."""
         page, folder, views, editor = self._page, self._folder, self._views, self._editor
-        case = OpenCase(page, self._segment, views)
+        case = OpenCase(page, self._segment, views, CaseStates(folder))
         drafts = Drafts(folder)
         self._keeper = DraftKeeper(
             page,
@@ -147,12 +153,16 @@ class App:
             runner=self._runner,
             reader=self._reader,
         )
-        self._segmenting = SegmentActions(
-            page, self._segment, folder=folder, case=case, review=self._review
-        )
+        self._segmenting = SegmentActions(page, self._segment, case=case, review=self._review)
         self._tools = ToolsActions(page, self._review, editor=editor, views=views, app=self._slicer)
         self._reviewing = ReviewActions(
-            page, self._review, tools=self._tools, drafts=self._keeper, views=views, case=case
+            page,
+            self._review,
+            tools=self._tools,
+            drafts=self._keeper,
+            views=views,
+            case=case,
+            learn=self._learn,
         )
         self._marking = MarksActions(
             page, self._marks, self._review, tools=self._tools, views=views
@@ -165,6 +175,14 @@ class App:
             editor=editor,
             tools=self._tools,
             segment=self._segment,
+        )
+        self._output = OutputActions(
+            page,
+            self._review,
+            scene=self._scene,
+            runner=self._runner,
+            folder=folder,
+            case=case,
         )
         self._learning = LearnActions(page, self._learn, self._segment)
         self._models = ModelsActions(page, self._segment)
@@ -183,6 +201,7 @@ class App:
         self._cases.closing.connect(self._keeper.save_now)
         self._cases.closing.connect(self._on_closing)
         self._cases.opened.connect(self._keeper.offer)
+        self._segment.started.connect(self._output.forget)
         self._views.pointed.connect(self._tools.point)
         self._segmenting.starting.connect(self._keeper.save_now)
         self._segmenting.starting.connect(self._editor.drop)
@@ -195,8 +214,8 @@ class App:
         trigger("lost")(self._page.trying(self._cases.upload_failed, str))
         panels = [
             partial(lay_out_cases, self._cases),
-            partial(lay_out_segment, self._segmenting),
-            partial(lay_out_review, self._reviewing, self._marking),
+            partial(lay_out_segment, self._segmenting, self._output),
+            partial(lay_out_review, self._reviewing, self._marking, self._cases, self._output),
             partial(lay_out_learn, self._learning),
             partial(lay_out_models, self._models, self._learning),
         ]
@@ -233,14 +252,15 @@ class App:
         self._segment.models.load()
         while True:
             try:
-                self._runner.pump()
-                self._reader.pump()
+                for worker in (self._runner, self._learner, self._reader):
+                    worker.pump()
                 self._reviewing.tick()
                 if self._page.take_stale():
                     self._refresh()
             except Exception as error:  # the page must go on living
                 self._page.report(error)
-            await asyncio.sleep(AWAKE if self._runner.busy or self._reader.busy else ASLEEP)
+            busy = self._runner.busy or self._learner.busy or self._reader.busy
+            await asyncio.sleep(AWAKE if busy else ASLEEP)
 
     def _on_bind(self, served: object) -> None:
         served.app.middlewares.append(self._guard.middleware)

@@ -68,7 +68,7 @@ class CaseLoader:
             BadInput: when a file lies outside the folder.
         """
         self.stop()
-        waiting = [(role, self._place(files), 1) for role, files in case.files.items()]
+        waiting = [(role, self.place(files), 1) for role, files in case.files.items()]
         self._loading = _Loading(
             case=case, titles=titles, done=done, failed=failed, waiting=waiting
         )
@@ -90,6 +90,11 @@ class CaseLoader:
         for key in self._keys(case_id, keep or []):
             if node := self._app.scene.GetNodeByID(key):
                 self._app.scene.RemoveNode(node)
+
+    def place(self, files: tuple[Path, ...]) -> Path:
+        """The file, or the folder that holds all of them."""
+        place = files[0] if len(files) == 1 else Path(os.path.commonpath(files))
+        return self._folder.inside(*place.relative_to(self._folder.root).parts)
 
     # Private
 
@@ -137,8 +142,3 @@ class CaseLoader:
                     info.key,
                 ]
         return [key for key in keys if key]
-
-    def _place(self, files: tuple[Path, ...]) -> Path:
-        """The file, or the folder that holds all of them."""
-        place = files[0] if len(files) == 1 else Path(os.path.commonpath(files))
-        return self._folder.inside(*place.relative_to(self._folder.root).parts)

@@ -115,16 +115,26 @@ class CasesActions:
         self._loader.load(
             case,
             {role: self._title(role) for role in case.files},
-            done=lambda loaded, notes: self._open(case_id, loaded, notes),
+            done=lambda loaded, notes: self._open(case, loaded, notes),
             failed=self._not_opened,
         )
         self.page.touch()
+
+    def next(self) -> None:
+        """Open the next case that was not accepted."""
+        ids = [case.id for case in self._cases]
+        at = ids.index(self._case.id) + 1 if self._case.id in ids else 0
+        for name in ids[at:] + ids[:at]:
+            if name != self._case.id and not self._case.states.of(name).get("accepted"):
+                self.choose(name)
+                return
+        self.page.tell("Every case of the folder was accepted.", kind="success")
 
     def _not_opened(self, sentence: str, log: str) -> None:
         self.page.tell(sentence, log)
         self.page.touch()
 
-    def _open(self, case_id: str, loaded: list[tuple[str, str]], notes: list[str]) -> None:
+    def _open(self, case: Case, loaded: list[tuple[str, str]], notes: list[str]) -> None:
         """The scans of a case have come into the scene: they take the place of the open one."""
         keys = [key for _, key in loaded]
         try:
@@ -132,11 +142,12 @@ class CasesActions:
                 raise BadInput("A segmentation was started meanwhile; open the case after it.")
             self.closing.emit()
         except BadInput as error:
-            self._loader.unload(case_id)
+            self._loader.unload(case.id)
             self._not_opened(str(error), "")
             return
         self._loader.unload(self._case.id, keep=keys)
-        self._case.id = case_id
+        self._case.id = case.id
+        self._case.sources = {key: self._loader.place(case.files[role]) for role, key in loaded}
         if notes:
             self.page.tell(" ".join(notes), kind="warning")
         self._choose_scans(loaded)
@@ -144,7 +155,7 @@ class CasesActions:
         self.page.go("segment")
         if self._segment.card:
             self._segment.warm_up()
-            self.opened.emit(case_id)
+            self.opened.emit(case.id)
 
     def arrived(self, folder: Path) -> None:
         """A new case lies in the folder: list it and open it."""
@@ -158,11 +169,16 @@ class CasesActions:
         if any(case.id == SAMPLE for case in self._cases):
             self.choose(SAMPLE)
             return
-        self.state.data.making = True
+        self.state.data.making, before = True, self._case.id
 
         def done(answer: Message) -> None:
             self.state.data.making = False
-            self.arrived(Path(answer.values["folder"]))
+            # Whoever went on to something else meanwhile is not pulled away from it.
+            if self.page.state.data.step == "cases" and self._case.id == before:
+                self.arrived(Path(answer.values["folder"]))
+            else:
+                self.look()
+                self.page.tell("The sample pair lies among the cases.", kind="success")
 
         def failed(sentence: str, log: str) -> None:
             self.state.data.making = False
@@ -215,12 +231,14 @@ class CasesActions:
     def _word(self, case: Case, drafts: set[str]) -> str:
         if case.id == self._loader.loading:
             return "reading…"
+        if self._case.states.of(case.id).get("accepted"):
+            return "accepted"
         return "draft" if filed(case.id) in drafts else ""
 
     def _about(self, case: Case) -> str:
         names = [self._title(role) or "scans" for role in case.files]
-        note = self._case.notes.get(case.id, "")
-        return " + ".join(names) + (f" · {note}" if note else "")
+        doubt = self._case.states.of(case.id).get("doubt", "")
+        return " + ".join(names) + (f" · doubt {doubt}" if doubt else "")
 
     def _want_picture(self, case: Case) -> None:
         if case.id in self._wanted:

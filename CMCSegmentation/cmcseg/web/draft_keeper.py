@@ -60,6 +60,7 @@ class DraftKeeper:
         self._touched = self._saved = self._tried = 0.0
         self._reading = False
         self._dropped = 0  # times; what was read before the last one is not kept after it
+        self._accepted = False  # the draft that is taken up is that of an accepted case
         self._pending: dict[str, LabelMap] | None = None
         self.state = TypedState(page.server.state, DraftState)
 
@@ -84,6 +85,10 @@ class DraftKeeper:
     def tick(self) -> None:
         """Keep a draft, once the hand rests."""
         now = time.monotonic()
+        if self._accepted and self._review.stage is Stage.CORRECTING and not self._review.busy:
+            self._accepted, self._touched = False, 0.0
+            self._review.stage = Stage.ACCEPTED  # as it was left
+            self.page.touch()
         if not self._touched or self._reading or now - self._touched < CALM:
             return
         if self._review.result is None or self._review.stage is Stage.ACCEPTED:
@@ -110,8 +115,13 @@ class DraftKeeper:
             self._saved = time.monotonic()
 
     def offer(self, case: str) -> None:
-        """Say that there is a draft of the case that was opened."""
+        """Say that there is a draft of the case that was opened; an accepted one is taken up."""
         kept = self._drafts.open(case)
+        if kept and self._case.states.of(case).get("accepted"):
+            self._accepted = True
+            self.take()
+            self.page.go("review")
+            return
         self.state.data.of = case if kept else ""
         if kept:
             self.page.go("review")
@@ -139,9 +149,15 @@ class DraftKeeper:
     def drop(self) -> None:
         """Forget the draft of the open case."""
         self._dropped += 1
+        self._accepted = False
         self._drafts.drop(self._case.id)
         self._saved = self._touched = 0.0
         self.state.data.of = ""
+
+    def finish(self) -> None:
+        """The pair was accepted: keep it as it was handed over, so that it can be opened again."""
+        self._touched = 0.0
+        self._keep()
 
     # Private
 

@@ -16,7 +16,7 @@ from cmcseg.web.page import Page
 
 VERDICTS = {
     "adopt": "The new model is better.",
-    "keep": "The new model is not better.",
+    "keep": "The old model is kept: a new one does not do better.",
     "insufficient": "There is not enough evidence.",
 }
 POINTS = 120  # of the curve that is drawn
@@ -44,6 +44,7 @@ class LearnState:
     reason: object = ""
     outcome: str = ""
     history: list[dict] = field(default_factory=list)
+    removed: str = ""
 
 
 class LearnActions:
@@ -62,6 +63,7 @@ class LearnActions:
         self.state = TypedState(page.server.state, LearnState)
         session.progressed.connect(self._on_progress)
         session.switched.connect(self._on_switched)
+        session.removed.connect(self._on_removed)
         segment.changed.connect(self._on_model)
 
     def fine_tune(self, minutes: object) -> None:
@@ -96,6 +98,15 @@ class LearnActions:
         """Use the version before."""
         if self._model:
             self._session.roll_back(self._model)
+
+    def remove(self, entry: str) -> None:
+        """Take a pair out of the queue."""
+        self._session.remove_entry(entry)
+
+    def restore(self) -> None:
+        """Bring the pair back that was taken out last."""
+        self._session.restore_entry(self.state.data.removed)
+        self.state.data.removed = ""
 
     def load_queue(self) -> None:
         """Ask for the queue's table again."""
@@ -155,6 +166,9 @@ class LearnActions:
             if card:
                 self._session.load_queue(card.name)
                 self._session.load_history(card.name)
+
+    def _on_removed(self, entry: str) -> None:
+        self.state.data.removed = entry
 
     def _on_switched(self, name: str) -> None:
         self._session.load_history(name)

@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from cmcseg.web.learn_actions import LONGEST, LearnActions
-from cmcseg.web.widgets import labelled, text
+from cmcseg.web.widgets import icon_button, labelled, text
 
 
 def lay_out_learn(learn: LearnActions) -> None:
@@ -40,7 +40,7 @@ def lay_out_learn(learn: LearnActions) -> None:
 
 
 def _queue(learn: LearnActions) -> None:
-    names = learn.state.name
+    page, names = learn.page, learn.state.name
     html.P(
         f"{{{{ {names.entries}.length === 1 ? '1 pair' : {names.entries}.length + ' pairs' }}}} "
         f"in the queue, {{{{ {names.new_entries} }}}} new since the model was made.",
@@ -51,10 +51,26 @@ def _queue(learn: LearnActions) -> None:
             html.Th("pair")
             html.Th("when")
             html.Th("what changed")
+            html.Th("")
         with html.Tbody(), html.Tr(v_for=f"e in {names.entries}", key="e.id"):
             html.Td("{{ e.pair }}")
             html.Td("{{ e.at }}")
             html.Td("{{ e.summary }}", title=("e.status",))
+            with html.Td():
+                icon_button(
+                    "mdi-delete-outline",
+                    "Take this pair out of the queue",
+                    (page.trying(learn.remove, str), "[e.id]"),
+                    density="compact",
+                )
+    v.VBtn(
+        text(f"'Restore ' + {names.removed}"),
+        v_if=names.removed,
+        click=page.trying(learn.restore),
+        size="small",
+        variant="text",
+        id="restore-entry",
+    )
 
 
 def _tuning(learn: LearnActions) -> None:
@@ -123,8 +139,15 @@ def _verdict(learn: LearnActions) -> None:
             v.VBtn(
                 "Adopt",
                 click=(page.trying(learn.adopt, str), f"[{names.reason} || '']"),
-                color="primary",
+                color=(f"{names.against} ? undefined : 'primary'",),
+                variant=(f"{names.against} ? 'outlined' : 'flat'",),
                 classes="grow",
                 id="adopt",
             )
-            v.VBtn("Keep the old one", click=page.trying(learn.keep), variant="outlined", id="keep")
+            v.VBtn(
+                "Keep the old one",
+                click=page.trying(learn.keep),
+                color=(f"{names.against} ? 'primary' : undefined",),
+                variant=(f"{names.against} ? 'flat' : 'outlined'",),
+                id="keep",
+            )

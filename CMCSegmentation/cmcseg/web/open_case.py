@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cmcseg.session.segment import SegmentSession
+from cmcseg.web.case_states import CaseStates
 from cmcseg.web.page import Page
 from cmcseg.web.views import Views
 
@@ -14,16 +17,21 @@ class OpenCase:
         page: told when that changes.
         segment: knows which scans are chosen.
         views: where they are shown.
+        states: of all cases.
 
     Attributes:
         id: of the open case, or empty.
-        notes: what the list says of a case, by its id.
+        sources: file or folder of each scan, by its key.
+        states: what became of each case.
     """
 
-    def __init__(self, page: Page, segment: SegmentSession, views: Views) -> None:
+    def __init__(
+        self, page: Page, segment: SegmentSession, views: Views, states: CaseStates
+    ) -> None:
         self._page, self._segment, self._views = page, segment, views
         self.id = ""
-        self.notes: dict[str, str] = {}
+        self.sources: dict[str, Path] = {}
+        self.states = states
 
     def show(self) -> None:
         """Show the chosen scans, each in its own view."""
@@ -31,7 +39,8 @@ class OpenCase:
         inputs = {spec.role: spec for spec in card.inputs} if card else {}
         self._views.show(self._segment.chosen, inputs)
 
-    def note(self, words: str) -> None:
-        """Say something of the open case in the list (its doubt, that it was accepted)."""
-        self.notes[self.id] = words
+    def note(self, **values: str) -> None:
+        """Keep what became of the open case: its ``doubt``, the entry it was ``accepted`` as."""
+        if self.id:
+            self.states.set(self.id, **values)
         self._page.touch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import UnionType
@@ -14,6 +15,7 @@ from cmcseg.core.errors import BadInput, CMCSegError
 from cmcseg.session.background import sentence_of
 
 LOG = logging.getLogger(__name__)
+STAYS = 6.0  # seconds, of an error, until something else is done
 STEPS = ("cases", "segment", "review", "learn", "models")
 
 
@@ -43,7 +45,7 @@ class Page:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.state = TypedState(server.state, PageState)
-        self._stale = True
+        self._stale, self._told = True, 0.0
 
     def touch(self, *_told: object) -> None:
         """Something that is shown may differ; the page is told at the next look."""
@@ -60,9 +62,14 @@ class Page:
 
     def tell(self, sentence: str, log: str = "", kind: str = "error") -> None:
         """Show one sentence: what happened, and what to do. An empty one takes the last away."""
+        self._told = time.monotonic()
         with self.server.state:
             data = self.state.data
             data.notice, data.notice_log, data.notice_kind = sentence, log, kind
+
+    @property
+    def _is_error(self) -> bool:
+        return bool(self.state.data.notice) and self.state.data.notice_kind == "error"
 
     def report(self, error: Exception) -> None:
         """Tell an error in our own words; one of ours is nobody's mistake, others are logged."""
@@ -79,12 +86,15 @@ class Page:
         """
 
         def handler(*values: object) -> None:
+            told = self._told
             try:
                 if len(values) != len(kinds) or not all(map(isinstance, values, kinds)):
                     raise BadInput("The page asked for what it does not offer; load it again.")
                 call(*values)
             except Exception as error:  # one broken button must not silence the page
                 self.report(error)
+            if self._told == told and told < time.monotonic() - STAYS and self._is_error:
+                self.tell("")  # what went on since has taken its place
             self.touch()
 
         return handler

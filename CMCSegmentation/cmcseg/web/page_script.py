@@ -10,6 +10,7 @@ SCRIPT = """
   const tell = (name, value) => window.trame && window.trame.trigger(name, [value]);
   document.addEventListener('keydown', (e) => {
     if (typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.key === ' ' && e.target.closest('button, a, summary, label, [tabindex="0"]')) return;
     if (e.key === ' ') { e.preventDefault(); if (!e.repeat) tell('hold', true); return; }
     if (e.key === 'Enter') {
       if (!document.getElementById('take-mark')) return;
@@ -20,6 +21,22 @@ SCRIPT = """
     tell('key', both ? e.key.toUpperCase() : e.key.length === 1 ? e.key.toLowerCase() : e.key);
   });
   document.addEventListener('keyup', (e) => { if (e.key === ' ') tell('hold', false); });
+  // A button that was pressed with the mouse lets go of the keyboard: Space hides the organs.
+  document.addEventListener('click', (e) => {
+    const button = e.detail && e.target.closest('button, [tabindex="0"]');
+    if (button && !typing(e)) button.blur();
+  });
+  // When the server is gone, say what to do, and come back by ourselves.
+  const gone = document.createElement('div');
+  gone.id = 'gone'; gone.setAttribute('role', 'alert');
+  gone.textContent = 'CMCSeg has stopped. Start it again in the terminal with the same command; ' +
+    'what you have drawn is kept, and this page comes back by itself.';
+  setInterval(async () => {
+    try {
+      await fetch('here', { cache: 'no-store' });
+      if (gone.isConnected) location.assign('index.html?here=1');
+    } catch (error) { if (!gone.isConnected) document.body.append(gone); }
+  }, 2000);
   const send = async (files, to) => {
     if (!files.length) return;
     const form = new FormData();

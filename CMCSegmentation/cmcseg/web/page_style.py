@@ -34,6 +34,12 @@ html { overflow: hidden; }
 .number { text-align: right !important; font-variant-numeric: tabular-nums; }
 .unit { min-width: 4em; }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 8px; }
+.organ, .row { display: flex; width: 100%; text-align: left; gap: 4px;
+  font-size: 13px; align-items: center; padding: 3px 8px; border-radius: 6px; cursor: pointer; }
+.row.chosen { background: rgba(var(--v-theme-primary), .14); }
+.list { margin: 2px 0 6px; font-size: 13px; max-height: 220px; overflow: auto; }
+.list summary { cursor: pointer; text-align: center; }
+.organ:focus-visible, .row:focus-visible { outline: 2px solid rgb(var(--v-theme-primary)); }
 .organ { display: flex; align-items: center; padding: 3px 8px; border-radius: 6px;
   cursor: pointer; }
 .organ.chosen { background: rgba(var(--v-theme-primary), .14); }
@@ -83,6 +89,8 @@ html { overflow: hidden; }
 .stage .views { flex: 1 1 auto; display: flex; min-height: 0; background: #000; }
 .empty { position: absolute; inset: 0; display: flex; align-items: center; justify-content: center;
   color: #bbb; pointer-events: none; background: #111; }
+#gone { position: fixed; inset: 0; z-index: 9999; display: flex; align-items: center;
+  justify-content: center; padding: 20vw; background: #000c; color: #fff; font-size: 18px; }
 kbd { font: 12px ui-monospace, monospace; border: 1px solid #8888; border-radius: 4px;
   padding: 1px 6px; }
 """

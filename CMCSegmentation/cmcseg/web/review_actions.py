@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 from trame_server.utils.typed_state import TypedState
 
+from cmcseg.core.errors import BadInput
 from cmcseg.core.review_places import Place
+from cmcseg.session.learn import LearnSession
+from cmcseg.session.place_words import place_sentence
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.stage import Stage
@@ -28,6 +31,9 @@ class ReviewState:
     changes: str = ""
     why_not: str = ""
     accepted: str = ""
+    unseen: str = ""
+    places: list[dict] = field(default_factory=list)
+    at: int = -1
 
 
 class ReviewActions:
@@ -40,6 +46,7 @@ class ReviewActions:
         drafts: keeps what is drawn.
         views: go to the places.
         case: that is open.
+        learn: whose queue accepted pairs lie in.
     """
 
     def __init__(
@@ -51,9 +58,12 @@ class ReviewActions:
         drafts: DraftKeeper,
         views: Views,
         case: OpenCase,
+        learn: LearnSession,
     ) -> None:
         self.page, self.session, self.tools, self.drafts = page, session, tools, drafts
-        self._views, self._case = views, case
+        self._views, self._case, self._learn = views, case, learn
+        self._seen: set[int] = set()
+        learn.removed.connect(self._on_removed)
         self._drawn = False
         self._changes = session.changes
         self.state = TypedState(page.server.state, ReviewState)
@@ -66,9 +76,13 @@ class ReviewActions:
         self._changes = self.session.changes
         self.tools.begin(result)
         self._drawn = False
-        self.state.data.accepted = ""
         level = max(found.level for row in result.rows for found in row.found.values())
-        self._case.note(f"doubt {level.word}")
+        self._case.note(doubt=level.word)
+        self._seen = set()
+        data = self.state.data
+        data.accepted, data.unseen = "", ""
+        if entry := self._case.states.of(self._case.id).get("accepted", ""):
+            self._tell_accepted(entry)
         self.drafts.begin(result)
 
     def edited(self) -> None:
@@ -100,7 +114,35 @@ class ReviewActions:
         Raises:
             BadInput: when there is nothing to hand over.
         """
+        unseen = len(self.session.places) - len(self._seen)
+        if unseen > 0 and not self.state.data.unseen and not self.session.why_not():
+            count = len(self.session.places)
+            self.state.data.unseen = (
+                f"{unseen} of {count} places were not looked at. Accept nevertheless?"
+            )
+            return
+        self.state.data.unseen = ""
         self.session.accept()
+
+    def look_on(self) -> None:
+        """Go on looking instead of accepting."""
+        self.state.data.unseen = ""
+        self.session.next()
+
+    def go(self, number: int) -> None:
+        """Jump to a place of the list.
+
+        Raises:
+            BadInput: when there is none of that number.
+        """
+        if not 0 <= number < len(self.session.places):
+            raise BadInput("There is no such place any more.")
+        self.session.go(number)
+
+    def take_back(self) -> None:
+        """Take the accepted pair out of the queue again."""
+        if entry := self._case.states.of(self._case.id).get("accepted"):
+            self._learn.remove_entry(entry)
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -117,12 +159,23 @@ class ReviewActions:
         data.why_not = session.why_not()
         data.changes = _changes(session)
         if result is None:
-            data.accepted = ""
+            data.accepted = data.unseen = ""
+        data.at = session.index
+        data.places = [
+            {
+                "n": n,
+                "words": place_sentence(place),
+                "scan": result.title(place.role),
+                "seen": n in self._seen,
+            }
+            for n, place in enumerate(session.places if result else ())
+        ]
 
     # Private
 
     def _on_jumped(self, place: Place) -> None:
         """What is looked at is what the tools work on."""
+        self._seen.add(self.session.index)
         self.tools.edit(place.role)
         if place.organ:
             self.tools.choose_organ(place.organ)
@@ -132,9 +185,21 @@ class ReviewActions:
         self._views.jump(points, radius)
 
     def _on_accepted(self, entry: str) -> None:
-        self.drafts.drop()
-        self.state.data.accepted = f"Kept in the queue as {entry}. {self.session.warning}".strip()
-        self._case.note("accepted")
+        self.drafts.finish()
+        self._tell_accepted(entry, self.session.warning)
+        self._case.note(accepted=entry)
+
+    def _tell_accepted(self, entry: str, warning: str = "") -> None:
+        self.state.data.accepted = f"Kept in the queue as {entry}. {warning}".strip()
+
+    def _on_removed(self, entry: str) -> None:
+        """An entry left the queue; when it was that of the open case, it can be accepted again."""
+        if self._case.states.of(self._case.id).get("accepted") == entry:
+            self._case.note(accepted="")
+            self.state.data.accepted = ""
+            if self.session.stage is Stage.ACCEPTED:
+                self.session.stage = Stage.CORRECTING
+            self.page.touch()
 
 
 def _changes(session: ReviewSession) -> str:

@@ -7,12 +7,17 @@ from trame.widgets import vuetify3 as v
 
 from cmcseg.web.marks_actions import MarksActions
 from cmcseg.web.marks_layout import lay_out_marks
+from cmcseg.web.cases_actions import CasesActions
+from cmcseg.web.output_actions import OutputActions
+from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.review_actions import ReviewActions
 from cmcseg.web.tools_layout import lay_out_scan_choice, lay_out_tools
 from cmcseg.web.widgets import icon_button, research_line, text
 
 
-def lay_out_review(review: ReviewActions, marks: MarksActions) -> None:
+def lay_out_review(
+    review: ReviewActions, marks: MarksActions, cases: CasesActions, output: OutputActions
+) -> None:
     """Lay the panel out."""
     page, names = review.page, review.state.name
     with html.Div(v_show=f"{page.state.name.step} === 'review'", classes="pane"):
@@ -28,17 +33,48 @@ def lay_out_review(review: ReviewActions, marks: MarksActions) -> None:
             lay_out_marks(marks)
             lay_out_tools(review.tools)
             html.P(text(names.changes), classes="quiet", id="changes")
-            v.VBtn(
-                "Accept",
-                click=page.trying(review.accept),
-                disabled=(f"!!{names.why_not}",),
-                color="primary",
-                block=True,
-                classes="mt-1",
-                id="accept",
-            )
-            html.P(text(names.accepted), v_if=names.accepted, classes="good", id="accepted")
+            _accepting(review, cases)
+            lay_out_output(output, "review")
             research_line()
+
+
+def _accepting(review: ReviewActions, cases: CasesActions) -> None:
+    page, names = review.page, review.state.name
+    with v.VAlert(v_if=names.unseen, type="warning", density="compact", id="unseen"):
+        html.Div(text(names.unseen))
+        for words, call, key in (
+            ("Accept nevertheless", review.accept, "accept-anyway"),
+            ("Look at them", review.look_on, "look-on"),
+        ):
+            v.VBtn(
+                words, click=page.trying(call), size="small", variant="text", classes="mt-1", id=key
+            )
+    v.VBtn(
+        "Accept",
+        click=page.trying(review.accept),
+        disabled=(f"!!{names.why_not}",),
+        color="primary",
+        block=True,
+        classes="mt-1",
+        id="accept",
+    )
+    html.P(text(names.why_not), v_if=names.why_not, classes="quiet", id="accept-why")
+    with html.Div(v_if=names.accepted, classes="line"):
+        html.P(text(names.accepted), classes="good grow", id="accepted")
+        v.VBtn(
+            "Take it back",
+            click=page.trying(review.take_back),
+            size="small",
+            variant="text",
+            id="take-back",
+        )
+        v.VBtn(
+            "Next case",
+            click=page.trying(cases.next),
+            size="small",
+            variant="tonal",
+            id="next-case",
+        )
 
 
 def _draft(review: ReviewActions) -> None:
@@ -73,25 +109,40 @@ def _places(review: ReviewActions) -> None:
             disabled=(f"!{names.has_places}",),
             id="next",
         )
+    with html.Details(v_if=f"{names.places}.length", classes="list", id="places"):
+        html.Summary(
+            text(f"{names.places}.filter((p) => p.seen).length + ' of ' + {names.places}.length")
+            + " places seen"
+        )
+        with html.Button(
+            v_for=f"p in {names.places}",
+            key="p.n",
+            type="button",
+            click=(page.trying(review.go, int), "[p.n]"),
+            classes=(f"['row', {{'chosen': p.n === {names.at}}}]",),
+        ):
+            html.Span("{{ p.scan }}: {{ p.words }}", classes="grow")
+            v.VIcon("mdi-check", size="small", v_if="p.seen")
 
 
 def _organs(review: ReviewActions) -> None:
     page, tools, names = review.page, review.tools, review.tools.state.name
     with html.Div(classes="organs"):
-        with html.Div(
-            v_for=f"o in {review.state.name.organs}",
-            key="o.name",
-            classes=(f"['organ', {{'chosen': o.name === {names.organ}}}]",),
-            click=(page.trying(tools.choose_organ, str), "[o.name]"),
-        ):
-            html.Span(classes="swatch", style=("{background: o.color}",))
-            html.Span("{{ o.name }}", classes="grow")
-            html.Span("{{ o.ml }} mL", classes="quiet number", raw_attrs=[':data-organ="o.name"'])
-            v.VIcon(
-                icon=(f"{names.hidden}.includes(o.name) ? 'mdi-eye-off' : 'mdi-eye'",),
-                size="small",
-                click=(page.trying(tools.toggle_organ, str), "[o.name]"),
-                title="Show or hide",
-                raw_attrs=["@click.stop"],
-                classes="ml-2",
+        with html.Div(v_for=f"o in {review.state.name.organs}", key="o.name", classes="line"):
+            with html.Button(
+                type="button",
+                classes=(f"['organ', 'grow', {{'chosen': o.name === {names.organ}}}]",),
+                click=(page.trying(tools.choose_organ, str), "[o.name]"),
+                raw_attrs=[f':aria-pressed="o.name === {names.organ}"'],
+            ):
+                html.Span(classes="swatch", style=("{background: o.color}",))
+                html.Span("{{ o.name }}", classes="grow")
+                html.Span(
+                    "{{ o.ml }} mL", classes="quiet number", raw_attrs=[':data-organ="o.name"']
+                )
+            icon_button(
+                (f"{names.hidden}.includes(o.name) ? 'mdi-eye-off' : 'mdi-eye'",),
+                "Show or hide",
+                (page.trying(tools.toggle_organ, str), "[o.name]"),
+                density="compact",
             )

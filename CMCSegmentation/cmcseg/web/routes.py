@@ -43,7 +43,8 @@ class Routes:
         return [
             web.post("/upload", self._on_upload),
             web.post("/model", self._on_model),
-            web.get("/report/{name}", self._on_report),
+            web.get("/reports/{name}", self._on_file),
+            web.get("/exports/{name}", self._on_file),
         ]
 
     async def _on_upload(self, request: web.Request) -> web.Response:
@@ -70,9 +71,11 @@ class Routes:
         self._page.touch()
         return web.json_response({"text": "kept"})
 
-    async def _on_report(self, request: web.Request) -> web.StreamResponse:
+    async def _on_file(self, request: web.Request) -> web.StreamResponse:
+        """A report or an archive, from the place that the address names."""
+        place = request.path.split("/")[1]
         with suppress(CMCSegError):
-            path = self._folder.own("reports", request.match_info["name"])
+            path = self._folder.own(place, request.match_info["name"])
             if path.is_file():
                 return web.FileResponse(path)
         raise web.HTTPNotFound

@@ -15,7 +15,6 @@ from cmcseg.session.result import Result, notes, volume_words
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
-from cmcseg.web.folder import Folder, filed
 from cmcseg.web.open_case import OpenCase
 from cmcseg.web.page import Page
 
@@ -40,7 +39,6 @@ class SegmentState:
     titles: list[str] = field(default_factory=list)
     aligned: str = ""
     warnings: list[str] = field(default_factory=list)
-    report: str = ""
 
 
 class SegmentActions:
@@ -49,7 +47,6 @@ class SegmentActions:
     Args:
         page: that they are shown on.
         session: does the work.
-        folder: where reports go.
         case: that is open.
         review: knows the organs as they are drawn now.
 
@@ -62,18 +59,16 @@ class SegmentActions:
         page: Page,
         session: SegmentSession,
         *,
-        folder: Folder,
         case: OpenCase,
         review: ReviewSession,
     ) -> None:
         self.page, self._session = page, session
         self.starting = Signal()
-        self._folder, self._case, self._review = folder, case, review
+        self._case, self._review = case, review
         self._progress: Progress | None = None
         self.state = TypedState(page.server.state, SegmentState)
         session.started.connect(self._on_started)
         session.progressed.connect(self._on_progress)
-        session.reported.connect(self._on_reported)
         for ended in (session.finished, session.failed, session.cancelled):
             ended.connect(self._on_ended)
 
@@ -118,19 +113,6 @@ class SegmentActions:
         """Stop segmenting."""
         self._session.cancel()
 
-    def make_report(self) -> None:
-        """Write the report of the result.
-
-        Raises:
-            BadInput: when there is none, or no place for it.
-        """
-        path = self._folder.own("reports", f"{filed(self._case.id)}.html")
-        try:
-            self._folder.make("reports")
-        except OSError as error:
-            raise BadInput(f"The report cannot be written: {error.strerror}.") from error
-        self._session.write_report(path)
-
     def refresh(self) -> None:
         """Show the session's state."""
         data, session, card = self.state.data, self._session, self._session.card
@@ -173,17 +155,11 @@ class SegmentActions:
         data.aligned = alignment.sentence() if alignment else ""
         is_any_cut = any(found.is_cut for row in rows for found in row.found.values())
         data.warnings = list(notes(result, is_any_cut)) if result else []
-        if not result:
-            data.report = ""
-
-    def _on_reported(self, path: str) -> None:
-        self.state.data.report = f"report/{path.replace(chr(92), '/').split('/')[-1]}"
-        self.page.touch()
 
     def _on_started(self) -> None:
         self._progress = None
         data = self.state.data
-        data.percent, data.progress_line, data.report = 0, "", ""
+        data.percent, data.progress_line = 0, ""
         self.page.tell("")
 
     def _on_progress(self, progress: Progress) -> None:

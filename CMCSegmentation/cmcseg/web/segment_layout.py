@@ -5,6 +5,8 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from cmcseg.web.output_actions import OutputActions
+from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.segment_actions import SegmentActions
 from cmcseg.web.widgets import icon_button, research_line, text
 
@@ -14,13 +16,13 @@ ALIGN = (
 )
 
 
-def lay_out_segment(segment: SegmentActions) -> None:
+def lay_out_segment(segment: SegmentActions, output: OutputActions) -> None:
     """Lay the panel out."""
     page = segment.page
     with html.Div(v_show=f"{page.state.name.step} === 'segment'", classes="pane"):
         _choices(segment)
         _button(segment)
-        _result(segment)
+        _result(segment, output)
 
 
 def _choices(segment: SegmentActions) -> None:
@@ -95,7 +97,7 @@ def _button(segment: SegmentActions) -> None:
         html.P(text(names.progress_line), classes="quiet", id="progress-line")
 
 
-def _result(segment: SegmentActions) -> None:
+def _result(segment: SegmentActions, output: OutputActions) -> None:
     page, names = segment.page, segment.state.name
     with html.Div(v_if=f"{names.rows}.length"):
         with v.VTable(density="compact", classes="result"):
@@ -119,12 +121,5 @@ def _result(segment: SegmentActions) -> None:
                 classes="grow",
                 id="to-review",
             )
-            v.VBtn(
-                "Report",
-                click=page.trying(segment.make_report),
-                variant="outlined",
-                id="make-report",
-            )
-        with html.P(v_if=names.report, classes="mt-1"):
-            html.A("Open the report", href=(names.report,), target="_blank", rel="noopener")
+        lay_out_output(output, "segment")
         research_line()

@@ -111,6 +111,18 @@ def _judged(queue: Path, sha256: str, pairs: set[str]) -> dict:
     return {"changes": [float(np.mean(values)) for values in changes.values()], "coming": coming}
 
 
+def queue_remove(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
+    """Take the entry ``id`` out of the queue; it can be restored."""
+    Ledger(Path(request.values["queue"])).remove(request.values["id"])
+    return Message(verb="queue-remove", values={"id": request.values["id"]})
+
+
+def queue_restore(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
+    """Bring the entry ``id`` back that was removed."""
+    Ledger(Path(request.values["queue"])).restore(request.values["id"])
+    return Message(verb="queue-restore", values={"id": request.values["id"]})
+
+
 def _named(request: Message, kind: str) -> dict:
     return {
         name.removeprefix(f"{kind} "): labels

@@ -12,10 +12,18 @@ from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.worker.case_verbs import sample, thumbnail
 from cmcseg.worker.eta import Eta
+from cmcseg.worker.export_verb import export
 from cmcseg.worker.learn_verbs import adopt_run, finetune, look_at_both, roll_back, versions
 from cmcseg.worker.mark_verbs import look, propose
 from cmcseg.worker.model_cache import ModelCache
-from cmcseg.worker.queue_verbs import queue_add, queue_list, queue_next, queue_pair
+from cmcseg.worker.queue_verbs import (
+    queue_add,
+    queue_list,
+    queue_next,
+    queue_pair,
+    queue_remove,
+    queue_restore,
+)
 
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
 # ones may have been repositioned on the table, which only the registration can tell.
@@ -124,10 +132,13 @@ VERBS: dict[str, Verb] = {
     "look": look,
     "propose": propose,
     "report": report_page,
+    "export": export,
     "queue-add": queue_add,
     "queue-list": queue_list,
     "queue-next": queue_next,
     "queue-pair": queue_pair,
+    "queue-remove": queue_remove,
+    "queue-restore": queue_restore,
     "finetune": finetune,
     "look-at-both": look_at_both,
     "adopt": adopt_run,
