@@ -160,13 +160,9 @@ class Views:
 
     def orient(self, name: str) -> None:
         """Turn both views: ``Axial``, ``Coronal``, ``Sagittal``, or as each scan was taken."""
-        points = [centre(self._node_of(tag)) for tag in SLICES]
-        self._turn(name)
-        self._following = True
-        for tag, point, _key in zip(SLICES, points, self._scans, strict=False):
-            self._fit(tag, point)
-        self._following = False
         self._hold()
+        self._turn(name)
+        self._settle()
 
     def jump(self, points: list[tuple[float, float, float]], mm: float = 0.0) -> None:
         """Centre each view on its own point, RAS in mm, with a ring around it and close enough.
