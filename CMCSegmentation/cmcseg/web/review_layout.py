@@ -5,9 +5,9 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from cmcseg.web.cases_actions import CasesActions
 from cmcseg.web.marks_actions import MarksActions
 from cmcseg.web.marks_layout import lay_out_marks
-from cmcseg.web.cases_actions import CasesActions
 from cmcseg.web.output_actions import OutputActions
 from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.review_actions import ReviewActions
