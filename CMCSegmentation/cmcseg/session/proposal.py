@@ -76,6 +76,7 @@ def _organ_alone(labels: LabelMap, value: int) -> LabelMap:
     if not len(sides[0]):
         box = (slice(0, 1),) * 3
     else:
-        box = tuple(slice(int(side[0]), int(side[-1]) + 1) for side in sides)
+        i, j, k = (slice(int(side[0]), int(side[-1]) + 1) for side in sides)
+        box = (i, j, k)
     array = mask[box].astype(np.uint8) * np.uint8(value)
     return LabelMap(array=array, grid=part_of(labels.grid, box), table=labels.table)
