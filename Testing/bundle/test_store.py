@@ -319,13 +319,6 @@ def test_shipped_models_and_tasks_lie_beside_the_package():
     assert shipped_folder().parts[-3:] == ("CMCSegmentation", "Resources", "Models")
 
 
-def test_in_a_wheel_they_lie_inside_the_package(tmp_path, monkeypatch):
-    inside = tmp_path / "cmcseg" / "resources" / "Models"
-    inside.mkdir(parents=True)
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "cmcseg" / "bundle" / "store.py"))
-    assert shipped_folder() == inside
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the path is Linux's")
 def test_a_users_models_lie_where_the_system_keeps_such_things(monkeypatch):
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
