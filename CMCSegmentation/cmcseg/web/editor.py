@@ -89,6 +89,9 @@ class Editor:
             self.use("")
         for modifier in self._modifiers.values():
             modifier.segmentation_modified.disconnect(self._editor.segmentation_modified)
+            # Left behind, it would be called by VTK when Python has taken it apart: a crash.
+            segmentation = modifier.segmentation
+            segmentation.segmentation_node.RemoveObserver(segmentation._node_obs)
         self._modifiers = {}
         self._node = ""
 
