@@ -37,10 +37,10 @@ def upload(folder, files):
 
     async def taken(request):
         try:
-            path = await receive(request, folder)
+            received = await receive(request, folder)
         except BadInput as error:
             return web.json_response({"text": str(error)}, status=400)
-        return web.json_response({"text": path.name})
+        return web.json_response({"text": f"{received.folder.name} {received.note}".strip()})
 
     async def run():
         app = web.Application()
@@ -113,9 +113,24 @@ def test_what_is_no_scan_is_refused_in_words_and_leaves_nothing(a_folder, name, 
     assert kept(a_folder) == []
 
 
-def test_one_bad_file_refuses_the_whole_upload(a_folder, a_scan):
-    status, text = upload(a_folder, [("ct.nii.gz", a_scan), ("notes.txt", b"hello")])
-    assert (status, "notes.txt is no scan" in text) == (400, True)
+def test_what_is_no_scan_is_passed_over_and_said(a_folder, a_scan):
+    status, text = upload(a_folder, [("notes.txt", b"hello"), ("ct.nii.gz", a_scan)])
+    assert (status, text) == (200, "ct What is no scan was passed over: notes.txt.")
+    assert kept(a_folder) == ["ct/ct.nii.gz"]
+
+
+def test_a_disc_is_kept_without_what_its_writer_added(a_folder):
+    added = [("README.TXT", b"hi"), ("VIEWER.EXE", b"MZ"), ("AUTORUN.INF", b"[autorun]"),
+             ("__MACOSX/D/._IM1", b"\0\5\26\7")]  # fmt: skip
+    status, text = upload(a_folder, [("cd.zip", zipped(("D/IM1", DICOM), *added))])
+    passed = "README.TXT, VIEWER.EXE, AUTORUN.INF and 1 more"
+    assert (status, text) == (200, f"study What is no scan was passed over: {passed}.")
+    assert kept(a_folder) == ["study/00000 IM1"]
+
+
+def test_a_damaged_scan_refuses_the_whole_upload(a_folder, a_scan):
+    status, text = upload(a_folder, [("ct.nii.gz", a_scan), ("mr.nii.gz", b"not gzip")])
+    assert (status, "mr.nii.gz is no scan" in text) == (400, True)
     assert kept(a_folder) == []
 
 
@@ -188,7 +203,8 @@ def test_files_of_one_name_are_all_kept(a_folder):
 
 def test_what_a_system_leaves_beside_scans_is_passed_over(a_folder, a_scan):
     files = [("ct.nii.gz", a_scan), (".DS_Store", b"x"), ("Thumbs.db", b"x"), ("._ct.nii.gz", b"")]
-    assert upload(a_folder, files) == (200, "ct")
+    status, text = upload(a_folder, files)
+    assert (status, text[:39]) == (200, "ct What is no scan was passed over: .DS")
     assert kept(a_folder) == ["ct/ct.nii.gz"]
 
 

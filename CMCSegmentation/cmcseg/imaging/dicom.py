@@ -49,7 +49,7 @@ class Series:
         path: as it was given.
         stacks: all that make a scan, the usual choice first.
         number: of the one to read, from 1.
-        notes: what the user should know of the choice.
+        notes: what the user should know, beside which stack is read.
     """
 
     path: Path
@@ -72,12 +72,16 @@ class Series:
         """Of the stack to read, in the order of the volume's slices."""
         return [one.path for one in self.stack.slices]
 
-    def read(self) -> Volume:
-        """The volume; see ``read_series``."""
-        with silent():
-            return self._read()
+    def read(self, *, choice: bool = True) -> Volume:
+        """The volume; see ``read_series``.
 
-    def _read(self) -> Volume:
+        Args:
+            choice: whether its note tells which of several stacks was read.
+        """
+        with silent():
+            return self._read(_choice(self.stacks, self.number) if choice else ())
+
+    def _read(self, choice: tuple[str, ...]) -> Volume:
         slices, name = self.stack.slices, self.path.name
         grid = usable_grid(_stack_header(slices, name))
         away = _offsets(slices)
@@ -87,7 +91,7 @@ class Series:
         facts = {"source": "dicom", "modality": slices[0].modality}
         if description := slices[0].description:
             facts["series"] = description
-        if notes := (*self.notes, *self.stack.notes, *changes):
+        if notes := (*choice, *self.notes, *self.stack.notes, *changes):
             facts["note"] = " ".join(notes)
         return Volume(array=array, grid=grid, facts=facts)
 
@@ -157,12 +161,12 @@ def open_series(path: Path, number: int = 1, within: Path | None = None) -> Seri
             f"The folder {folder} has no stack {number}; it holds {len(stacks)}: "
             f"{_numbered(stacks)}."
         )
-    notes = _choice(stacks, number)
+    notes: tuple[str, ...] = ()
     stack = stacks[number - 1]
     if stack.is_mixed:
         stack, note = _without_copies(stack, folder)
         stacks = (*stacks[: number - 1], stack, *stacks[number:])
-        notes = (*notes, note)
+        notes = (note,)
     _check_damage(stack, passed)
     _check_gaps(stack, folder)
     return Series(path=path, stacks=stacks, number=number, notes=(*notes, *_told(passed)))

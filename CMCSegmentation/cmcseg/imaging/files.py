@@ -57,12 +57,13 @@ def read_volume(path: Path) -> Volume:
     return read_scan(path).volume
 
 
-def read_scan(path: Path, within: Path | None = None) -> ReadScan:
+def read_scan(path: Path, within: Path | None = None, *, choice: bool = True) -> ReadScan:
     """As ``read_volume``, with the stacks that a DICOM folder holds.
 
     Args:
         path: what to read.
         within: a folder that no link between DICOM slices may lead out of; None allows every link.
+        choice: whether the note tells which of several stacks was read.
 
     Raises:
         BadInput: when there is no single usable 3-D scan.
@@ -70,7 +71,7 @@ def read_scan(path: Path, within: Path | None = None) -> ReadScan:
     path, number = split_number(Path(path))
     if is_series(path):
         series = open_series(path, number, within)
-        scan = ReadScan(volume=series.read(), stacks=series.titles, stack=number)
+        scan = ReadScan(volume=series.read(choice=choice), stacks=series.titles, stack=number)
     else:
         array, grid, facts = _read(path)
         facts = {"source": "file", **facts}

@@ -34,8 +34,8 @@ class ReadScan:
 
     Attributes:
         volume: what the file holds; ``array`` is ``(I, J, K)`` in Fortran order.
-        notes: what the user should know: slices that were interpolated, other stacks that were
-            left out, a voxel size that was assumed.
+        notes: what the user should know: slices that were interpolated, files that were passed
+            over, a voxel size that was assumed.
         stacks: titles of all stacks that a DICOM folder holds, for a list to choose from.
         stack: number of the one that was read, from 1.
     """
@@ -78,8 +78,7 @@ class ScanReader:
             within: a folder that nothing may lead out of: no link, no data file.
             done, failed: exactly one of them is called, within ``pump``.
         """
-        numbered = str(path) if stack == 1 else f"{path}#{stack}"
-        values = {"path": numbered, "within": str(within)}
+        values = {"path": str(numbered(path, stack)), "within": str(within)}
 
         def finished(answer: Message) -> None:
             values = answer.values
@@ -133,6 +132,11 @@ class ScanReader:
         return self._runner.start(
             Message(verb=verb, values=values), Listener(finished=finished, failed=on_failed)
         )
+
+
+def numbered(path: Path, stack: int) -> Path:
+    """A stack of a DICOM folder as every reader takes it: ``FOLDER``, ``FOLDER#2``."""
+    return path if stack == 1 else path.with_name(f"{path.name}#{stack}")
 
 
 def reading_runner(

@@ -11,14 +11,29 @@ from trame_slicer.core import SlicerApp
 
 from cmcseg.mrml.new_scan import put_scan
 from cmcseg.mrml.scene import MrmlScene
-from cmcseg.session.reading import ReadScan, ScanReader
+from cmcseg.session.reading import ReadScan, ScanReader, numbered
 from cmcseg.web.folder import Case, Folder
 
 CASE = "CMCSeg.case"  # attribute of the scans of the open case
 MOST_STACKS = 4  # of one DICOM folder that are opened by themselves
 
-Loaded = Callable[[list[tuple[str, str]], list[str]], None]
+Loaded = Callable[[list["LoadedScan"], list[str]], None]
 Failed = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedScan:
+    """A scan of a case that is in the scene.
+
+    Attributes:
+        role: that its file's name tells, or empty.
+        key: in the scene.
+        source: file, folder, or ``FOLDER#2`` for the second stack of a folder.
+    """
+
+    role: str
+    key: str
+    source: Path
 
 
 @dataclass(kw_only=True)
@@ -30,7 +45,7 @@ class _Loading:
     done: Loaded
     failed: Failed
     waiting: list[tuple[str, Path, int]]
-    read: list[tuple[str, ReadScan]] = field(default_factory=list)
+    read: list[tuple[str, Path, ReadScan]] = field(default_factory=list)
 
 
 class CaseLoader:
@@ -61,7 +76,7 @@ class CaseLoader:
         Args:
             case: which.
             titles: what a clinician calls its roles.
-            done: told role and key of each scan, and what the user should know of the reading.
+            done: told the scans, and what the user should know of the reading.
             failed: told one sentence, and a log; none of the scans is in the scene then.
 
         Raises:
@@ -105,7 +120,7 @@ class CaseLoader:
         role, path, stack = loading.waiting.pop(0)
 
         def done(scan: ReadScan) -> None:
-            loading.read.append((role, scan))
+            loading.read.append((role, numbered(path, stack), scan))
             if stack == 1:
                 others = range(2, min(len(scan.stacks), MOST_STACKS) + 1)
                 loading.waiting[:0] = [(role, path, number) for number in others]
@@ -122,12 +137,14 @@ class CaseLoader:
     def _finish(self, loading: _Loading) -> None:
         self._loading = None
         loaded, notes = [], []
-        for role, scan in loading.read:
+        for role, source, scan in loading.read:
             title = loading.titles[role] or scan.volume.facts.get("series", "") or "Scan"
+            if len(scan.stacks) > 1:
+                title = f"{title} #{scan.stack}"
             key = put_scan(self._app.scene, scan.volume, f"{title} of {loading.case.id}")
             self._app.scene.GetNodeByID(key).SetAttribute(CASE, loading.case.id)
-            loaded.append((role, key))
-            notes += [f"{title}: {note}" for note in scan.notes]
+            loaded.append(LoadedScan(role=role, key=key, source=source))
+            notes += [*_choice(scan), *(f"{title}: {note}" for note in scan.notes)]
         loading.done(loaded, notes)
 
     def _keys(self, case_id: str, keep: list[str]) -> list[str]:
@@ -142,3 +159,17 @@ class CaseLoader:
                     info.key,
                 ]
         return [key for key in keys if key]
+
+
+def _choice(scan: ReadScan) -> list[str]:
+    """Which stacks of a folder are opened, told once, with the first."""
+    count = len(scan.stacks)
+    if count < 2 or scan.stack > 1:
+        return []
+    opened = min(count, MOST_STACKS)
+    titles = [f"#{number} {title}" for number, title in enumerate(scan.stacks[:opened], 1)]
+    left = f" {count - opened} more {'was' if count - opened == 1 else 'were'} left out."
+    return [
+        f"The folder holds {count} stacks of slices; opened as a scan each: {', '.join(titles)}."
+        + left * (count > opened)
+    ]

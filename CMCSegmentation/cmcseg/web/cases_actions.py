@@ -14,11 +14,12 @@ from cmcseg.session.ports import Listener, Runner
 from cmcseg.session.reading import ScanReader
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
-from cmcseg.web.case_loader import CaseLoader
+from cmcseg.web.case_loader import CaseLoader, LoadedScan
 from cmcseg.web.drafts import Drafts
 from cmcseg.web.folder import Case, Folder, filed
 from cmcseg.web.open_case import OpenCase
 from cmcseg.web.page import Page
+from cmcseg.web.uploads import Received
 
 SAMPLE = "sample"
 
@@ -96,10 +97,14 @@ class CasesActions:
             self._want_picture(case)
         self.page.touch()
 
-    def choose(self, case_id: str) -> None:
+    def choose(self, case_id: str, said: str = "") -> None:
         """Open a case: its scans are read, and then come into the scene, its draft on top of them.
 
         Where one cannot be read the open case stays, and the page is told.
+
+        Args:
+            case_id: which.
+            said: what the user should know of how it came, beside how it is read.
 
         Raises:
             BadInput: when it is gone, or a segmentation runs.
@@ -115,7 +120,7 @@ class CasesActions:
         self._loader.load(
             case,
             {role: self._title(role) for role in case.files},
-            done=lambda loaded, notes: self._open(case, loaded, notes),
+            done=lambda loaded, notes: self._open(case, loaded, [said] * bool(said) + notes),
             failed=self._not_opened,
         )
         self.page.touch()
@@ -134,9 +139,9 @@ class CasesActions:
         self.page.tell(sentence, log)
         self.page.touch()
 
-    def _open(self, case: Case, loaded: list[tuple[str, str]], notes: list[str]) -> None:
+    def _open(self, case: Case, loaded: list[LoadedScan], notes: list[str]) -> None:
         """The scans of a case have come into the scene: they take the place of the open one."""
-        keys = [key for _, key in loaded]
+        keys = [scan.key for scan in loaded]
         try:
             if self._segment.stage is Stage.SEGMENTING:
                 raise BadInput("A segmentation was started meanwhile; open the case after it.")
@@ -147,7 +152,7 @@ class CasesActions:
             return
         self._loader.unload(self._case.id, keep=keys)
         self._case.id = case.id
-        self._case.sources = {key: self._loader.place(case.files[role]) for role, key in loaded}
+        self._case.sources = {scan.key: scan.source for scan in loaded}
         if notes:
             self.page.tell(" ".join(notes), kind="warning")
         self._choose_scans(loaded)
@@ -157,12 +162,14 @@ class CasesActions:
             self._segment.warm_up()
             self.opened.emit(case.id)
 
-    def arrived(self, folder: Path) -> None:
+    def arrived(self, came: Received) -> None:
         """A new case lies in the folder: list it and open it."""
         self.look()
-        mine = [case for case in self._cases if case.id.split("/")[0] == folder.name]
+        if came.note:
+            self.page.tell(came.note, kind="warning")
+        mine = [case for case in self._cases if case.id.split("/")[0] == came.folder.name]
         if mine:
-            self.page.trying(self.choose, str)(mine[0].id)
+            self.page.trying(self.choose, str, str)(mine[0].id, came.note)
 
     def make_sample(self) -> None:
         """Render a misaligned pair into the folder and open it."""
@@ -175,7 +182,7 @@ class CasesActions:
             self.state.data.making = False
             # Whoever went on to something else meanwhile is not pulled away from it.
             if self.page.state.data.step == "cases" and self._case.id == before:
-                self.arrived(Path(answer.values["folder"]))
+                self.arrived(Received(folder=Path(answer.values["folder"])))
             else:
                 self.look()
                 self.page.tell("The sample pair lies among the cases.", kind="success")
@@ -205,19 +212,19 @@ class CasesActions:
             self._models = len(self._segment.models.cards)
             self.look()
 
-    def _choose_scans(self, loaded: list[tuple[str, str]]) -> None:
+    def _choose_scans(self, loaded: list[LoadedScan]) -> None:
         """Choose a model that takes the roles of the case, and the scans for its roles."""
         segment = self._segment
-        roles = {role for role, _ in loaded if role}
+        roles = {scan.role for scan in loaded if scan.role}
         if not (segment.card and roles & set(segment.card.roles)):
             suited = (card.name for card in segment.models.cards if roles & set(card.roles))
             if name := next(suited, ""):
                 segment.choose_model(name)
         known = segment.card.roles if segment.card else ()
-        for role, key in loaded:
-            if role in known:
-                segment.set_scan(role, key)
-        if not any(role in known for role, _ in loaded):
+        for scan in loaded:
+            if scan.role in known:
+                segment.set_scan(scan.role, scan.key)
+        if not any(scan.role in known for scan in loaded):
             segment.guess()
 
     def _title(self, role: str) -> str:

@@ -11,7 +11,7 @@ from aiohttp import web
 from cmcseg.core.errors import CMCSegError
 from cmcseg.web.folder import Folder
 from cmcseg.web.page import Page
-from cmcseg.web.uploads import receive, receive_archive
+from cmcseg.web.uploads import Received, receive, receive_archive
 
 MOST_AT_ONCE = 2  # uploads; the page sends one at a time
 
@@ -22,7 +22,7 @@ class Routes:
     Args:
         page: told what goes wrong.
         folder: where files come in and go out.
-        arrived: called with the folder of a new case.
+        arrived: called with what became of an upload.
         model_came: called with the archive of a model.
     """
 
@@ -31,7 +31,7 @@ class Routes:
         page: Page,
         folder: Folder,
         *,
-        arrived: Callable[[Path], None],
+        arrived: Callable[[Received], None],
         model_came: Callable[[Path], None],
     ) -> None:
         self._page, self._folder = page, folder
@@ -54,7 +54,7 @@ class Routes:
         return await self._taken(receive_archive, request, self._model_came)
 
     async def _taken(
-        self, take: Callable, request: web.Request, then: Callable[[Path], None]
+        self, take: Callable, request: web.Request, then: Callable[..., None]
     ) -> web.Response:
         if self._coming >= MOST_AT_ONCE:
             words = "Other files are on their way; send these when they have come."

@@ -6,11 +6,13 @@ can do nothing else.
 
 import asyncio
 import gzip
+import re
 import shutil
 import tempfile
 import zipfile
 import zlib
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,23 +29,36 @@ PIECE = 1 << 20
 ODD_ARCHIVE = (ValueError, IndexError, OverflowError)  # what names and numbers of chance raise
 STALLED = 60.0  # seconds without a byte, after which an upload is given up
 RESERVE = 256 << 20  # bytes that stay free on the disk
+MOST_NAMED = 3  # files that were passed over
 
 
-async def receive(request: web.Request, folder: Folder) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """What became of an upload.
+
+    Attributes:
+        folder: of the new case.
+        note: which files were passed over because they are no scans, or empty.
+    """
+
+    folder: Path
+    note: str = ""
+
+
+async def receive(request: web.Request, folder: Folder) -> Received:
     """Keep what a form sends as a case of its own.
 
     Args:
         request: multipart; every part with a file name is a scan, a DICOM file or a zip of such.
         folder: where the case goes.
 
-    Returns:
-        The folder of the new case.
-
     Raises:
-        BadInput: when it is too large, is no scan or cannot be written; nothing is kept then.
+        BadInput: when it is too large, holds no scan or one that is damaged, or cannot be written;
+            nothing is kept then.
     """
-    draft = await _collected(request, folder)
-    return await asyncio.to_thread(_settle, folder, draft)  # unpacking would stop every window
+    draft, junk = await _collected(request, folder)
+    # Unpacking would stop every window.
+    return await asyncio.to_thread(_settle, folder, draft, junk)
 
 
 async def receive_archive(request: web.Request, folder: Folder) -> Path:
@@ -52,7 +67,7 @@ async def receive_archive(request: web.Request, folder: Folder) -> Path:
     Raises:
         BadInput: when it is too large or there is none.
     """
-    draft = await _collected(request, folder)
+    draft, _ = await _collected(request, folder)
     archive = next((file for file in draft.iterdir() if zipfile.is_zipfile(file)), None)
     if archive is None:
         discard(draft)
@@ -65,8 +80,11 @@ def discard(draft: Path) -> None:
     shutil.rmtree(draft, ignore_errors=True)
 
 
-async def _collected(request: web.Request, folder: Folder) -> Path:
-    """All parts of the form in a new folder; numbers and sizes are checked while they come."""
+async def _collected(request: web.Request, folder: Folder) -> tuple[Path, list[str]]:
+    """All parts of the form in a new folder, and names of junk among them, which is not kept.
+
+    Numbers and sizes are checked while they come.
+    """
     length = request.content_length or 0
     if length > LARGEST:
         raise BadInput(_too_large())
@@ -78,7 +96,7 @@ async def _collected(request: web.Request, folder: Folder) -> Path:
     except OSError as error:
         raise BadInput(f"The file could not be kept: {error.strerror}.") from error
     try:
-        await _take_parts(request, draft)
+        junk = await _take_parts(request, draft)
     except (asyncio.TimeoutError, TimeoutError) as error:
         discard(draft)
         raise BadInput("The upload stood still and was given up; send it again.") from error
@@ -91,12 +109,12 @@ async def _collected(request: web.Request, folder: Folder) -> Path:
     except BaseException:  # the page was closed meanwhile
         discard(draft)
         raise
-    return draft
+    return draft, junk
 
 
-async def _take_parts(request: web.Request, draft: Path) -> None:
+async def _take_parts(request: web.Request, draft: Path) -> list[str]:
     parts = await request.multipart()
-    left, count = LARGEST, 0
+    left, count, junk = LARGEST, 0, []
     while (part := await asyncio.wait_for(parts.next(), STALLED)) is not None:
         count += 1
         if count > MOST_FILES:
@@ -113,6 +131,8 @@ async def _take_parts(request: web.Request, draft: Path) -> None:
                 await asyncio.to_thread(file.write, piece)
         if is_junk(Path(part.filename)):
             Path(file.name).unlink()
+            junk.append(Path(part.filename).name)
+    return junk
 
 
 def _new_file(draft: Path, name: str) -> BinaryIO:
@@ -124,39 +144,68 @@ def _new_file(draft: Path, name: str) -> BinaryIO:
     raise BadInput("Those are too many files of one name.")
 
 
-def _settle(folder: Folder, draft: Path) -> Path:
-    """Unfold archives, look at every file, and move all into place at once."""
+def _settle(folder: Folder, draft: Path, junk: list[str]) -> Received:
+    """Unfold archives, look at every file, and move all scans into place at once."""
     try:
         for archive in [file for file in draft.iterdir() if zipfile.is_zipfile(file)]:
-            unfold(archive, draft)
+            junk += unfold(archive, draft)
             archive.unlink()
         files = [file for file in draft.rglob("*") if file.is_file()]
         if not files:
             raise BadInput("Nothing came; drop a scan, or a folder of DICOM files.")
-        detached = any(file.name.lower().endswith((".mhd", ".nhdr")) for file in files)
-        for file in files:
-            known = is_dicom(file) or looks_like_scan(file)
-            if not known and not (detached and is_data_name(file.name)):
-                raise BadInput(
-                    f"{file.name} is no scan; NIfTI, NRRD, MetaImage and DICOM can be read."
-                )
+        strangers = _no_scans(files)
+        scans = [file for file in files if file not in strangers]
+        wanted = [file for file in strangers if is_image_name(file.name)]
+        if wanted or not scans:
+            raise BadInput(
+                f"{_sent_as((wanted or files)[0])} is no scan; NIfTI, NRRD, MetaImage and DICOM "
+                "can be read."
+            )
+        for file in strangers:
+            file.unlink()
         if not folder.root.is_dir():
             raise BadInput(folder.gone)
-        target = folder.inside(folder.free_name(plain(_name_of(files))))
+        target = folder.inside(folder.free_name(plain(_name_of(scans))))
         draft.rename(target)
-        return target
+        return Received(folder=target, note=_passed_over([*map(_sent_as, strangers), *junk]))
     except OSError as error:
         raise BadInput(f"The files could not be kept: {error.strerror}.") from error
     finally:
         discard(draft)
 
 
-def unfold(archive: Path, into: Path) -> None:
+def _no_scans(files: list[Path]) -> list[Path]:
+    """Those that are neither scans nor the voxels of a header that lies beside them."""
+    detached = any(file.name.lower().endswith((".mhd", ".nhdr")) for file in files)
+
+    def belongs(file: Path) -> bool:
+        return is_dicom(file) or looks_like_scan(file) or (detached and is_data_name(file.name))
+
+    return sorted(file for file in files if not belongs(file))
+
+
+def _sent_as(file: Path) -> str:
+    """The name of a file before one was made for it that is free."""
+    return re.sub(r"^\d{5} ", "", file.name)
+
+
+def _passed_over(names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"What is no scan was passed over: {', '.join(names[:MOST_NAMED])}{more}."
+
+
+def unfold(archive: Path, into: Path) -> list[str]:
     """Unpack a zip archive, unless it is a bomb or reaches outside.
+
+    Returns:
+        Names of what a system or a disc's writer left in it, which is not unpacked.
 
     Raises:
         BadInput: for either, or when it is damaged.
     """
+    junk: list[str] = []
     try:
         with zipfile.ZipFile(archive) as packed:
             rows = [row for row in packed.infolist() if not row.is_dir()]
@@ -173,6 +222,7 @@ def unfold(archive: Path, into: Path) -> None:
                 alone = is_image_name(inner.name) or is_data_name(inner.name)
                 stem = "" if alone else f"{number:05d} "
                 if is_junk(inner):
+                    junk.append(inner.name)
                     continue
                 with (
                     packed.open(row) as source,
@@ -181,6 +231,7 @@ def unfold(archive: Path, into: Path) -> None:
                     _copied(source, out, row.file_size, archive.name)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, *ODD_ARCHIVE) as error:
         raise BadInput(f"{archive.name} is damaged or locked: {error}.") from error
+    return junk
 
 
 def looks_like_scan(path: Path) -> bool:

@@ -31,13 +31,14 @@ def read_scan(request: Message, cache: ModelCache, report: Report) -> Message:  
 
     Answers with the volume "scan", laid out with i running fastest as a window wants it, and with
     ``notes``: what the user should know of how it was read. ``stacks`` are the titles of what a
-    DICOM folder holds, ``stack`` is the number of the one that was read, from 1.
+    DICOM folder holds, ``stack`` is the number of the one that was read, from 1; whoever asks
+    tells of that choice.
     """
     from cmcseg.imaging.files import read_scan as read
 
     path = inside(Path(request.values["path"]), Path(request.values["within"]))
     report(Progress(stage=f"reading {path.name}", done=0, total=1))
-    scan = read(path, within=Path(request.values["within"]))
+    scan = read(path, within=Path(request.values["within"]), choice=False)
     note = scan.volume.facts.get("note", "")
     volume = replace(scan.volume, array=np.asfortranarray(scan.volume.array))
     values = {"notes": [note] if note else [], "stacks": list(scan.stacks), "stack": scan.stack}
