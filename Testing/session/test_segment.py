@@ -210,6 +210,17 @@ def test_swapping_exchanges_the_roles(a_session, a_host):
     assert a_session.hint() == "T2 SPIR looks like MR and CT venous like CT. Swap them?"
 
 
+def test_what_is_to_be_known_of_a_chosen_scan_is_said(a_session, a_host, monkeypatch):
+    ct, _mr = add_pair(a_host)
+    a_session.runner.finish()
+    noted = tuple(
+        replace(scan, note="Slices are missing." * (scan.key == ct.GetID()))
+        for scan in a_session.scene.scans()
+    )
+    monkeypatch.setattr(a_session.scene, "scans", lambda: noted)
+    assert a_session.hint() == "Slices are missing."
+
+
 def test_a_report_is_written_when_asked_for(a_session, a_host, a_worker, tmp_path):
     add_pair(a_host)
     a_session.runner.finish()

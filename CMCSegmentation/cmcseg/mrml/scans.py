@@ -7,6 +7,7 @@ import slicer
 import vtk
 from vtk.util import numpy_support
 
+from cmcseg.mrml.acquired_steps import steps_note
 from cmcseg.mrml.subject_hierarchy import modality_of, patient_of, series_of
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import ScanInfo
@@ -26,6 +27,7 @@ def scan_info(node: slicer.vtkMRMLVolumeNode) -> ScanInfo:
         series=series_of(node),
         patient=patient_of(node),
         refusal=refusal,
+        note="" if refusal else steps_note(node),
         dark=0.0 if refusal else dark_end(node),
     )
 

@@ -32,6 +32,7 @@ class ScanInfo:
         patient: tells patients of the scene apart; no name, no number of the hospital's. May be
             empty.
         refusal: one sentence saying why it cannot be segmented, else empty.
+        note: one sentence saying what to know of how it was loaded, else empty.
         dark: the 5th percentile of a sample of its values.
     """
 
@@ -41,6 +42,7 @@ class ScanInfo:
     series: str = ""
     patient: str = ""
     refusal: str = ""
+    note: str = ""
     dark: float = 0.0
 
 

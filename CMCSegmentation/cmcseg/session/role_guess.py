@@ -49,6 +49,17 @@ def fit(scan: ScanInfo, spec: InputSpec) -> float:
     return score
 
 
+def scans_hint(scans: dict[str, ScanInfo], card: ModelCard) -> str:
+    """When the roles look swapped, and what to know of how the scans were loaded; or empty.
+
+    Args:
+        scans: the chosen ones by role.
+        card: of the model.
+    """
+    told = (swap_hint(scans, card), *(scan.note for scan in scans.values()))
+    return " ".join(sentence for sentence in told if sentence)
+
+
 def swap_hint(scans: dict[str, ScanInfo], card: ModelCard) -> str:
     """A sentence when two scans suit each other's roles clearly better than their own."""
     if len(scans) != 2:

@@ -19,7 +19,7 @@ from cmcseg.session.ports import Listener, Runner, ScanInfo, Scene
 from cmcseg.session.readiness import why_not_resume, why_not_scans
 from cmcseg.session.restore import restoring, result_of
 from cmcseg.session.result import Result, report_request
-from cmcseg.session.role_guess import guess_roles, swap_hint
+from cmcseg.session.role_guess import guess_roles, scans_hint
 from cmcseg.session.segment_job import SegmentJob
 from cmcseg.session.stage import Stage
 
@@ -182,10 +182,10 @@ class SegmentSession:
             self.changed.emit()
 
     def hint(self) -> str:
-        """A sentence when the roles look swapped, else empty."""
+        """When the roles look swapped, and what to know of how the scans were loaded; or empty."""
         infos = {scan.key: scan for scan in self.scene.scans()}
         scans = {role: infos[key] for role, key in self.chosen.items() if key in infos}
-        return swap_hint(scans, self.card) if self.card else ""
+        return scans_hint(scans, self.card) if self.card else ""
 
     # Segmenting
 
