@@ -273,15 +273,26 @@ def test_fit_a_plane_and_3d_keep_the_place(page):
     def place():
         return page.inner_text("#told-0").split(" · ")[1]
 
+    first = place()
     page.mouse.move(520, 250)
     page.mouse.wheel(0, 240)
-    page.wait_for_timeout(500)
+    until(page, lambda: place() != first)
     before = place()
     page.locator("button[title='Fit']").click()
     page.click("text=Coronal")
-    page.wait_for_timeout(300)
+    until(page, lambda: place()[0] in "AP")
     page.click("text=Axial")
-    until(page, lambda: place() == before)
+    until(page, lambda: place()[0] in "IS")
+    assert place() == before
+
+
+def test_a_server_that_answers_again_brings_the_page_back(page):
+    page.route("**/here", lambda route: route.abort())
+    page.wait_for_selector("#gone")
+    assert page.inner_text("#gone").count(".") == 1  # one sentence
+    page.unroute("**/here")
+    page.wait_for_selector("#gone", state="detached")
+    page.wait_for_selector("#accept")
 
 
 def test_the_tools_work_beside_the_organs_in_3d(page):
@@ -300,6 +311,17 @@ def test_the_draft_is_there_after_the_server_was_killed(page, app):
     drawn = ml(page, NAMES[0])
     until(page, lambda: any(app.folder.glob(".cmcseg/drafts/ann/drawn.npz")))
     app.kill()
+    gone = page.locator("#gone")
+    gone.wait_for()
+    page.wait_for_timeout(500)  # trame takes the page away, and its style sheet with it
+    size = page.viewport_size
+    assert gone.bounding_box() == {"x": 0, "y": 0, **size}
+    text = page.evaluate(
+        "() => { const r = document.createRange(); r.selectNodeContents("
+        "document.getElementById('gone')); const b = r.getBoundingClientRect(); "
+        "return [b.x + b.width / 2, b.y + b.height / 2]; }"
+    )
+    assert text == pytest.approx([size["width"] / 2, size["height"] / 2], abs=20)
     app.start()
     page.goto(app.address)
     page.wait_for_selector(".case")
@@ -423,6 +445,12 @@ def test_cancel_brings_back_the_state_before(page):
     page.click("#cancel")
     page.wait_for_selector("#segment:not([disabled])")
     assert page.locator(".result tbody tr").count() == len(NAMES)
+    page.click("#step-review")
+    page.keyboard.press("b")  # and it can be drawn on again
+    page.wait_for_selector("#tool-brush.v-btn--active")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#tool-none.v-btn--active")
+    page.click("#step-segment")
 
 
 def test_a_role_may_stay_empty(page):

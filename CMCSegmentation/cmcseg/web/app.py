@@ -206,6 +206,8 @@ class App:
         self._segmenting.starting.connect(self._keeper.save_now)
         self._segmenting.starting.connect(self._editor.drop)
         self._segmenting.starting.connect(self._tools.lay_down)
+        for ended in (self._segment.cancelled, self._segment.failed):
+            ended.connect(self._tools.take_up)
 
     def _lay_out(self) -> None:
         bind_keys(self._page, self._reviewing, self._display, self._marking)

@@ -52,6 +52,11 @@ class Editor:
         self._turning = False
         self.tool = ""
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is something to work on."""
+        return bool(self._modifiers)
+
     def begin(self, pairs: list[tuple[str, str]]) -> None:
         """Work on these segmentations, each with its scan, from now on."""
         self.drop()

@@ -26,16 +26,26 @@ SCRIPT = """
     const button = e.detail && e.target.closest('button, [tabindex="0"]');
     if (button && !typing(e)) button.blur();
   });
-  // When the server is gone, say what to do, and come back by ourselves.
+  // When the server is gone, say what to do, and come back by ourselves. The style goes along:
+  // with the connection, trame takes the page and its style sheet away.
+  const STOPPED = 'CMCSeg has stopped; start it again with the same command: what you have drawn ' +
+    'is kept.';
+  const ANEW = 'CMCSeg was started again; open the new link that it printed in the terminal.';
   const gone = document.createElement('div');
   gone.id = 'gone'; gone.setAttribute('role', 'alert');
-  gone.textContent = 'CMCSeg has stopped. Start it again in the terminal with the same command; ' +
-    'what you have drawn is kept, and this page comes back by itself.';
+  gone.style.cssText = 'position: fixed; inset: 0; z-index: 9999; display: flex; ' +
+    'align-items: center; justify-content: center; padding: 0 20vw; background: #1c1c1c; ' +
+    'color: #fff; font: 18px/1.5 system-ui, sans-serif; text-align: center';
+  const tellGone = (sentence) => {
+    if (gone.textContent !== sentence) gone.textContent = sentence;
+    if (!gone.isConnected) document.body.append(gone);
+  };
   setInterval(async () => {
     try {
-      await fetch('here', { cache: 'no-store' });
-      if (gone.isConnected) location.assign('index.html?here=1');
-    } catch (error) { if (!gone.isConnected) document.body.append(gone); }
+      const answer = await fetch('here', { cache: 'no-store' });
+      if (answer.status === 403) tellGone(ANEW);  // another start has another token
+      else if (gone.isConnected) location.assign('index.html?here=1');
+    } catch (error) { tellGone(STOPPED); }
   }, 2000);
   const send = async (files, to) => {
     if (!files.length) return;

@@ -89,8 +89,6 @@ html { overflow: hidden; }
 .stage .views { flex: 1 1 auto; display: flex; min-height: 0; background: #000; }
 .empty { position: absolute; inset: 0; display: flex; align-items: center; justify-content: center;
   color: #bbb; pointer-events: none; background: #111; }
-#gone { position: fixed; inset: 0; z-index: 9999; display: flex; align-items: center;
-  justify-content: center; padding: 20vw; background: #000c; color: #fff; font-size: 18px; }
 kbd { font: 12px ui-monospace, monospace; border: 1px solid #8888; border-radius: 4px;
   padding: 1px 6px; }
 """

@@ -105,7 +105,13 @@ class SegmentActions:
         self._session.settings = replace(self._session.settings, align=align)
 
     def segment(self) -> None:
-        """Segment the chosen scans."""
+        """Segment the chosen scans.
+
+        Raises:
+            BadInput: when they cannot be.
+        """
+        if reason := self._session.why_not():
+            raise BadInput(reason)
         self.starting.emit()
         self._session.segment()
 

@@ -69,9 +69,16 @@ class ToolsActions:
         """A result is there: put it into the editor's hands."""
         self._hidden = set()
         self.lay_down()
-        self._editor.begin([(result.segmentations[r], result.scans[r]) for r in result.scans])
+        self._give(result)
         self.edit(next(iter(result.scans)))
         self.choose_organ(result.card.table.labels[0].name)
+
+    def take_up(self, *_told: object) -> None:
+        """A segmentation ended without a result: what there was before is drawn on again."""
+        result = self._session.result
+        if result and not self._editor.is_ready:
+            self._give(result)
+            self.edit(self.role if self.role in result.scans else next(iter(result.scans)))
 
     def edit(self, role: str) -> None:
         """Take a scan's organs in hand."""
@@ -185,6 +192,10 @@ class ToolsActions:
         data.brush_mm, data.brush_ball = self._brush_mm, self._ball
         data.hidden, data.tool = sorted(self._hidden), self._tool
         data.can_undo, data.can_redo = self._session.can_undo, self._session.can_redo
+
+    def _give(self, result: Result) -> None:
+        """Put a result into the editor's hands."""
+        self._editor.begin([(result.segmentations[r], result.scans[r]) for r in result.scans])
 
     def _set_range(self) -> None:
         """Give Threshold the range of the scan in hand, and of it what the organ now holds."""
