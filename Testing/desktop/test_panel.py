@@ -66,6 +66,7 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
             "installing",
             "learning",
             "listing",
+            "marking",
             "panel_size",
             "preflight",
             "result",

@@ -6,7 +6,6 @@ import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.mrml.scene import MrmlScene
-from cmcseg.predict.scan_memory import ScanMemory
 from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.marks import MarkSession
 from cmcseg.session.pen import MOST_POINTS
@@ -15,6 +14,7 @@ from cmcseg.session.segment import SegmentSession
 from cmcseg.session.worker_queue import WorkerQueue
 from cmcseg.worker.mark_verbs import propose
 from cmcseg.worker.model_cache import ModelCache
+from marked import remembered
 from mrml_scene import Host, add_volume, ball_scan, box, last
 from session_parts import Worker
 
@@ -43,19 +43,6 @@ class Marking(Worker):
                 self.warm.scans.clear()
             return propose(request, self.warm, report)
         return super().__call__(request, report)
-
-
-def remembered(volume):
-    array = volume.array.astype(np.float32)
-    p = np.stack([array <= 0, array > 0, array < -2000]).astype(np.float16) * 0.8 + 0.1
-    return ScanMemory(
-        grid=volume.grid,
-        image=(array / 1000).astype(np.float16),
-        probabilities=p,
-        features=(array[None] / 1000).astype(np.float16),
-        to_working=np.eye(4),
-        patch=(1, 1, 1),
-    )
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 Properties are attributes, as PythonQt has them. What is not written here does not exist.
 """
 
+import collections
 import enum
 import os
 import re
@@ -18,6 +19,7 @@ from typing import ClassVar
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import slicer
 import slicer.util
+import vtk
 from mrml_scene import Host, add_volume
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
@@ -179,15 +181,40 @@ def all_nodes(scene, kind):
     return [scene.GetNthNodeByClass(n, name) for n in range(scene.GetNumberOfNodesByClass(name))]
 
 
+class RenderWindow:
+    """A window that draws nothing; its mouse and its renderer are VTK's."""
+
+    def __init__(self):
+        self._interactor = vtk.vtkRenderWindowInteractor()
+        self._renderers = vtk.vtkRendererCollection()
+        self._renderers.AddItem(vtk.vtkRenderer())
+
+    def GetInteractor(self):
+        return self._interactor
+
+    def GetRenderers(self):
+        return self._renderers
+
+    def Render(self): ...
+
+
 class SliceWidget:
     """A slice view without a picture."""
 
-    def __init__(self, node):
-        self._node = node
+    def __init__(self, node, window):
+        self._node, self._window = node, window
         self.fitted = 0
 
     def mrmlSliceNode(self):
         return self._node
+
+    def sliceView(self):
+        return types.SimpleNamespace(renderWindow=lambda: self._window)
+
+    def sliceLogic(self):
+        name, scene = self._node.GetLayoutName(), self._node.GetScene()
+        mine = next(n for n in all_nodes(scene, "Composite") if n.GetLayoutName() == name)
+        return types.SimpleNamespace(GetSliceCompositeNode=lambda: mine)
 
     def fitSliceToBackground(self):
         """Fit the scan; linked control broadcasts it to every view of the group, shown or not."""
@@ -240,6 +267,7 @@ class LayoutManager:
 
     def __init__(self, views):
         self._views = views
+        self._windows = collections.defaultdict(RenderWindow)
         self._logic = slicer.vtkMRMLLayoutLogic()
         self._logic.SetMRMLScene(slicer.mrmlScene)
 
@@ -270,8 +298,12 @@ class LayoutManager:
             if fresh:  # its slider's offset comes one pass of the event loop later
                 QtCore.QTimer.singleShot(0, lambda made=made: made.SetSliceOffset(0))
 
+    def sliceViewNames(self):
+        return [node.GetLayoutName() for node in all_nodes(slicer.mrmlScene, "")]
+
     def sliceWidget(self, tag):
-        return SliceWidget(slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode"))
+        node = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode")
+        return SliceWidget(node, self._windows[tag])
 
 
 def set_layers(background=None):

@@ -46,6 +46,15 @@ def every_pair(request, warm, report):
     return Message(verb="queue-next", values={"next": rows, "failed": {}})
 
 
+def looked(request, warm, report):
+    """Remember a scan as a network would that looks at the numbers alone."""
+    from marked import remembered
+
+    ((_, volume),) = request.volumes.items()
+    warm.remember(request.values["scan"], remembered(volume))
+    return Message(verb="look", values={"scan": request.values["scan"]})
+
+
 def no_history(request, warm, report):
     """The model is the first of its kind."""
     return Message(verb="history", values={"history": []})
@@ -56,4 +65,5 @@ if __name__ == "__main__":
     VERBS["finetune"] = endless
     VERBS["queue-next"] = every_pair
     VERBS["history"] = no_history
+    VERBS["look"] = looked
     serve(Path(sys.argv[sys.argv.index("--folder") + 1]))

@@ -138,6 +138,14 @@ def until(page, truth, seconds=60):
         page.wait_for_timeout(100)
 
 
+def drag(page, start, end):
+    """With the left button, as a hand does."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=10)
+    page.mouse.up()
+
+
 def ml(page, organ):
     return float(page.locator(f"[data-organ='{organ}']").inner_text().split()[0])
 
@@ -214,10 +222,7 @@ def test_the_brush_changes_the_volume_and_undo_brings_it_back(page):
     page.wait_for_selector("#tool-brush.v-btn--active")
     page.keyboard.press("e")
     page.wait_for_selector("#tool-erase.v-btn--active")
-    page.mouse.move(520, 250)
-    page.mouse.down()
-    page.mouse.move(600, 330, steps=12)
-    page.mouse.up()
+    drag(page, (520, 250), (600, 330))
     until(page, lambda: ml(page, NAMES[0]) < before - 1)
     page.keyboard.press("z")
     until(page, lambda: ml(page, NAMES[0]) == before)
@@ -230,10 +235,7 @@ def test_a_stroke_goes_into_the_scan_under_the_pointer_and_one_history_holds_bot
     page.keyboard.press("1")
     page.keyboard.press("e")
     page.wait_for_selector("#tool-erase.v-btn--active")
-    page.mouse.move(950, 250)
-    page.mouse.down()
-    page.mouse.move(1030, 330, steps=8)
-    page.mouse.up()
+    drag(page, (950, 250), (1030, 330))
     until(page, lambda: "MR: apple" in page.inner_text("#changes"))
     assert "CT: apple" in page.inner_text("#changes")  # of the test before
     page.click("#undo")
@@ -243,6 +245,40 @@ def test_a_stroke_goes_into_the_scan_under_the_pointer_and_one_history_holds_bot
     page.click("#redo")
     until(page, lambda: "CT: apple" in page.inner_text("#changes"))
     page.keyboard.press("Escape")
+
+
+def test_a_mark_proposes_escape_drops_it_and_enter_takes_it_as_one_step(page):
+    page.click("#step-review")
+    page.keyboard.press("1")
+    before = ml(page, NAMES[0])
+    page.keyboard.press("b")
+    page.keyboard.press("Shift+M")
+    page.wait_for_selector("#mark-not.v-btn--active")
+    assert page.locator("#tool-brush.v-btn--active").count() == 0
+    bare = picture(page)
+    drag(page, (520, 250), (600, 330))
+    page.wait_for_selector("#take-mark")
+    assert page.inner_text("#mark-line").startswith("Proposed: apple in the CT")
+    until(page, lambda: (np.abs(picture(page) - bare).max(axis=-1) > 40).sum() > 50)  # its border
+    assert ml(page, NAMES[0]) == before
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#take-mark", state="detached")
+    assert ml(page, NAMES[0]) == before
+    drag(page, (520, 250), (600, 330))
+    page.wait_for_selector("#take-mark")
+    page.keyboard.press("Enter")
+    until(page, lambda: ml(page, NAMES[0]) < before)
+    page.wait_for_selector("#take-mark", state="detached")
+    page.keyboard.press("z")
+    until(page, lambda: ml(page, NAMES[0]) == before)
+
+
+def test_a_mark_beside_the_scan_is_told_and_the_pen_stays_until_escape(page):
+    drag(page, (500, 66), (560, 66))
+    until(page, lambda: "The stroke lies outside the CT" in page.inner_text("#notice"))
+    page.wait_for_selector("#mark-not.v-btn--active")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#mark-not:not(.v-btn--active)")
 
 
 def test_no_key_of_vtk_works(page, app):

@@ -15,18 +15,25 @@ from cmcseg.mrml.stroke_pen import StrokePen
 from cmcseg.session.marks import MarkSession
 from cmcseg.session.review import ReviewSession
 
-IS, IS_NOT = "is", "is not"  # what the pen says of the chosen organ
+IS, IS_NOT = "is", "is-not"  # what the pen says of the chosen organ
 
 
 class MarkSection:
     """A row of buttons below the choice of scan and organ, and a pen in every slice view."""
 
     def __init__(
-        self, ui: object, session: MarkSession, review: ReviewSession, tell: Callable
+        self,
+        ui: object,
+        session: MarkSession,
+        review: ReviewSession,
+        tell: Callable,
+        lay_tools_down: Callable[[], None],
     ) -> None:
         self._ui, self._session, self._review, self._tell = ui, session, review, tell
+        self._lay_tools_down = lay_tools_down
         self._pens: list[StrokePen] = []
         self._says = ""
+        self._entered = False
         self._buttons = {
             IS: _button("markButton", _("Mark: this is"), checkable=True),
             IS_NOT: _button("markNotButton", _("Mark: this is not"), checkable=True),
@@ -50,10 +57,10 @@ class MarkSection:
         manager = slicer.app.layoutManager()
         views = manager.viewport() if manager else None
         hold = {"M": partial(self.hold, IS), "Shift+M": partial(self.hold, IS_NOT)}
-        end = {"Return": session.take, "Enter": session.take, "Escape": session.drop}
-        self._holding, self._ending = (
+        take = {"Return": session.take, "Enter": session.take}
+        self._holding, self._taking, self._escaping = (
             Keys(ui.page, views, {key: trying(call, tell) for key, call in calls.items()})
-            for calls in (hold, end)
+            for calls in (hold, take, {"Escape": self._escape})
         )
         session.changed.connect(self.refresh)
         session.failed.connect(tell)
@@ -62,8 +69,9 @@ class MarkSection:
         """Take the pen in hand, or lay it down when it says that already."""
         self.lay_down()
         if says and self._says != says and self._review.result is not None:
-            self._says = says
             self._session.prepare(key_of(self._ui.roleCombo))
+            self._lay_tools_down()
+            self._says = says
             manager = slicer.app.layoutManager()
             for name in manager.sliceViewNames() if manager else ():
                 widget = manager.sliceWidget(name)
@@ -80,18 +88,29 @@ class MarkSection:
             pen.close()
         self._pens.clear()
 
+    def enter(self) -> None:
+        """The module is shown."""
+        self._entered = True
+        self.refresh()
+
     def leave(self) -> None:
-        """The module is left, or its scene is closed."""
+        """The module is left: the mouse and the keys are others'."""
+        self._entered = False
+        self.put_away()
+
+    def put_away(self) -> None:
+        """No pen is in hand any more; what is proposed stays."""
         self.lay_down()
         self._says = ""
         self.refresh()
 
     def close(self) -> None:
-        """Let go of the views and of the keys."""
+        """Let go of the views, of the keys and of what is proposed."""
         self.lay_down()
-        self._holding.close()
-        self._ending.close()
+        for keys in (self._holding, self._taking, self._escaping):
+            keys.close()
         self._session.changed.disconnect(self.refresh)
+        self._session.close()
 
     def refresh(self) -> None:
         """Show what is in hand and what is proposed."""
@@ -103,12 +122,21 @@ class MarkSection:
         for says, button in self._buttons.items():
             allow(button, why, _("Draw along the middle of what is wrong"))
             button.setChecked(self._says == says)
-        nothing = "" if self._session.proposals else _("Draw a stroke first.")
-        allow(self._take, nothing, _("Draw what is proposed (Enter)"))
-        allow(self._drop, nothing, _("Forget what is proposed (Escape)"))
-        self._line.setText(self._session.sentence() if self._says or not nothing else "")
-        self._holding.enable(there)
-        self._ending.enable(bool(self._session.proposals))
+        proposed, begun = bool(self._session.proposals), self._session.begun
+        nothing = _("Draw a stroke first.")
+        allow(self._take, "" if proposed else nothing, _("Draw what is proposed (Enter)"))
+        allow(self._drop, "" if begun else nothing, _("Forget what is proposed (Escape)"))
+        self._line.setText(self._session.sentence() if self._says or begun else "")
+        self._holding.enable(self._entered and there)
+        self._taking.enable(self._entered and proposed)
+        self._escaping.enable(self._entered and (begun or bool(self._says)))
+
+    def _escape(self) -> None:
+        """Forget what is proposed or worked on; when nothing is, lay the pen down."""
+        if self._session.begun:
+            self._session.drop()
+        else:
+            self.put_away()
 
     def _drawn(self, view: str, points: np.ndarray, seconds: float) -> None:
         """A line was drawn in a view; it belongs to the scan that the view shows."""

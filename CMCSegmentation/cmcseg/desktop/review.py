@@ -50,7 +50,7 @@ class ReviewSection:
         session.jumped.connect(self._onJumped)
         ui.organCombo.currentIndexChanged.connect(lambda *_index: self._pick())
         marks = MarkSession(session.scene, session.runner, session)
-        self._marks = MarkSection(ui, marks, session, tell)
+        self._marks = MarkSection(ui, marks, session, tell, self._lay_tool_down)
         self._entered = False
         self._hidden: list = []  # while Space is held
         self._peek = Peek(self._showOrgans)
@@ -115,6 +115,7 @@ class ReviewSection:
         if self._editorNode is not None and self._editorNode.GetScene() is not None:
             self._editor.setupViewObservations()
         self._keys.enable(self._session.result is not None)
+        self._marks.enter()
         self._lay_over()
 
     def leave(self) -> None:
@@ -133,7 +134,7 @@ class ReviewSection:
         Closing a scene sets its views up anew and tells the active tool; without a segmentation it
         would end Slicer, and so would the editor with views to observe and no node.
         """
-        self._marks.leave()
+        self._marks.put_away()
         self._ignore()
         self._editor.setActiveEffectByName("")
         self._editor.removeViewObservations()
@@ -210,7 +211,11 @@ class ReviewSection:
             self._editor.setSourceVolumeNode(slicer.mrmlScene.GetNodeByID(key))
             self._source = key
 
+    def _lay_tool_down(self) -> None:
+        self._editor.setActiveEffectByName("")
+
     def _take(self, tool: str) -> None:
+        self._marks.put_away()
         self._ui.toolsSection.collapsed = False
         self._take_tools()
         self._editor.setActiveEffectByName(tool)

@@ -47,7 +47,7 @@ class StrokePen:
             for event, call in calls.items()
         }
         renderer = window.GetRenderers().GetFirstRenderer()
-        renderer.AddActor2D(self._actor)
+        renderer.AddViewProp(self._actor)
 
     def close(self) -> None:
         """Lay the pen down; a line that is not finished is no line."""
@@ -57,7 +57,7 @@ class StrokePen:
         self._tags.clear()
         renderer = self._window.GetRenderers().GetFirstRenderer()
         if renderer is not None:
-            renderer.RemoveActor2D(self._actor)
+            renderer.RemoveViewProp(self._actor)
 
     def _taking(self, event: int, call: Callable[[tuple[float, float]], bool]) -> Callable:
         def observed(interactor: vtk.vtkRenderWindowInteractor, _name: str) -> None:

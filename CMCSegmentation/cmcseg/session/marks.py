@@ -59,6 +59,7 @@ class MarkSession:
         self._line: list[_Stroke] = []
         self._busy = self._writing = False
         self._looked: dict[str, str] = {}
+        self._looking: dict[str, list[Callable[[], object]]] = {}  # what waits for each scan
         self._taken: dict[str, list[Mark]] = {}
         review.changed.connect(self._follow)
 
@@ -71,6 +72,11 @@ class MarkSession:
     def busy(self) -> bool:
         """Whether a stroke is still being thought about."""
         return self._busy or bool(self._line)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to drop: proposals, or strokes on the way to them."""
+        return bool(self.proposals or self._line)
 
     def sentence(self) -> str:
         """What the line beside the tool says."""
@@ -94,7 +100,7 @@ class MarkSession:
         """
         result = self._ready(role)
         if role not in self._looked:
-            self._look(result, role, self.changed.emit)
+            self._look(result, role, lambda: None)
 
     def stroke(
         self,
@@ -137,13 +143,14 @@ class MarkSession:
         if not wanted or not set(wanted) <= set(self.proposals):
             raise BadInput(_("Nothing is proposed; draw a stroke first."))
         self._writing = True
+        taken = {role: self.proposals[role] for role in wanted}
         roles = {role: result.scans[role] for role in wanted}
 
         def read(drawn: dict[str, LabelMap]) -> None:
             self._runner.aside(lambda: sums(drawn), write, self._on_failed)
 
         def sums(drawn: dict[str, LabelMap]) -> dict[str, dict[str, np.ndarray]]:
-            return {result.scans[r]: merged(self.proposals[r], now) for r, now in drawn.items()}
+            return {result.scans[r]: merged(taken[r], now) for r, now in drawn.items()}
 
         def write(masks: dict[str, dict[str, np.ndarray]]) -> None:
             if self._result is not result:
@@ -154,11 +161,12 @@ class MarkSession:
         def written(_key: object) -> None:
             if self._result is not result:
                 return
-            for done in wanted:
-                marks = self.proposals[done].marks
+            for done, proposal in taken.items():
+                marks = proposal.marks
                 self._taken.setdefault(done, []).extend(stroke.mark for stroke in marks)
                 self._review.strokes += marks
-                self._hide(done)
+                if self.proposals.get(done) is proposal:
+                    self._hide(done)
             self._writing = False
             self._review.edited()
             self.changed.emit()
@@ -168,7 +176,7 @@ class MarkSession:
     def drop(self, role: str = "") -> None:
         """Forget what is proposed, in one scan or in all, and the strokes that wait for an answer.
 
-        Nothing of the result changes.
+        Nothing of the result changes; what is being taken already is taken.
         """
         self._line = [stroke for stroke in self._line if role and stroke.role != role]
         for dropped in [role] if role else list(self.proposals):
@@ -198,6 +206,7 @@ class MarkSession:
             self._hide(role)
         self._result = None
         self._looked.clear()
+        self._looking.clear()
         self._taken.clear()
         self._busy = self._writing = False
 
@@ -216,13 +225,19 @@ class MarkSession:
             self._read(result, stroke)
 
     def _look(self, result: Result, role: str, then: Callable[[], object]) -> None:
+        if role in self._looking:
+            self._looking[role].append(then)
+            return
+        self._looking[role] = [then]
         name = f"{result.scans[role]} {next(_names)}"
         values = {"model": result.card.name, "scan": name, "device": "auto"}
 
         def finished(_answer: Message) -> None:
             if self._result is result:
                 self._looked[role] = name
-                then()
+                for call in self._looking.pop(role, ()):
+                    call()
+                self.changed.emit()
 
         volumes = {role: result.volumes[role]}
         self._ask(result, Message(verb="look", values=values, volumes=volumes), finished)
@@ -326,6 +341,7 @@ class MarkSession:
         """The stroke in hand is lost; what was proposed before it stays."""
         self._line = self._line[1:] if self._busy else self._line
         self._busy = self._writing = False
+        self._looking.clear()
         self.failed.emit(sentence, log)
         self._next()
 
