@@ -135,6 +135,9 @@ def test_weights_that_are_no_safetensors_are_refused(a_card, content):
     assert refusal(network_from, a_card, content, "M").startswith(f"{WEIGHTS} in M cannot be read:")
 
 
+NOT_BUILT = "Widths, patch or strides of the network cannot be built."
+
+
 def rewrite_card(model, change) -> None:
     value = json.loads((model / CARD).read_text())
     change(value)
@@ -153,12 +156,10 @@ def test_an_unknown_encoder_is_told(a_model):
 
 def test_a_card_that_asks_for_a_giant_takes_no_memory(a_model):
     rewrite_card(a_model, lambda card: card["network"].update(widths=[100_000, 200_000]))
-    assert "has shape (4, 1, 2, 2, 2) instead of (100000, 1, 2, 2, 2)" in refusal(
-        load_bundle, a_model
-    )
+    assert refusal(load_bundle, a_model).endswith(NOT_BUILT)
 
 
 @pytest.mark.parametrize("widths", [[-4, 8], ["4", "8"], [4, 0.5], [2**62, 2**62]])
 def test_widths_that_make_no_sense_are_refused(a_model, widths):
     rewrite_card(a_model, lambda card: card["network"].update(widths=widths))
-    assert refusal(load_bundle, a_model).startswith(f"The network of {a_model} cannot be built: ")
+    assert refusal(load_bundle, a_model).endswith(NOT_BUILT)

@@ -73,7 +73,7 @@ def test_scans_that_nobody_has_labelled_are_rehearsed_and_nobody_is_named(
     words = ["--model", NAME, "--queue", tmp_path / "queue", "--out", tmp_path / "run"]
     words += ["--folder", scans, "--minutes", "0.01", "--json"]
     verdict = json.loads(run(capsys, "finetune", *words))
-    assert len(verdict["learned_from"]) == 1
+    assert len(verdict["learned_from"]) == 2
     taught = [path.name for path in (tmp_path / "run" / "own").iterdir()]
     assert len(taught) == 2
     assert all(name.startswith("waiting-") for name in taught)
@@ -87,7 +87,9 @@ def test_the_queue_is_checked_first_and_what_is_damaged_is_named(capsys, tmp_pat
     hurt = min((tmp_path / "queue" / "entries").iterdir())
     (hurt / "ct_labels.nii.gz").write_bytes(b"")
     seen = []
-    monkeypatch.setattr(finetune, "fine_tune", lambda _, cohort, *__: seen.append(cohort) or {})
+    monkeypatch.setattr(
+        finetune, "fine_tune", lambda _, cohort, *__, **___: seen.append(cohort) or {}
+    )
     told = fine_tune(capsys, tmp_path)
     why = "ct_labels.nii.gz was changed after it was written."
     assert told == {"set_aside": {hurt.name: why}, "unfit": {}}

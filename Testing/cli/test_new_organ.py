@@ -73,7 +73,8 @@ def test_a_new_organ_is_learned_beside_the_old_ones(a_clinic, capsys, tmp_path):
     assert verdict["unfit"] == verdict["left_out"] == {}
     assert verdict["taught"] == ["gallbladder"]
     assert set(verdict["fresh"]) == {"ct gallbladder", "mr gallbladder"}
-    assert {organ["cases"] for organ in verdict["fresh"].values()} == {2}
+    # Of the four that show it, all but the first are judged by a model that has learned it.
+    assert {organ["cases"] for organ in verdict["fresh"].values()} == {3}
     assert not any("gallbladder" in name for name in verdict["organs"])
     assert {organ["cases"] for organ in verdict["organs"].values()} == {3}
 

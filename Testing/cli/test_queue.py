@@ -135,7 +135,7 @@ def test_an_exported_queue_is_imported_again_pair_by_pair(capsys, tmp_path, a_pa
     main(["queue", "list", *place[:2], "--json"])
     after = json.loads(capsys.readouterr().out)
     assert {row["id"]: row["part"] for row in after} == {row["id"]: row["part"] for row in before}
-    assert sorted(row["part"] for row in after) == ["check", "check", "learn", "learn"]
+    assert {row["part"] for row in after} == {"learn"}
 
 
 @pytest.mark.parametrize(

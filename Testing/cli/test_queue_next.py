@@ -51,7 +51,11 @@ def test_what_waits_is_ordered_and_what_was_corrected_is_not_named_again(
     assert [row["by"] for row in told["next"]] == ["doubt", "chance", "doubt"]
     assert all(0 <= doubt <= 1 for doubt in doubts.values())
 
-    monkeypatch.setattr(predictor, "segment", None)  # the second time nobody is asked
+    asked = []
+    plain = predictor.segment
+    monkeypatch.setattr(
+        predictor, "segment", lambda *words, **more: asked.append(1) or plain(*words, **more)
+    )
     scans = a_clinic / "scans"
     files = [f"ct={scans / '0_ct.nii.gz'}", f"ct_labels={scans / '0_ct_labels.nii.gz'}"]
     place = ["--queue", str(a_clinic / "q"), "--id", "0", "--model", NAME]
@@ -60,7 +64,9 @@ def test_what_waits_is_ordered_and_what_was_corrected_is_not_named_again(
     assert {row["pair"]: row["doubt"] for row in after["next"]} == {
         pair: doubts[pair] for pair in ("1", "two")
     }
+    assert len(asked) == 1, "only the pair whose truth is new is looked back at"
     assert len(ask(capsys, a_clinic, "--count", "1")["next"]) == 1
+    assert len(asked) == 1
     for path in (a_clinic / "q" / "doubts").iterdir():
         assert str(scans) not in path.read_text()
 

@@ -117,9 +117,9 @@ class NetworkSpec:
         if len(self.strides) != len(self.widths) - 1:
             raise ValueError("A network needs one stride fewer than widths.")
         steps = [step for fold in (self.patch, *self.strides) for step in fold]
-        if not all(1 <= width <= MOST_WIDTH for width in self.widths) or not all(
-            1 <= step <= MOST_STEP for step in steps
-        ):
+        numbers = [(width, MOST_WIDTH) for width in self.widths]
+        numbers += [(step, MOST_STEP) for step in steps]
+        if not all(type(number) is int and 1 <= number <= most for number, most in numbers):
             raise ValueError("Widths, patch or strides of the network cannot be built.")
         if len(self.widths) > MOST_LEVELS:
             raise ValueError(f"A network has at most {MOST_LEVELS} levels.")

@@ -68,6 +68,7 @@ class Ledger:
 
     def fresh_pair(self) -> str:
         """An id for a pair that comes for the first time; it will be learned from."""
+        self._listed("entries")  # a file in the queue's place is told before a key lies beside it
         return new_pair(LEARN)
 
     def entries(self) -> list[QueueEntry]:

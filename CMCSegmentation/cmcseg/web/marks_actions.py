@@ -17,7 +17,7 @@ from cmcseg.web.pointer import DRAW, MOVE
 from cmcseg.web.tools_actions import ToolsActions
 from cmcseg.web.views import SLICES, Views
 
-IS, IS_NOT = "is", "is not"  # what the pen says of the organ in hand
+IS, IS_NOT = "is", "is_not"  # what the pen says of the organ in hand
 
 
 @dataclass
