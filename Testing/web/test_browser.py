@@ -510,6 +510,20 @@ def test_a_dropped_file_that_is_no_scan_is_told(page, app):
     ]
 
 
+def test_what_is_told_stays_in_sight_however_long_the_list(page):
+    notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"}
+    page.click("#step-cases")
+    page.set_input_files("#cmcseg-files", notes)
+    page.wait_for_selector("#notice")
+    page.set_viewport_size({"width": 1280, "height": 260})
+    drawer = page.locator(".v-navigation-drawer__content")
+    scrolled = drawer.evaluate("e => { e.scrollTo(0, e.scrollHeight); return e.scrollTop; }")
+    told, shown = page.locator("#notice").bounding_box(), drawer.bounding_box()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    assert scrolled > 0
+    assert told["y"] >= shown["y"]
+
+
 def test_a_dropped_pair_becomes_a_case_and_opens(page, app):
     files = [app.folder / "bob" / f"{role}.nii.gz" for role in ("ct", "mr")]
     page.set_input_files("#cmcseg-files", files)

@@ -28,6 +28,7 @@ html { overflow: hidden; }
 .v-table td:first-child { white-space: nowrap; }
 .pane { padding: 14px 16px 24px; font-size: 14px; line-height: 1.4; }
 .pane > p { margin-bottom: 8px; }
+#notice { position: sticky; top: 12px; z-index: 4; background: rgb(var(--v-theme-surface)); }
 .line { display: flex; align-items: center; gap: 8px; }
 .grow { flex: 1 1 auto; }
 .quiet { opacity: .72; font-size: 13px; }
