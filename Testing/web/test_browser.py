@@ -152,7 +152,10 @@ def ml(page, organ):
 
 def segmented(page):
     page.click("#segment:not([disabled])")
+    page.wait_for_selector("#cancel")  # the table of the result before stays until then
+    page.wait_for_selector("#segment:not([disabled])")
     page.wait_for_selector("#to-review")
+    assert page.locator("#notice").count() == 0
 
 
 def test_a_case_of_the_folder_is_opened_by_a_click(page):
