@@ -233,7 +233,7 @@ class CMCSegmentationLogic(ScriptedLoadableModuleLogic):
         Raises:
             CMCSegError: with one sentence saying why one could not be written.
         """
-        from cmcseg.desktop.dicom_seg import keep_in_database
+        from cmcseg.desktop.dicom_database import keep_in_database
 
         done = [item.result for item in items if item.result]
         keys = [key for result in done for key in result.segmentations.values()]

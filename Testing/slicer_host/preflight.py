@@ -43,7 +43,7 @@ def good(a_host):
 @pytest.fixture
 def read(good):
     """The lines of facts that differ from the good ones, by name."""
-    from cmcseg.desktop.preflight import checks
+    from cmcseg.desktop.installation_checks import checks
 
     return lambda **environment: {
         check.name: check for check in checks(replace(good, **environment))

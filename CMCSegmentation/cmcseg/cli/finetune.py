@@ -45,8 +45,8 @@ class FineTune:
         from cmcseg.queue.challengers import recall, remember
         from cmcseg.queue.cohort import gather, with_waiting
         from cmcseg.queue.ledger import open_ledger
-        from cmcseg.queue.pending_pairs import pairs_waiting
         from cmcseg.queue.pseudonyms import key_beside
+        from cmcseg.queue.uncorrected_pairs import pairs_waiting
 
         if isinf(self.minutes):
             raise BadInput(f"{self.minutes} minutes would never end; give a number.")

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from cmcseg.desktop.controls import allow, trying
 from cmcseg.desktop.environment import Environment, gather
 from cmcseg.desktop.install import install, open_pytorch, ready
-from cmcseg.desktop.preflight import Check, checks
+from cmcseg.desktop.installation_checks import Check, checks
 from cmcseg.session.background import BackgroundTasks
 
 

@@ -19,8 +19,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import IMAGES
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
-from cmcseg.imaging.dicom_pixels import read_pixels, same_pixels
-from cmcseg.imaging.dicom_slices import (
+from cmcseg.imaging.dicom_headers import (
     DAMAGED,
     MODALITIES,
     MULTI_FRAME,
@@ -29,6 +28,7 @@ from cmcseg.imaging.dicom_slices import (
     read_header,
     read_headers,
 )
+from cmcseg.imaging.dicom_pixels import read_pixels, same_pixels
 from cmcseg.imaging.dicom_stacks import SAME_MM, STRAY_MM, Stack, stacks_of
 from cmcseg.imaging.header import ImageHeader, usable_grid
 from cmcseg.imaging.resample import LPS

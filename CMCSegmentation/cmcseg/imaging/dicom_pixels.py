@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
 from cmcseg.core.errors import BadInput
-from cmcseg.imaging.dicom_slices import FAULTS, Slice, read_dataset
+from cmcseg.imaging.dicom_headers import FAULTS, Slice, read_dataset
 
 
 def read_pixels(slices: Sequence[Slice], path: Path) -> np.ndarray:

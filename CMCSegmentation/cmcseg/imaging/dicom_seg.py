@@ -15,7 +15,7 @@ from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, Code, Label, LabelMap, LabelTable
-from cmcseg.imaging.dicom_slices import FAULTS
+from cmcseg.imaging.dicom_headers import FAULTS
 from cmcseg.imaging.dicom_source import clean_sources
 from cmcseg.imaging.resample import LPS
 from cmcseg.imaging.silence import silent

@@ -20,7 +20,7 @@ from pydicom.uid import (
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import is_dicom
-from cmcseg.imaging.dicom_slices import FAULTS, read_dataset
+from cmcseg.imaging.dicom_headers import FAULTS, read_dataset
 
 UTF8 = "ISO_IR 192"
 _CLASSES = {

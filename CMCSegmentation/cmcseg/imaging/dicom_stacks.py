@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cmcseg.imaging.dicom_slices import REPEATS, Slice
+from cmcseg.imaging.dicom_headers import REPEATS, Slice
 
 # Images closer than this show the same place.
 SAME_MM = 0.02

@@ -23,8 +23,8 @@ from cmcseg.imaging.intensity import normalise
 from cmcseg.imaging.resample import classify, field_of_view, resample, working_grid
 from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.nets.device import inference_type, pick_device
+from cmcseg.predict.doubt_maps import combine, disagreement
 from cmcseg.predict.oom_fallback import probabilities
-from cmcseg.predict.uncertainty import combine, disagreement
 
 # Below it, what a partner adds (it is scaled by the trust) is less than what a working grid laid
 # over both scans changes.

@@ -9,8 +9,8 @@ from cmcseg.core.json_file import read_json
 from cmcseg.queue.damage import read_entry
 from cmcseg.queue.disk import in_words
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.pending_pairs import DOUBTS
 from cmcseg.queue.pseudonyms import keys_of, known_pair
+from cmcseg.queue.uncorrected_pairs import DOUBTS
 
 RUNS, PLAN = "runs", "plan.json"
 _PLACES = ("entries", "removed", "damaged", "tmp")

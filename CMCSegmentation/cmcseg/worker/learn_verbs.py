@@ -14,8 +14,8 @@ from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.queue.challengers import recall, remember
 from cmcseg.queue.cohort import gather, with_waiting
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.pending_pairs import pairs_waiting
 from cmcseg.queue.pseudonyms import key_beside
+from cmcseg.queue.uncorrected_pairs import pairs_waiting
 from cmcseg.worker.eta import FineTuneEta
 from cmcseg.worker.model_cache import ModelCache
 

@@ -20,8 +20,8 @@ from cmcseg.predict import segment as predictor
 from cmcseg.queue.calibration import Calibration, calibrate
 from cmcseg.queue.cohort import as_cohort
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.pending_pairs import keep_doubt, known_doubt, known_error, pairs_waiting
 from cmcseg.queue.rank import Candidate, doubt_score, rank
+from cmcseg.queue.uncorrected_pairs import keep_doubt, known_doubt, known_error, pairs_waiting
 
 
 def next_pairs(

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from cmcseg.core.errors import BadInput
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.pending_pairs import keep_doubt, known_doubt, pairs_waiting
 from cmcseg.queue.pseudonyms import pair_for
+from cmcseg.queue.uncorrected_pairs import keep_doubt, known_doubt, pairs_waiting
 from queued import a_draft
 
 ROLES = ("ct", "mr")
