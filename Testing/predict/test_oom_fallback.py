@@ -234,7 +234,7 @@ def test_smaller_windows_give_what_they_would_have_given_at_once(tmp_path):
     forward = bundle.network.forward
 
     def narrow(windows, trust_B):
-        if windows[0].shape[-1] > 8:
+        if windows[0].shape[-1] > 12:  # those on what was found are up to 1.5 times as long
             raise short()
         return forward(windows, trust_B)
 

@@ -14,7 +14,7 @@ from cmcseg.data.cohort import read_cohort
 from cmcseg.imaging.files import read_label_map
 from cmcseg.queue import ledger as ledgers
 from cmcseg.queue.exchange import FORMATS, export, pair_for_import
-from cmcseg.queue.holdout import new_pair, part_of
+from cmcseg.queue.holdout import PARTS, new_pair, part_of
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.nnunet import read_nnunet
 from queued import GRID, a_draft
@@ -35,7 +35,8 @@ def a_queue(tmp_path):
     for seed in range(4):
         corrected = {"ct": organs(seed, 255 if seed == 2 else 0)}
         some = {"organs": {"ct": ("spleen",)}} if seed == 3 else {}
-        ledger.add(a_draft(seed, corrected=corrected, table=CARD.table, **some))
+        pair = new_pair(PARTS[seed % 2])  # kept back by an earlier program
+        ledger.add(a_draft(seed, corrected=corrected, table=CARD.table, pair=pair, **some))
     return ledger
 
 

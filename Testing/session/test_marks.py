@@ -95,7 +95,7 @@ def outlines(marks):
     scene = marks.host.scene
     count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
     nodes = [scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode") for n in range(count)]
-    return [node for node in nodes if node.GetName() == "CMCSeg proposal"]
+    return [node for node in nodes if node.GetName() == "CMCSegProposal"]
 
 
 def test_a_stroke_proposes_and_changes_nothing_until_it_is_taken(marks):

@@ -58,7 +58,7 @@ def a_pen(a_host, a_real_desk, until):
         until(lambda: not panel.runner.busy)
 
     desk.press, desk.draw, desk.quiet = press, draw, quiet
-    desk.proposed = lambda: [n for n in segmentations(desk) if n.GetName() == "CMCSeg proposal"]
+    desk.proposed = lambda: [n for n in segmentations(desk) if n.GetName() == "CMCSegProposal"]
     return desk
 
 

@@ -29,7 +29,7 @@ class Outlines:
         """
         self.hide(scan.GetID())
         node = slicer.vtkMRMLSegmentationNode()
-        node.SetName("CMCSeg proposal")
+        node.SetName("CMCSegProposal")
         node.SetAttribute(OURS, "proposal")
         node.SetHideFromEditors(True)
         node.SetSaveWithScene(False)
