@@ -277,6 +277,8 @@ def test_a_mark_proposes_escape_drops_it_and_enter_takes_it_as_one_step(page):
     page.wait_for_selector("#take-mark", state="detached")
     page.keyboard.press("z")
     until(page, lambda: ml(page, NAMES[0]) == before)
+    page.keyboard.press("Shift+Z")  # what comes next finds something drawn
+    until(page, lambda: ml(page, NAMES[0]) < before)
 
 
 def test_a_mark_beside_the_scan_is_told_and_the_pen_stays_until_escape(page):
