@@ -41,7 +41,7 @@ class Web:
 
             drawn = can_draw()  # before VTK is imported: it is told there how to draw
             from cmcseg.web.app import App
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise BadInput(
                 f"The browser app needs more packages ({error.name} is missing); install them "
                 "with: pip install 'cmcseg[web]'"

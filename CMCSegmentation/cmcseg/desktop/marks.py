@@ -15,7 +15,7 @@ from cmcseg.mrml.stroke_pen import StrokePen
 from cmcseg.session.marks import MarkSession
 from cmcseg.session.review import ReviewSession
 
-IS, IS_NOT = "is", "is-not"  # what the pen says of the chosen organ
+IS, IS_NOT = "is", "is_not"  # what the pen says of the chosen organ
 
 
 class MarkSection:

@@ -97,9 +97,8 @@ def probabilities(
         else:
             scores = {role: found[index[role]] for role in images}
             return Found(scores=scores, device=fallback.run_on, notes=_notes(fallback, device))
-        free_memory(
-            fallback.run_on
-        )  # here, not in the handler: there the failed call still holds its tensors
+        # Here, not in the handler: there the failed call still holds its tensors.
+        free_memory(fallback.run_on)
     raise BadInput("Even the CPU has too little memory for these scans; close other programs.")
 
 
