@@ -28,6 +28,8 @@ from cmcseg.imaging.resample import (
     working_grid,
 )
 
+FAR_MM = 11.0  # between two slices from which nothing is learned in their gap
+
 
 def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = ignore) -> Cache:
     """Read, normalise and resample a whole cohort into ``folder``.
@@ -120,4 +122,18 @@ def _labels(
         label_map = replace(label_map, array=without(label_map.array, repeated, own))
     labels = resample_labels(label_map, grid)
     labels[~field_of_view(own, grid)] = UNANNOTATED
+    if drop:
+        labels[_between_far_slices(own, grid)] = UNANNOTATED
     return labels, len(repeated)
+
+
+def _between_far_slices(own: Grid, grid: Grid) -> np.ndarray:
+    """Voxels of the working grid between slices that lie too far apart to say what is there."""
+    axis = int(np.argmax(own.spacing))
+    if own.spacing[axis] < FAR_MM:
+        return np.zeros(grid.shape, dtype=bool)
+    row = (np.linalg.inv(own.affine) @ grid.affine)[axis]
+    i, j, k = np.ogrid[tuple(slice(n) for n in grid.shape)]
+    slice_IJK = row[0] * i + row[1] * j + row[2] * k + row[3]
+    away_mm = np.abs(slice_IJK - np.round(slice_IJK)) * own.spacing[axis]
+    return away_mm > max(grid.spacing) / 2
