@@ -17,8 +17,8 @@ GRID = Grid(shape=(30, 28, 12), affine=np.diag([4.0, 4.0, 6.0, 1.0]))
 TABLE = task_card("abdomen").table
 
 
-def a_scan(path, low):
-    array = np.random.default_rng(0).integers(low, 300, GRID.shape).astype(np.int16)
+def a_scan(path, low, seed=0):
+    array = np.random.default_rng(seed).integers(low, 300, GRID.shape).astype(np.int16)
     write_volume(Volume(array=array, grid=GRID), path)
 
 
@@ -33,7 +33,9 @@ def a_map(path, grid=GRID, background=0):
 def a_folder(tmp_path):
     """A CT with labels, an MR with scribbles on it."""
     a_scan(tmp_path / "ct.nii.gz", -1000)
+    a_scan(tmp_path / "other_ct.nii.gz", -1000, seed=1)
     a_scan(tmp_path / "mr.nii.gz", 0)
+    a_scan(tmp_path / "other_mr.nii.gz", 0, seed=1)
     a_map(tmp_path / "ct_labels.nii.gz")
     a_map(tmp_path / "mr_marks.nii.gz", background=255)
     return tmp_path
@@ -41,7 +43,7 @@ def a_folder(tmp_path):
 
 CASE = {"id": "a", "ct": "ct.nii.gz", "ct_labels": "ct_labels.nii.gz", "ct_organs": ["liver"]}
 MARKED = {"id": "b", "mr": "mr.nii.gz", "mr_scribbles": "mr_marks.nii.gz"}
-BARE = {"id": "c", "ct": "ct.nii.gz", "mr": "mr.nii.gz"}
+BARE = {"id": "c", "ct": "other_ct.nii.gz", "mr": "other_mr.nii.gz"}
 
 
 def prepared(folder, content):
@@ -150,7 +152,11 @@ def test_a_cache_that_is_there_is_left_alone(a_folder, capsys):
 
 
 def test_phantoms_join_the_training_cases_on_request(a_folder):
-    content = {"task": "abdomen", "training": [CASE], "validation": [CASE | {"id": "v"}]}
+    content = {
+        "task": "abdomen",
+        "training": [CASE],
+        "validation": [CASE | {"id": "v", "ct": "other_ct.nii.gz"}],
+    }
     (a_folder / "cohort.json").write_text(json.dumps(content))
     command = ["prepare", str(a_folder / "cohort.json"), "--out", str(a_folder / "cache")]
     main([*command, "--phantoms", "1"])

@@ -6,6 +6,7 @@ import pytest
 import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.cli import main
+from cmcseg.data.cache import Cache
 from tiny import tiny_bundle, tiny_card, tiny_pairs
 
 
@@ -66,7 +67,9 @@ def test_every_option_of_training_reaches_the_training(tmp_path, monkeypatch):
         raise Enough(settings)
 
     monkeypatch.setattr("cmcseg.learn.loop.fit", fit)
-    monkeypatch.setattr("cmcseg.data.cache.open_cache", lambda folder: folder)
+    monkeypatch.setattr(
+        "cmcseg.data.cache.open_cache", lambda _: Cache(folder=tmp_path, card=tiny_card(), scans=())
+    )
     words = [word for key, value in asked.items() for word in (f"--{key}", str(value))]
     with pytest.raises(Enough) as stop:
         main(["train", "paper", "--cache", str(tmp_path), "--out", str(tmp_path / "o"), *words])

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cmcseg.core.volume import Volume
+from cmcseg.imaging.scan_checksum import scan_checksum
 from cmcseg.queue.checksums import SUMS, sums_of
 from cmcseg.queue.cohort import as_cohort
 from cmcseg.queue.exchange import export
 from cmcseg.queue.holdout import CHECK, LEARN, new_pair
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.scan_index import scan_checksum
 from queued import GRID, a_draft
 from session_parts import CARD
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from cmcseg.core.progress import Progress, Report, ignore
 T = TypeVar("T")
 ERRORS = Console(stderr=True)
 SCREEN = Console()
+LINE_SECONDS = 60.0  # between two lines of a log
 
 
 def fail(sentence: str, code: int) -> None:
@@ -100,9 +102,12 @@ def _exchange(new: Path, old: Path, folder: Path, former: tuple[str, ...]) -> No
 
 @contextmanager
 def bar(*, quiet: bool = False) -> Iterator[Report]:
-    """A progress bar on the terminal's error stream."""
+    """A progress bar on the terminal's error stream; lines now and then where it is no terminal."""
     if quiet:
         yield ignore
+        return
+    if not ERRORS.is_terminal:
+        yield _lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Bar(*columns, TimeRemainingColumn(), console=ERRORS) as shown:
@@ -117,3 +122,19 @@ def bar(*, quiet: bool = False) -> Iterator[Report]:
             shown.live.transient = True  # the sentence that comes now stands alone
             raise
         shown.update(task, description="done", completed=1.0)
+
+
+def _lines() -> Report:
+    """For a log: a line when the work begins and ends, and at most one a minute in between."""
+    last = [-LINE_SECONDS]
+
+    def report(progress: Progress) -> None:
+        now = time.monotonic()
+        if progress.fraction >= 1 or now - last[0] >= LINE_SECONDS:
+            last[0] = now
+            clock = time.strftime("%H:%M:%S")
+            ERRORS.print(
+                f"{clock} {progress.fraction:4.0%} {progress.stage}", soft_wrap=True, markup=False
+            )
+
+    return report

@@ -42,6 +42,7 @@ class FineTune:
         from cmcseg.bundle.store import default_store
         from cmcseg.learn.comparisons import Past
         from cmcseg.learn.finetune import FineTuneSettings, fine_tune
+        from cmcseg.learn.noninferiority import ADOPT
         from cmcseg.queue.challengers import recall, remember
         from cmcseg.queue.cohort import gather, with_waiting
         from cmcseg.queue.ledger import open_ledger
@@ -91,4 +92,5 @@ class FineTune:
             cases = ", ".join(f"{case} {change:+.3f}" for case, change in verdict["cases"].items())
             SCREEN.print(f"Pairs compared on, most changed first: {cases}", soft_wrap=True)
         SCREEN.print(f"{verdict['verdict']}: {verdict['reason']}", soft_wrap=True, markup=False)
-        SCREEN.print(f"cmcseg models adopt {self.model} {self.out}", soft_wrap=True)
+        if verdict["verdict"] == ADOPT:
+            SCREEN.print(f"cmcseg models adopt {self.model} {self.out}", soft_wrap=True)

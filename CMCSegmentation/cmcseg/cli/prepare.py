@@ -24,16 +24,24 @@ class Prepare:
 
     def run(self) -> None:
         """Read, normalise, resample, write."""
+        from cmcseg.bundle.verify import check_name
         from cmcseg.data.cohort import read_cohort, read_datalist
         from cmcseg.data.phantom_cases import with_phantoms
         from cmcseg.data.prepare import prepare
 
         path, out = self.cohort.expanduser(), self.out.expanduser()
         card = _card(read_datalist(path), path)
+        check_name(card.name)  # or the model could not be written after hours of training
         cohort = read_cohort(path, card)
         with bar() as report, with_phantoms(cohort, card, self.phantoms, report) as both:
             cache = prepare(both, card, out, report)
         SCREEN.print(f"{len(cache.scans)} scans in {out}", soft_wrap=True)
+        for group in cache.twins():
+            SCREEN.print(
+                f"{' and '.join(group)} hold the same scan; it counts as often as it is there.",
+                soft_wrap=True,
+                markup=False,
+            )
         if repeated := [scan for scan in cache.scans if scan.repeated]:
             SCREEN.print(
                 f"{sum(scan.repeated for scan in repeated)} slices of the labels of "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from cmcseg.cli.console import SCREEN, bar
+from cmcseg.cli.console import ERRORS, SCREEN, bar
 from cmcseg.cli.train import weights_of
 
 
@@ -22,11 +22,19 @@ class Study:
 
     def run(self) -> None:
         """Run what is missing; write the report after every cell."""
+        from cmcseg.core.settings import TrainSettings
+        from cmcseg.data.cache import open_cache
+        from cmcseg.learn.recipe_notes import recipe_notes
         from cmcseg.study.plan import read_study
         from cmcseg.study.run import run_study
         from cmcseg.study.table import write_report
 
         study, out = read_study(self.study.expanduser()), self.out.expanduser()
+        cache = open_cache(study.cache)
+        for recipe in study.recipes:
+            settings = TrainSettings(recipe=recipe, labelled=max(study.labelled))
+            for sentence in recipe_notes(cache, settings):
+                ERRORS.print(f"Note: {sentence}", soft_wrap=True, markup=False)
         initial = weights_of(study.init)
         with bar() as report:
             run_study(study, out, report, finished=write_report, initial=initial)

@@ -1,11 +1,11 @@
 """``cmcseg train``: a cache into a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from tyro.conf import Positional
 
-from cmcseg.cli.console import SCREEN, bar, checked
+from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +18,18 @@ class Train:
     """Made by 'cmcseg prepare'."""
     out: Path
     """Folder of the run: checkpoint, losses.csv, scores.csv, curves.png, and model/ at the end."""
+    name: str = ""
+    """How commands will call the model; the task's own name when left out."""
     steps: int = 2000
-    """Weight updates in all."""
+    """Weight updates in all; with more of them a finished run goes on."""
+    check_every: int = 50
+    """Steps between two checkpoints."""
+    check_minutes: float = 5.0
+    """Minutes after which a checkpoint is written all the same."""
+    validate_every: int = 500
+    """Steps between two looks at the validation cases; 0 looks at the end only."""
+    validate_minutes: float | None = None
+    """Minutes after which they are looked at all the same."""
     seed: int = 0
     """Decides initial weights, crops and augmentation."""
     labelled: float = 1.0
@@ -50,31 +60,22 @@ class Train:
     def run(self) -> None:
         """Train and write a bundle."""
         from cmcseg.bundle.pack import save_bundle
+        from cmcseg.bundle.verify import check_name
         from cmcseg.core.settings import TrainSettings
         from cmcseg.data.cache import open_cache
         from cmcseg.learn.distributed import gather
         from cmcseg.learn.loop import fit
+        from cmcseg.learn.recipe_notes import recipe_notes
         from cmcseg.report.training_plot import draw_curves
 
-        settings = checked(
-            TrainSettings,
-            recipe=self.recipe,
-            steps=self.steps,
-            seed=self.seed,
-            labelled=self.labelled,
-            minutes=self.minutes,
-            augment=self.augment,
-            optimizer=self.optimizer,
-            rate=self.rate,
-            average=self.average,
-            paired=self.paired,
-            phantoms=self.phantoms,
-            foreign=self.foreign,
-            batch=self.batch,
-            device=self.device,
-        )
+        names = {option.name for option in fields(TrainSettings)}
+        values = {name: value for name, value in vars(self).items() if name in names}
+        settings = checked(TrainSettings, **values)
         cache = open_cache(self.cache)
+        card = replace(cache.card, name=check_name(self.name or cache.card.name))
         processes = gather(settings.device)
+        for sentence in recipe_notes(cache, settings) if processes.first else ():
+            ERRORS.print(f"Note: {sentence}", soft_wrap=True, markup=False)
         with bar(quiet=not processes.first) as report:
             state = fit(
                 cache,
@@ -86,7 +87,7 @@ class Train:
                 processes=processes,
             )
         if processes.first:
-            save_bundle(state.average, cache.card, self.out / "model", replace=True)
+            save_bundle(state.average, card, self.out / "model", replace=True)
             SCREEN.print(f"Model: {self.out / 'model'}", soft_wrap=True)
 
 

@@ -27,8 +27,8 @@ class Web:
     """Any other address can be reached from other computers; all need the printed link's token."""
     name: str = ""
     """The name under which a proxy with TLS serves the app, as in viewer.hospital.example."""
-    open: bool = True
-    """Open the system's browser."""
+    no_open: bool = False
+    """Print the link only; the system's browser is not opened."""
 
     def run(self) -> None:
         """Serve until Ctrl-C.
@@ -63,7 +63,7 @@ class Web:
         def ready(port: int) -> None:
             link = guard.link(self.host, port)
             SCREEN.print(f"CMCSeg: {link}", soft_wrap=True)
-            if self.open:
+            if not self.no_open:
                 with contextlib.suppress(OSError):  # the printed link opens it as well
                     page.write(link)
                     webbrowser.open(page.path.as_uri())

@@ -60,6 +60,9 @@ class TrainSettings:
             how often their intensities are changed.
         seed: decides initial weights, crops and augmentation.
         check_every: steps between checkpoints.
+        check_minutes: minutes after which one is written all the same.
+        validate_every: steps between two looks at the validation cases; 0 looks at the end only.
+        validate_minutes: minutes after which they are looked at all the same; None: never.
         labelled: share of the training pairs whose labels may be used, 0 to 1.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         workers: processes that prepare batches.
@@ -84,6 +87,9 @@ class TrainSettings:
     augment: float = 1.0
     seed: int = 0
     check_every: int = 50
+    check_minutes: float = 5.0
+    validate_every: int = 500
+    validate_minutes: float | None = None
     labelled: float = 1.0
     device: str = "auto"
     workers: int = 0
@@ -105,6 +111,10 @@ class TrainSettings:
             raise ValueError("The weight of a loss cannot be negative.")
         if self.minutes is not None and not self.minutes > 0:
             raise ValueError(f"A budget of {self.minutes} minutes is not a positive number.")
+        if self.validate_every < 0:
+            raise ValueError(f"{self.validate_every} steps between validations are fewer than 0.")
+        if min(self.check_minutes, self.validate_minutes or 1.0) <= 0:
+            raise ValueError("Minutes between checkpoints or validations must be above 0.")
         if self.steps < 1 or self.batch < 1 or self.check_every < 1:
             raise ValueError("Steps, batch and check_every must be at least 1.")
         if not 0 < self.rate < 1:

@@ -29,6 +29,7 @@ class CachedScan:
         dense: whether every voxel in the field of view was annotated.
         grid: where the voxels lie.
         own: whether a model labelled it, not a person.
+        checksum: of the scan's numbers as they were read; empty in caches of before.
         repeated: slices of the truth that only repeat the one beside them; in training scans they
             are not annotated.
     """
@@ -42,6 +43,7 @@ class CachedScan:
     dense: bool
     grid: Grid
     own: bool = False
+    checksum: str = ""
     repeated: int = 0
 
     @property
@@ -61,6 +63,15 @@ class Cache:
     def of(self, split: str, role: str) -> list[CachedScan]:
         """The scans of one split and role, in the cohort's order."""
         return [scan for scan in self.scans if scan.split == split and scan.role == role]
+
+    def twins(self) -> list[tuple[str, ...]]:
+        """Cases that show the same scan, in groups."""
+        cases: dict[str, list[str]] = {}
+        for scan in self.scans:
+            if scan.checksum:
+                cases.setdefault(scan.checksum, []).append(scan.pair)
+        groups = (tuple(dict.fromkeys(each)) for each in cases.values())
+        return sorted({group for group in groups if len(group) > 1})
 
 
 def open_cache(folder: Path) -> Cache:
@@ -91,4 +102,5 @@ def _scan_from(row: dict, folder: Path) -> CachedScan:
         dense=row["dense"],
         grid=Grid.from_dict(row["grid"]),
         repeated=row.get("repeated", 0),
+        checksum=row.get("checksum", ""),
     )

@@ -27,6 +27,7 @@ from cmcseg.imaging.resample import (
     resample_scribbles,
     working_grid,
 )
+from cmcseg.imaging.scan_checksum import scan_checksum
 
 FAR_MM = 11.0  # between two slices from which nothing is learned in their gap
 
@@ -50,12 +51,13 @@ def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = igno
     except OSError as error:
         raise BadInput(f"The cache {folder} cannot be written: {error.strerror}.") from error
     try:
-        rows = []
+        rows: list[dict] = []
         total = len(cohort.train) + len(cohort.validation)
         for split, pairs in (("train", cohort.train), ("validation", cohort.validation)):
             for pair in pairs:
                 report(Progress(stage=f"preparing {pair.id}", done=_cases(rows), total=total))
                 rows += _prepare_pair(pair, split, cohort, card, draft)
+                _refuse_both_sides(rows)
         index = {"format": 1, "cohort": cohort.name, "card": card.to_dict(), "scans": rows}
         write_whole(draft / INDEX, json.dumps(index, indent=1))
         draft.rename(folder)
@@ -65,6 +67,24 @@ def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = igno
         shutil.rmtree(draft, ignore_errors=True)
     report(Progress(stage="prepared", done=total, total=total))
     return open_cache(folder)
+
+
+def _refuse_both_sides(rows: list[dict]) -> None:
+    """What is learned from proves nothing, whatever it is called."""
+    first: dict[str, dict] = {}
+    for row in rows:
+        known = first.setdefault(row["checksum"], row)
+        if known["split"] != row["split"]:
+            raise BadInput(
+                f"The {row['role']} scan of {row['pair']} ({row['split']}) is the same as the "
+                f"{known['role']} scan of {known['pair']} ({known['split']}), so that a model "
+                "would be measured on what it has learned; take one of them out."
+            )
+        if known["pair"] == row["pair"] and known is not row:
+            raise BadInput(
+                f"Case {row['pair']}: the same scan was given as {known['role']} and as "
+                f"{row['role']}; give two scans, or one."
+            )
 
 
 def _cases(rows: list[dict]) -> int:
@@ -99,6 +119,7 @@ def _prepare_pair(
                     "known": [True, *known],
                     "dense": scan.labels is not None,
                     "repeated": repeated,
+                    "checksum": scan_checksum(volume),
                     "grid": grid.to_dict(),
                 }
             )

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from cmcseg.core.card import ModelCard
+from cmcseg.core.card import InputSpec, ModelCard
 from cmcseg.core.volume import Volume
 
 # Air is -1000 HU and fat about -100 HU, so a CT has plenty of voxels below this, while MR
@@ -19,7 +19,7 @@ def role_warnings(volumes: dict[str, Volume], card: ModelCard) -> list[str]:
     return [
         sentence
         for role, volume in volumes.items()
-        if (sentence := _warning(volume, card.input(role).title, card.input(role).modality))
+        if (sentence := _warning(volume, card.input(role), len(card.inputs)))
     ]
 
 
@@ -67,7 +67,9 @@ def _is_handful(array: np.ndarray) -> bool:
     return len(values) <= MOST_LABELS and bool((values == np.round(values)).all())
 
 
-def _warning(volume: Volume, title: str, modality: str) -> str:
+def _warning(volume: Volume, spec: InputSpec, roles: int) -> str:
+    title, modality = spec.title, spec.modality
+    question = "Are the roles swapped?" if roles > 1 else "Is it the right scan?"
     if looks_like_labels(volume):
         return (
             f"The scan given as {title} holds a handful of whole numbers only, as label maps do. "
@@ -75,15 +77,15 @@ def _warning(volume: Volume, title: str, modality: str) -> str:
         )
     said = volume.facts.get("modality", "")
     if said in ("CT", "MR") and said != modality:
-        return f"The scan given as {title} says it is {said}. Are the roles swapped?"
+        return f"The scan given as {title} says it is {said}. {question}"
     if modality == "CT" and not looks_like_ct(volume):
         return (
             f"The scan given as {title} has hardly any negative values, as CT has for fat and "
-            "air. Are the roles swapped?"
+            f"air. {question}"
         )
     if modality == "MR" and looks_like_ct(volume):
         return (
             f"The scan given as {title} has many strongly negative values, as CT has for fat "
-            "and air. Are the roles swapped?"
+            f"and air. {question}"
         )
     return ""

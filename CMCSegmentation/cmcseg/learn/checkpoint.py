@@ -18,6 +18,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.settings import TrainSettings
 
 FILE = "checkpoint.safetensors"
+GROWS = ("steps", "minutes")  # a run may be trained for longer than it was meant to be
 
 
 @dataclass(kw_only=True, eq=False)
@@ -96,6 +97,8 @@ def _refuse_other_run(found: dict, wanted: dict, path: Path) -> None:
     usual = asdict(TrainSettings())  # what an older program, which had no such setting, did
     for key in wanted:
         was = found.get(key, usual.get(key))
+        if key in GROWS and None not in (was, wanted[key]) and was < wanted[key]:
+            continue
         if was != wanted[key]:
             raise BadInput(
                 f"{path.parent} holds a run with another {key} ({was!r}, now {wanted[key]!r}); "

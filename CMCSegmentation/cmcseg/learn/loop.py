@@ -27,10 +27,12 @@ from cmcseg.nets.build import build_network
 from cmcseg.nets.device import pick_device, reduced, training_type
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
+Validated = Callable[[TrainState, dict[str, float]], None]
 LOSSES = "losses.csv"
 SCORES = "scores.csv"
+INTERVALS = ("check_every", "check_minutes", "validate_every", "validate_minutes")
 # Settings that may differ between the two halves of an interrupted run.
-FREE = ("device", "workers", "check_every")
+FREE = ("device", "workers", *INTERVALS)
 
 
 def fit(
@@ -39,9 +41,10 @@ def fit(
     folder: Path,
     *,
     initial: dict[str, Tensor] | None = None,
-    validate_every: int = 500,
+    validate_every: int | None = None,
     report: Report = ignore,
     checked: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
+    validated: Validated = lambda state, scores: None,  # noqa: ARG005
     processes: ProcessGroup | None = None,
 ) -> TrainState:
     """Train, or go on training, until the steps are done or the time is used up.
@@ -55,9 +58,10 @@ def fit(
         settings: how to train.
         folder: of this run; a checkpoint in it is continued.
         initial: weights to start from instead of random ones.
-        validate_every: steps between two looks at the validation cases; 0 looks at the end only.
+        validate_every: in place of the settings' own.
         report: told after every step.
         checked: told after every checkpoint, to draw a plot, say.
+        validated: told after every look at the validation cases, to keep the best weights, say.
         processes: the processes that share every batch; this one alone when left out.
 
     Raises:
@@ -66,17 +70,20 @@ def fit(
         CMCSegError: when a loss is no longer finite; the last good checkpoint stays.
     """
     processes = processes or ProcessGroup(device=pick_device(settings.device))
-    folder.mkdir(parents=True, exist_ok=True)
     state = _start(cache, settings, processes.device, initial)
     load_checkpoint(state, folder)
     if processes.first:
         _forget_rows_after(folder / LOSSES, state.step)
         _forget_rows_after(folder / SCORES, state.step)
+    every = settings.validate_every if validate_every is None else validate_every
+    check_due = _Due(settings.check_every, settings.check_minutes)
+    look_due = _Due(every, settings.validate_minutes)
     batches = _Steps(
         labelled_batches(cache, settings),
         unlabelled_batches(cache, settings) if settings.recipe in UNLABELLED else None,
     )
     teacher = averaged(state, cache) if settings.recipe in TAUGHT else None
+    folder.mkdir(parents=True, exist_ok=True)
     started, first, before = time.monotonic(), state.step, state.spent
     if _share(state, settings) >= 1:
         return state
@@ -103,10 +110,11 @@ def fit(
             _write_row(folder / LOSSES, {"step": state.step, **losses})
             pace = (state.spent - before) / (state.step - first)
             report(_progress(state, settings, losses, pace))
-            if done or (validate_every and state.step % validate_every == 0):
+            if look_due(state.step) or done:
                 scores = validate(averaged(state, cache), cache, processes.device)
                 _write_row(folder / SCORES, {"step": state.step, **scores})
-            if done or state.step % settings.check_every == 0:
+                validated(state, scores)
+            if check_due(state.step) or done:
                 save_checkpoint(state, folder)
                 checked(folder)
         if done:
@@ -156,6 +164,21 @@ def _start(
 def _is_of_norms(name: str) -> bool:
     """Whether a weight belongs to a norm or to a head."""
     return bool({"norm", "norms", "heads"} & set(name.split(".")))
+
+
+class _Due:
+    """Whether it is time again: after so many steps, or so many minutes, whichever comes first."""
+
+    def __init__(self, steps: int, minutes: float | None) -> None:
+        self.steps, self.seconds = steps, math.inf if minutes is None else 60 * minutes
+        self.last = time.monotonic()
+
+    def __call__(self, step: int) -> bool:
+        late = time.monotonic() - self.last >= self.seconds
+        due = late or bool(self.steps and step % self.steps == 0)
+        if due:
+            self.last = time.monotonic()
+        return due
 
 
 class _Steps(Dataset):

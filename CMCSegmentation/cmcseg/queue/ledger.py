@@ -23,12 +23,13 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.privacy import close, private_folder
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.files import read_volume
+from cmcseg.imaging.scan_checksum import scan_checksum
 from cmcseg.queue.damage import fault_of, read_entry
 from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
 from cmcseg.queue.holdout import LEARN, new_pair
 from cmcseg.queue.publish import publish, write_entry, write_scans
-from cmcseg.queue.scan_index import SCANS, ScanIndex, scan_checksum, twins
+from cmcseg.queue.scan_index import SCANS, ScanIndex, twins
 from cmcseg.queue.submission import Submission
 
 STALE_SECONDS = 3600.0  # a draft that has not grown for so long was abandoned
