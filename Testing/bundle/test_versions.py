@@ -58,6 +58,17 @@ def test_every_version_stays_and_each_knows_its_parent(a_store, tmp_path):
         rollback(a_store, NAME)
 
 
+def test_any_version_can_be_gone_to_by_its_name_a_later_one_too(a_store, tmp_path):
+    for seed in (1, 2, 3):
+        adopt(a_store, NAME, a_run(a_store, tmp_path / f"run{seed}", seed))
+    names = {v.card.version: v.name for v in history(a_store, NAME)}
+    assert rollback(a_store, NAME, names["0.1.1"]).card.version == "0.1.1"
+    assert rollback(a_store, NAME, names["0.1.3"]).card.version == "0.1.3"
+    assert [v.in_use for v in history(a_store, NAME)] == [False, False, False, True]
+    with pytest.raises(BadInput, match="There is no such version of abdomen-ct-mr"):
+        rollback(a_store, NAME, "../../etc")
+
+
 def test_after_a_rollback_another_line_may_begin(a_store, tmp_path):
     adopt(a_store, NAME, a_run(a_store, tmp_path / "one", 1))
     rollback(a_store, NAME)
@@ -125,7 +136,7 @@ def test_a_verdict_that_was_turned_by_hand_is_noticed_even_with_a_reason(a_store
 def test_a_fine_tuning_that_made_no_model_says_why(a_store, tmp_path):
     run = a_run(a_store, tmp_path / "run", change=-0.2, reason="No pair was left.")
     shutil.rmtree(run / "candidate")
-    with pytest.raises(BadInput, match=r"made no new model \(No pair was left\.\)"):
+    with pytest.raises(BadInput, match=r"^The fine-tuning made no new model\. No pair was left\.$"):
         adopt(a_store, NAME, run, overrule="x")
 
 

@@ -100,7 +100,7 @@ class Worker:
     def __init__(self):
         self.asked, self.during, self.matrix, self.apart = [], None, None, ""
         self.cards = [CARD]
-        self.verdict = {"verdict": "adopt", "organs": {}, "reason": "better"}
+        self.verdict = {"verdict": "adopt", "organs": {}, "reason": "better", "sha256": "ef" * 32}
         self.history = [version("base", CARD.sha256, in_use=True)]
 
     def __call__(self, request, report):

@@ -3,6 +3,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.stage import LearnStage
+from cmcseg.session.verdict import at_fault, headline, told
 from cmcseg.session.worker_queue import WorkerQueue
 from session_parts import Worker, version
 
@@ -54,6 +55,33 @@ def test_a_verdict_against_it_needs_a_reason(a_session):
     a_session.adopt("seen by two readers")
     a_session.runner.finish()
     assert adoption(a_session)["overrule"] == "seen by two readers"
+
+
+def test_where_no_model_was_made_none_can_be_adopted_and_the_pair_at_fault_has_a_name(a_session):
+    a_session.worker.verdict = {
+        "verdict": "keep",
+        "organs": {},
+        "sha256": "",
+        "reason": "The labels of every corrected pair look like a mistake: pair-1: In the ct it.",
+        "left_out": {"pair-1": "In the ct the liver lies in the air."},
+    }
+    a_session.fine_tune("tiny", minutes=1)
+    a_session.runner.finish()
+    verdict = a_session.verdict
+    assert headline(verdict) == "No new model was made."
+    assert told(verdict, a_session.title).startswith("The labels of every corrected pair look like")
+    assert {a_session.title(pair): why for pair, why in at_fault(verdict).items()} == {
+        "pair 1": "In the ct the liver lies in the air."
+    }
+    with pytest.raises(BadInput, match=r"^No new model was made; go on with the one in use\.$"):
+        a_session.adopt("because")
+
+
+def test_a_pair_is_called_what_the_host_calls_it(a_session):
+    assert a_session.title("pair-1.r1") == "pair 1"
+    a_session.called = {"pair-1": "ann"}
+    assert (a_session.title("pair-1"), a_session.title("pair-1.r2")) == ("ann", "ann")
+    assert a_session.title("pa62b77479150.r1") == "a pair"  # no hash is anybody's name
 
 
 def test_both_models_can_be_seen_on_the_cases_that_changed_most(a_session):

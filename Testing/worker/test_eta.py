@@ -1,6 +1,10 @@
+import numpy as np
 import pytest
+from cmcseg.core.grid import Grid
 from cmcseg.core.progress import Progress
-from cmcseg.worker.eta import FIRST_GUESS, Eta, FineTuneEta
+from cmcseg.core.volume import Volume
+from cmcseg.worker.eta import Eta, FineTuneEta, expected
+from session_parts import CARD
 
 
 class Clock:
@@ -12,9 +16,12 @@ class Clock:
         return self.now
 
 
+SECONDS = {"align": 2.5, "resample": 0.5, "network": 6.0, "write back": 1.0}
+
+
 def told(stages, seconds=None):
     out, clock = [], Clock()
-    pace = Eta(out.append, seconds or {}, clock)
+    pace = Eta(out.append, seconds or SECONDS, clock)
     for stage, done, total, at in stages:
         clock.now = 100.0 + at
         pace(Progress(stage=stage, done=done, total=total))
@@ -70,8 +77,33 @@ def test_scans_looked_at_one_after_the_other_are_counted_together():
     )
 
 
-def test_the_guess_is_of_a_whole():
-    assert sum(FIRST_GUESS.values()) == pytest.approx(1)
+def a_scan(*shape):
+    return Volume(array=np.zeros(shape, np.int16), grid=Grid(shape=shape, affine=np.eye(4)))
+
+
+def test_on_a_fine_scan_the_ends_take_longer_than_the_network():
+    """512 x 512 x 147 at half a millimetre stood at 90 % for most of its time."""
+    fine = Grid(shape=(96, 96, 96), affine=np.diag([0.5, 0.5, 0.5, 1]))
+    scan = Volume(array=np.zeros(fine.shape, np.int16), grid=fine)
+    seconds = expected({"ct": scan}, CARD)
+    assert seconds["align"] == 0
+    assert seconds["resample"] + seconds["write back"] > seconds["network"]
+    assert expected({"ct": a_scan(9, 9, 9), "mr": a_scan(9, 9, 9)}, CARD)["align"] > 0
+
+
+def test_resampling_and_each_class_of_the_result_move_the_bar():
+    stages = [
+        ("resampling the CT", 0, 1, 0),
+        ("segmenting", 0, 2, 10),
+        ("segmenting", 2, 2, 12),
+        ("finishing the CT", 0, 1, 12),
+        ("finishing the CT", 0.5, 1, 27),
+        ("finishing the CT", 1, 1, 42),
+    ]
+    seconds = {"align": 0.0, "resample": 10.0, "network": 2.0, "write back": 30.0}
+    seen = told(stages, seconds)
+    assert [round(p.fraction, 2) for p in seen] == [0, 0.24, 0.29, 0.29, 0.64, 1]
+    assert seen[3].seconds_left == pytest.approx(30, rel=0.01)
 
 
 def test_what_is_not_aligned_does_not_begin_with_a_leap():

@@ -83,7 +83,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
 
     verdict = read_verdict(run)
     if not (run / CANDIDATE).exists():
-        raise BadInput(f"The fine-tuning in {run} made no new model ({verdict['reason']})")
+        raise BadInput(f"The fine-tuning made no new model. {verdict['reason']}")
     candidate = load_bundle(run / CANDIDATE)
     home = home_of(store.user, model)
     with locked(home):
@@ -113,33 +113,27 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
     return _version(store, model, after, name, check=False)
 
 
-def rollback(store: Store, model: str) -> Version:
+def rollback(store: Store, model: str, to: str = "") -> Version:
     """Use the version that the one in use was made from, if that is there and whole.
 
     Else, or where the one in use is so damaged that it cannot tell, the nearest whole version
     before it is used.
 
+    Args:
+        store: where the model is known.
+        model: its name.
+        to: name of the version to use instead, one that came later perhaps.
+
     Raises:
-        BadInput: when the one in use is the first, or no earlier version is whole.
+        BadInput: when the one in use is the first, or no earlier version is whole; when there is no
+            version ``to``, or it is damaged.
     """
     home = home_of(store.user, model)
     with locked(home):
         line = _line(store, model)
-        if line.in_use == 0:
-            raise BadInput(f"There is no version of {model} before the one in use.")
-        names = list(reversed(line.versions[: line.in_use]))
-        used = _version(store, model, line, line.name)
-        if used.card and not used.damage:
-            parent = used.card.parent
-            cards = {name: _version(store, model, line, name, check=False).card for name in names}
-            sums = {name: card.sha256 for name, card in cards.items() if card}
-            names.sort(key=lambda name: sums.get(name) != parent)  # its parent first
-        found = (_version(store, model, line, name) for name in names)
-        to = next((version for version in found if not version.damage), None)
-        if to is None:
-            raise BadInput(f"Every version of {model} before the one in use is damaged.")
-        write_line(home, line, replace(line, in_use=line.versions.index(to.name)))
-    return replace(to, in_use=True)
+        found = _named(store, model, line, to) if to else _before(store, model, line)
+        write_line(home, line, replace(line, in_use=line.versions.index(found.name)))
+    return replace(found, in_use=True)
 
 
 def spare(store: Store, model: str) -> list[Version]:
@@ -226,6 +220,34 @@ def _settings(run: Path) -> dict:
 def _line(store: Store, model: str) -> VersionLine:
     store.find(model)
     return read_line(home_of(store.user, model))
+
+
+def _named(store: Store, model: str, line: VersionLine, name: str) -> Version:
+    """A whole version by its name."""
+    if name not in line.versions:
+        raise BadInput(f"There is no such version of {model}; see 'cmcseg models history {model}'.")
+    found = _version(store, model, line, name)
+    if found.damage:
+        raise BadInput(f"That version of {model} is damaged and stays out of use: {found.damage}")
+    return found
+
+
+def _before(store: Store, model: str, line: VersionLine) -> Version:
+    """The version to go back to where none is named."""
+    if line.in_use == 0:
+        raise BadInput(f"There is no version of {model} before the one in use.")
+    names = list(reversed(line.versions[: line.in_use]))
+    used = _version(store, model, line, line.name)
+    if used.card and not used.damage:
+        parent = used.card.parent
+        cards = {name: _version(store, model, line, name, check=False).card for name in names}
+        sums = {name: card.sha256 for name, card in cards.items() if card}
+        names.sort(key=lambda name: sums.get(name) != parent)  # its parent first
+    found = (_version(store, model, line, name) for name in names)
+    to = next((version for version in found if not version.damage), None)
+    if to is None:
+        raise BadInput(f"Every version of {model} before the one in use is damaged.")
+    return to
 
 
 def _folder(store: Store, model: str, name: str) -> Path:

@@ -38,15 +38,23 @@ class Rollback:
 
     name: Positional[str]
     """Which model."""
+    to: str = ""
+    """Number of another version to use, such as 0.1.2."""
     json: bool = False
     """Print the version now in use as JSON."""
 
     def run(self) -> None:
         """Switch back."""
         from cmcseg.bundle.store import default_store
-        from cmcseg.bundle.versions import rollback
+        from cmcseg.bundle.versions import history, rollback
 
-        _tell(rollback(default_store(), self.name), self.json)
+        store = default_store()
+        names = {v.card.version: v.name for v in history(store, self.name) if v.card}
+        if self.to and self.to not in names:
+            raise BadInput(
+                f"There is no version {self.to} of {self.name}; there are: {', '.join(names)}."
+            )
+        _tell(rollback(store, self.name, names.get(self.to, "")), self.json)
 
 
 @dataclass(frozen=True, kw_only=True)

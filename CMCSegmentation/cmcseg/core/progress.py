@@ -31,6 +31,11 @@ class Progress:
         """Share done, 0 to 1."""
         return self.done / self.total
 
+    @property
+    def percent(self) -> int:
+        """The share in whole per cent, rounded down: 100 only when all is done."""
+        return int(100 * self.fraction + 1e-9)
+
 
 Report = Callable[[Progress], None]
 

@@ -9,9 +9,9 @@ from cmcseg.core.progress import Progress
 from cmcseg.desktop.controls import allow, fill, fill_table, key_of, trying
 from cmcseg.desktop.curve import Curve
 from cmcseg.desktop.model_comparison import ModelComparison
-from cmcseg.desktop.run import progress_line
 from cmcseg.desktop.verdict_table import show_verdict
 from cmcseg.session.learn import LearnSession
+from cmcseg.session.progress_line import progress_line
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage
 
@@ -145,7 +145,7 @@ class LearnSection:
         self._session.roll_back(self._segment.card.name)
 
     def _onProgress(self, progress: Progress) -> None:
-        self._ui.learnBar.setValue(round(100 * progress.fraction))
+        self._ui.learnBar.setValue(progress.percent)
         self._ui.learnLabel.setText(progress_line(progress, ""))
         self._curve.show(self._session.curve)
         self._ui.curveHost.setVisible(bool(self._session.curve))

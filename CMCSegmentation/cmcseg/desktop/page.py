@@ -9,6 +9,7 @@ from cmcseg.session.learn import LearnSession
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage, Stage
+from cmcseg.session.verdict import is_against, is_made
 
 TITLE = 44  # characters that 400 pixels hold
 
@@ -50,12 +51,11 @@ class Page:
             ui.segmentButton: not judged,
             ui.acceptButton: reviewing and not judged,
             ui.fineTuneButton: bool(self._learn.rows) and not judged,
-            ui.adoptButton: judged,
+            ui.adoptButton: judged and is_made(self._learn.verdict),
             ui.keepButton: judged,
         }
         if judged:
-            wins = self._learn.verdict.get("verdict") == "adopt"
-            primary = ui.adoptButton if wins else ui.keepButton
+            primary = ui.keepButton if is_against(self._learn.verdict) else ui.adoptButton
         elif not reviewing:
             primary = ui.segmentButton
         else:

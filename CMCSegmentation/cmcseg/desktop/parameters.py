@@ -9,8 +9,9 @@ from enum import Enum
 from typing import Annotated
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScriptedModuleNode
-from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+from cmcseg.session.setting_words import align_words, device_words, memory_words
 
 
 class Align(Enum):
@@ -22,8 +23,7 @@ class Align(Enum):
 
     def label(self) -> str:
         """What the user reads."""
-        words = {"auto": _("when it helps"), "none": _("never"), "rigid": _("always (rigid)")}
-        return words[self.name]
+        return align_words()[self.name]
 
 
 class Device(Enum):
@@ -36,13 +36,7 @@ class Device(Enum):
 
     def label(self) -> str:
         """What the user reads."""
-        words = {
-            "auto": _("automatic"),
-            "cpu": _("processor"),
-            "cuda": _("NVIDIA GPU"),
-            "mps": _("Apple GPU"),
-        }
-        return words[self.name]
+        return device_words()[self.name]
 
 
 class OutOfMemory(Enum):
@@ -53,8 +47,7 @@ class OutOfMemory(Enum):
 
     def label(self) -> str:
         """What the user reads."""
-        words = {"smaller": _("go on in smaller steps"), "stop": _("stop and say so")}
-        return words[self.name]
+        return memory_words()[self.name]
 
 
 @parameterNodeWrapper

@@ -8,6 +8,7 @@ from cmcseg.core.progress import Progress
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.desktop.controls import allow, trying
 from cmcseg.session.learn import LearnSession
+from cmcseg.session.progress_line import progress_line
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage, Stage
 
@@ -68,12 +69,5 @@ class RunSection:
         self.asking = asking
 
     def _onProgress(self, progress: Progress) -> None:
-        self._ui.progressBar.setValue(round(100 * progress.fraction))
+        self._ui.progressBar.setValue(progress.percent)
         self._ui.progressLabel.setText(progress_line(progress, self._session.device))
-
-
-def progress_line(progress: Progress, device: str) -> str:
-    """What is being done, how long it may still take, and where."""
-    left = progress.seconds_left
-    parts = [progress.stage, _("about {:.0f} s left").format(left) if left is not None else ""]
-    return " · ".join(part for part in (*parts, device) if part)

@@ -5,6 +5,7 @@ and RAS. The change happens here and in ``files`` only.
 """
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import SimpleITK as sitk
@@ -126,7 +127,12 @@ def resample_scribbles(
 
 
 def classify(
-    scores: np.ndarray, grid: Grid, target: Grid, *, matrix: np.ndarray | None = None
+    scores: np.ndarray,
+    grid: Grid,
+    target: Grid,
+    *,
+    matrix: np.ndarray | None = None,
+    done: Callable[[float], None] = lambda share: None,  # noqa: ARG005
 ) -> tuple[np.ndarray, np.ndarray]:
     """The most probable class and the entropy on another grid, one class in memory at a time.
 
@@ -135,6 +141,7 @@ def classify(
         grid: where they lie (the working grid).
         target: a scan's own grid.
         matrix: 4 x 4 rigid RAS matrix from the probabilities' world to the target's.
+        done: told the share of the work that is done after every class.
 
     Returns:
         Labels, uint8, and entropy divided by log K, float32 from 0 to 1; both ``target.shape``.
@@ -148,6 +155,7 @@ def classify(
         np.copyto(labels, np.uint8(k), where=share > best)
         np.maximum(best, share, out=best)
         entropy -= share * np.log(np.maximum(share, 1e-6))
+        done((k + 1) / len(scores))
     return labels, np.clip(entropy / np.log(len(scores)), 0.0, 1.0)
 
 

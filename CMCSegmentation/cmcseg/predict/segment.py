@@ -1,6 +1,7 @@
 """Pair in, prediction out: the whole job, read from top to bottom."""
 
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -62,7 +63,7 @@ def segment(
     for group in _groups(volumes, trust):
         matrices = _to_working_world(group, alignment)
         with clock.stage("resample"):
-            grid, images, seen = _on_working_grid(group, matrices, card)
+            grid, images, seen = _on_working_grid(group, matrices, card, report)
         with clock.stage("network"):
             told = _naming(report, group, volumes, card)
             ran = probabilities(
@@ -80,9 +81,10 @@ def segment(
             gap = _gap(ran.scores, seen)
             for role, volume in group.items():
                 stage = f"finishing the {card.input(role).title}"
-                report(Progress(stage=stage, done=len(labels), total=len(volumes)))
+                told = _part(report, stage, len(labels), len(volumes))
+                told(0.0)
                 labels[role], doubt[role], apart = _on_own_grid(
-                    ran.scores[role], grid, volume, matrices[role], gap, trust, card
+                    ran.scores[role], grid, volume, matrices[role], gap, trust, card, told
                 )
                 if apart is not None:
                     contradiction[role] = apart
@@ -210,13 +212,20 @@ def _to_working_world(
     return matrices
 
 
+def _part(report: Report, stage: str, before: int, total: int) -> Callable[[float], None]:
+    """Reports shares of one of several equal parts."""
+    return lambda share: report(Progress(stage=stage, done=before + share, total=total))
+
+
 def _on_working_grid(
-    volumes: dict[str, Volume], matrices: dict[str, np.ndarray], card: ModelCard
+    volumes: dict[str, Volume], matrices: dict[str, np.ndarray], card: ModelCard, report: Report
 ) -> tuple[Grid, dict[str, np.ndarray], dict[str, np.ndarray]]:
     placed = [volume.grid.moved(matrices[role]) for role, volume in volumes.items()]
     grid = working_grid(card.grid, placed)
     images, seen = {}, {}
-    for role, volume in volumes.items():
+    for number, (role, volume) in enumerate(volumes.items()):
+        stage = f"resampling the {card.input(role).title}"
+        report(Progress(stage=stage, done=number, total=len(volumes)))
         normal = normalise(volume, card.input(role))
         images[role] = resample(
             normal, volume.grid, grid, matrix=matrices[role], fill=float(normal.min())
@@ -241,10 +250,11 @@ def _on_own_grid(
     gap: np.ndarray | None,
     trust: float,
     card: ModelCard,
+    done: Callable[[float], None],
 ) -> tuple[LabelMap, Volume, Volume | None]:
     """Organs, doubt, and the part of it in which the two scans contradict each other."""
     back = np.linalg.inv(matrix)
-    array, entropy = classify(scores, grid, volume.grid, matrix=back)
+    array, entropy = classify(scores, grid, volume.grid, matrix=back, done=done)
     label_map = clean(LabelMap(array=array, grid=volume.grid, table=card.table), card.cleaning)
     if gap is None:
         return label_map, Volume(array=entropy, grid=volume.grid), None

@@ -162,6 +162,12 @@ class Ledger:
             raise BadInput(f"The entry {name} is in the queue again already.") from error
         return self.entry(name)
 
+    def taken_out(self) -> list[str]:
+        """Entries that were removed and are not back, the last one first."""
+        moved = [path.name.rpartition(".")[::2] for path in self._listed("removed")]
+        gone = dict.fromkeys(name for name, _ in sorted(moved, key=lambda at: at[1], reverse=True))
+        return [name for name in gone if name not in self._names(every=True)]
+
     def close_to_others(self) -> int:
         """Take away what other accounts of the computer may read here.
 
@@ -331,11 +337,9 @@ def _checked(entry_id: str) -> str:
 
 
 def _is_id(name: str) -> bool:
-    try:
-        check_id(name)
-    except ValueError:
-        return False
-    return True
+    with contextlib.suppress(ValueError):
+        return bool(check_id(name))
+    return False
 
 
 def _abandoned(draft: Path) -> str:

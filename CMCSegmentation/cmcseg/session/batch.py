@@ -76,6 +76,7 @@ class Batch:
             raise BadInput(sentence.format(title=card.title))
         self.items, self._waiting, self._count = [], list(pairs), len(pairs)
         self._card, self._settings = card, settings or SegmentSettings()
+        self._known: dict[str, float] = {}  # see ``Pace``
         self._scene.removed.connect(self._on_removed)
         self._scene.closed.connect(self._on_closed)
         self._next()
@@ -98,6 +99,7 @@ class Batch:
             card=self._card,
             scans=scans,
             settings=self._settings,
+            known=self._known,
             progressed=self._on_progress,
             finished=lambda result: self._done(BatchItem(scans=scans, result=result)),
             failed=lambda sentence, _: self._done(BatchItem(scans=scans, trouble=sentence)),

@@ -4,6 +4,7 @@ idle -> fine-tuning -> verdict -> adopted | kept
 """
 
 from dataclasses import asdict
+from pathlib import Path
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
@@ -13,6 +14,7 @@ from cmcseg.core.signal import Signal
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Listener, Queue, QueueRow, Runner
 from cmcseg.session.stage import LearnStage
+from cmcseg.session.verdict import is_against, is_made
 
 
 class LearnSession:
@@ -31,9 +33,14 @@ class LearnSession:
         compared: ``(Message)`` of ``look_at``: scans by role, and label maps "old ROLE", "new ROLE"
             and "drawn ROLE".
         removed: ``(entry)`` that was taken out of the queue.
+        opened: ``(Message)`` of ``open_entry``: scans by role, label maps "corrected ROLE" and
+            "found ROLE".
+        exported: ``(path)`` of an archive.
         switched: ``(name)`` of a model that was adopted or rolled back; load the models anew.
         stage: where the fine-tuning is.
         rows: the queue's table, newest last.
+        taken_out: entries that can be restored, the last one first.
+        called: what a host calls a pair, by its id; others are told by their number.
         new: pairs that came since the model was made.
         judged: changes of the pairs that were judged for this model, and how many are next.
         curve: ``(share done, measures)`` of the fine-tuning that runs or ran last.
@@ -54,6 +61,9 @@ class LearnSession:
         self.compared = Signal()
         self.switched = Signal()
         self.removed = Signal()
+        self.opened, self.exported = Signal(), Signal()
+        self.taken_out: tuple[str, ...] = ()
+        self.called: dict[str, str] = {}
         self._asked = ""  # the model that the queue was counted for
         self.stage = LearnStage.IDLE
         self.rows: tuple[QueueRow, ...] = ()
@@ -84,6 +94,7 @@ class LearnSession:
             self.rows = tuple(QueueRow(**row) for row in answer.values["entries"])
             self.new = int(answer.values["new"])
             self.judged = dict(answer.values.get("judged", {}))
+            self.taken_out = tuple(answer.values.get("taken_out", ()))
             self.changed.emit()
 
         self.queue.list(model, Listener(finished=finished, failed=self.failed.emit))
@@ -100,6 +111,16 @@ class LearnSession:
     def restore_entry(self, entry: str) -> None:
         """Bring back an entry that was removed."""
         self._ask(self._about("queue-restore", entry), lambda _answer: self.load_queue(self._asked))
+
+    def open_entry(self, entry: str) -> None:
+        """Ask for what an entry holds; ``opened`` follows."""
+        self._ask(self._about("queue-open", entry), self.opened.emit)
+
+    def export(self, path: Path) -> None:
+        """Write the newest revision of every pair into a zip archive; ``exported`` follows."""
+        request = self._about("queue-export", "")
+        request.values["path"] = str(path.absolute())  # the worker lives in another folder
+        self._ask(request, lambda answer: self.exported.emit(answer.values["path"]))
 
     def _about(self, verb: str, entry: str) -> Message:
         if self.queue is None:
@@ -124,9 +145,12 @@ class LearnSession:
         return next(iter(parents or whole), None)
 
     def title(self, pair: str) -> str:
-        """What a reader calls a pair of the queue: "pair 3"; its id is drawn at random."""
-        number = next((n for n, row in enumerate(self.rows, 1) if row.pair == pair), 0)
-        return _("pair {}").format(number) if number else pair
+        """What a reader calls a pair or an entry of the queue; its id is drawn at random."""
+        rows = enumerate(self.rows, 1)
+        number, row = next(((n, row) for n, row in rows if pair in (row.pair, row.id)), (0, None))
+        if row is None:
+            return self.called.get(pair.rpartition(".r")[0] or pair, _("a pair"))
+        return self.called.get(row.pair) or _("pair {}").format(number)
 
     def why_not(self) -> str:
         """One sentence saying why fine-tuning cannot start, or empty when it can."""
@@ -242,7 +266,9 @@ class LearnSession:
         """
         if self.stage is not LearnStage.VERDICT:
             raise BadInput(_("There is no fine-tuned model to adopt; press Fine-tune first."))
-        if self.verdict.get("verdict") != "adopt" and not overrule.strip():
+        if not is_made(self.verdict):
+            raise BadInput(_("No new model was made; go on with the one in use."))
+        if is_against(self.verdict) and not overrule.strip():
             raise BadInput(
                 _(
                     "The comparison does not speak for the new model; give a reason to adopt it "
@@ -265,8 +291,8 @@ class LearnSession:
             self.stage, self.verdict = LearnStage.KEPT, {}
             self.changed.emit()
 
-    def roll_back(self, model: str) -> None:
-        """Use the version before from now on; ``switched`` follows."""
+    def roll_back(self, model: str, to: str = "") -> None:
+        """Use the version before, or the one named ``to``, from now on; ``switched`` follows."""
 
         def finished(answer: Message) -> None:  # noqa: ARG001
             self.stage, self.verdict = LearnStage.IDLE, {}
@@ -274,7 +300,7 @@ class LearnSession:
             self.switched.emit(model)
             self.load_queue(model)
 
-        self._ask(Message(verb="rollback", values={"model": model}), finished)
+        self._ask(Message(verb="rollback", values={"model": model, "to": to}), finished)
 
     def _ask(self, request: Message, finished) -> None:  # noqa: ANN001
         self.runner.start(request, Listener(finished=finished, failed=self.failed.emit))

@@ -35,10 +35,11 @@ def why_not_resume(kept: Prediction, card: ModelCard | None, chosen: dict[str, s
     """One sentence about a segmentation that was kept on disk."""
     if set(kept.labels) != set(chosen):
         return _("What was kept belongs to other scans.")
-    if card is None or kept.sha256 != card.sha256:
+    tables = [labels.table for labels in kept.labels.values()]
+    if card is None or kept.model != card.name or any(table != card.table for table in tables):
         sentence = _(
-            "What was kept was found by {model} {version}; choose that version of the model to go "
-            "on with it."
+            "What was kept was found by {model} {version}, whose organs are others; choose that "
+            "model to go on with it."
         )
         return sentence.format(model=kept.model, version=kept.version)
     return ""

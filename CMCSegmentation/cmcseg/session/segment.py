@@ -69,9 +69,9 @@ class SegmentSession:
         self.scene, self.runner = scene, runner
         self._job: SegmentJob | None = None
         self._placement = Placement(scene, runner, self.changed.emit)
-        self._by_hand = False
-        self._stale = False
+        self._by_hand = self._stale = False
         self._settled: tuple = ()
+        self._known: dict[str, float] = {}  # see ``Pace``
         scene.changed.connect(self._on_scene_changed)
         scene.removed.connect(self._on_removed)
         scene.closed.connect(self._on_closed)
@@ -228,6 +228,7 @@ class SegmentSession:
             card=self.card,
             scans=dict(self.chosen),
             settings=self.settings,
+            known=self._known,
             progressed=self.progressed.emit,
             finished=self._on_finished,
             failed=self._on_failed,
@@ -245,8 +246,7 @@ class SegmentSession:
     def reopen(self, *, quiet: bool = False) -> None:
         """Take up the result that the scene holds for the chosen scans, after it was loaded, say.
 
-        ``finished`` follows when there is one for each of them and the model is at hand; nothing
-        happens when not.
+        ``finished`` follows when there is one for each of them and the model is at hand.
 
         Args:
             quiet: whether a result that cannot be taken up is passed over without a word.

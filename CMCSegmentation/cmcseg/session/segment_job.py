@@ -17,12 +17,9 @@ from cmcseg.core.review_places import Place, find_places
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.volume import Volume
 from cmcseg.session.i18n import _
+from cmcseg.session.pace import Pace
 from cmcseg.session.ports import Finding, Listener, Runner, Scene
 from cmcseg.session.result import OrganRow, Result, organ_rows
-
-# Share of the whole that is done when the scans are read, the worker has answered, all is measured.
-READ, ASKED, MEASURED = 0.02, 0.75, 0.93
-AFTERWARDS = 2.7e-7  # seconds per voxel of measuring and showing: 21 s for 512 x 512 x 300
 
 
 class SegmentJob:
@@ -33,6 +30,7 @@ class SegmentJob:
         card: the model.
         scans: key by role.
         settings: how to segment.
+        known: seconds per voxel that its own parts took the last time; see ``Pace``.
         progressed, finished, failed, cancelled: exactly one of the last three is called, once.
     """
 
@@ -44,6 +42,7 @@ class SegmentJob:
         card: ModelCard,
         scans: dict[str, str],
         settings: SegmentSettings,
+        known: dict[str, float],
         progressed: Callable[[Progress], None],
         finished: Callable[[Result], None],
         failed: Callable[[str, str], None],
@@ -52,6 +51,8 @@ class SegmentJob:
         self._scene, self._runner = scene, runner
         self._card, self._scans, self._settings = card, scans, settings
         self._tell_progress, self._tell_finished = progressed, finished
+        voxels = sum(scene.grid(key).size for key in scans.values())
+        self._pace = Pace(progressed, voxels, known)
         self._tell_failed, self._tell_cancelled = failed, cancelled
         self._volumes: dict[str, Volume] = {}
         self._job = 0
@@ -60,12 +61,12 @@ class SegmentJob:
 
     def begin(self) -> None:
         """Start with the first scan."""
-        self._report(_("reading the scans"), 0.0)
+        self._read_first()
         self._steps(self._read(), self._on_read)
 
     def resume(self, prediction: Prediction) -> None:
         """Take up what an earlier run found instead of asking the worker."""
-        self._report(_("reading the scans"), 0.0)
+        self._read_first()
 
         def read(volumes: dict[str, Volume]) -> None:
             self._volumes = volumes
@@ -129,22 +130,12 @@ class SegmentJob:
             ),
         )
 
+    def _read_first(self) -> None:
+        self._tell_progress(Progress(stage=_("reading the scans"), done=0.0, total=1.0))
+
     def _on_progress(self, progress: Progress) -> None:
-        """The worker's part of the whole; what follows takes time as well."""
-        if self._over:
-            return
-        left = progress.seconds_left
-        if left is not None:
-            left += AFTERWARDS * sum(volume.array.size for volume in self._volumes.values())
-        self._tell_progress(
-            Progress(
-                stage=progress.stage,
-                done=READ + (ASKED - READ) * progress.fraction,
-                total=1.0,
-                seconds_left=left,
-                measures=progress.measures,
-            )
-        )
+        if not self._over:
+            self._pace.working(progress)
 
     def _on_answer(self, answer: Message) -> None:
         if self._over:
@@ -153,7 +144,7 @@ class SegmentJob:
         self._measure(lambda: prediction_from_message(answer))
 
     def _measure(self, found: Callable[[], Prediction]) -> None:
-        self._report(_("measuring the organs"), ASKED)
+        self._pace.begin("measuring", _("measuring the organs"))
 
         def sums() -> tuple[Prediction, tuple[OrganRow, ...]]:
             prediction = found()
@@ -161,12 +152,12 @@ class SegmentJob:
 
         def look(found: tuple) -> None:
             if not self._over:
-                self._report(_("looking for places of doubt"), (ASKED + MEASURED) / 2)
+                self._pace.begin("places", _("looking for places of doubt"))
                 self._runner.aside(lambda: (*found, find_places(found[0])), write, self._on_trouble)
 
         def write(found: tuple) -> None:
             if not self._over:
-                self._report(_("showing the result"), MEASURED)
+                self._pace.begin("showing", _("showing the result"))
                 self._writing = True
                 self._steps(self._write(*found), self._on_written)
 
@@ -195,6 +186,7 @@ class SegmentJob:
             )
             for key in self._scene.writing(self._scans[role], finding):
                 if key is None:
+                    self._pace.go_on(_("showing the result"))
                     yield None
                 else:
                     segmentations[role] = key
@@ -209,6 +201,7 @@ class SegmentJob:
         )
 
     def _on_written(self, result: Result) -> None:
+        self._pace.end()
         self._end(self._tell_finished, result)
 
     def _on_trouble(self, sentence: str, log: str) -> None:
@@ -241,6 +234,3 @@ class SegmentJob:
         if not self._over:
             self._over = True
             tell(*values)
-
-    def _report(self, stage: str, fraction: float) -> None:
-        self._tell_progress(Progress(stage=stage, done=fraction, total=1.0))

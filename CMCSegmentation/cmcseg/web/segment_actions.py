@@ -11,6 +11,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import ALIGNMENTS
 from cmcseg.core.signal import Signal
+from cmcseg.session.progress_line import progress_line
 from cmcseg.session.result import Result, notes, volume_words
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
@@ -138,8 +139,9 @@ class SegmentActions:
         data.running = session.stage is Stage.SEGMENTING
         data.why_not = session.why_not()
         if self._progress:
-            data.percent = round(100 * self._progress.fraction)
-            data.progress_line = _progress_line(self._progress, session.device)
+            data.percent = self._progress.percent
+            line = progress_line(self._progress, session.device.upper())
+            data.progress_line = f"{data.percent} % · {line}"
         self._show_result(session.result)
 
     # Private
@@ -178,12 +180,3 @@ class SegmentActions:
 def _model_line(card: ModelCard) -> str:
     organs = ", ".join(label.name for label in card.table)
     return f"{organs} · version {card.version} · research use"
-
-
-def _progress_line(progress: Progress, device: str) -> str:
-    parts = [progress.stage, f"{round(100 * progress.fraction)} %"]
-    if progress.seconds_left is not None:
-        parts.append(f"about {progress.seconds_left:.0f} s left")
-    if device:
-        parts.append(device.upper())
-    return " · ".join(parts)

@@ -113,8 +113,8 @@ def adopt_run(request: Message, cache: ModelCache, report: Report) -> Message:  
 
 
 def roll_back(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
-    """Use the version before from now on."""
-    version = rollback(cache.store, request.values["model"])
+    """Use the version before from now on, or the one that is named ``to``."""
+    version = rollback(cache.store, request.values["model"], request.values.get("to", ""))
     return Message(verb="rollback", values={"version": version.to_dict()})
 
 

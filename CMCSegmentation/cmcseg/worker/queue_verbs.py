@@ -1,15 +1,21 @@
 """The queue, as a worker serves it: accepted pairs come in, the table goes out."""
 
+import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from cmcseg.core.atomic_write import atomic_path
+from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
+from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.learn.label_checks import implausible
 from cmcseg.queue.challengers import recall
 from cmcseg.queue.entry import QueueEntry
+from cmcseg.queue.exchange import export
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pseudonyms import key_beside, pair_for
 from cmcseg.queue.submission import Submission
@@ -39,7 +45,8 @@ def queue_add(request: Message, cache: ModelCache, report: Report) -> Message:  
 
 def queue_list(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The newest revision of every pair, oldest first, and how many a model has not learned."""
-    entries = Ledger(Path(request.values["queue"])).latest()
+    ledger = Ledger(Path(request.values["queue"]))
+    entries = ledger.latest()
     learned: set[str] = set()
     judged: dict = {}
     if name := request.values.get("model"):
@@ -52,6 +59,7 @@ def queue_list(request: Message, cache: ModelCache, report: Report) -> Message: 
         verb="queue-list",
         values={
             "entries": [_row(entry) for entry in entries],
+            "taken_out": ledger.taken_out(),
             "judged": judged,
             "new": sum(learned.isdisjoint((entry.id, entry.pair)) for entry in entries),
         },
@@ -121,6 +129,42 @@ def queue_restore(request: Message, cache: ModelCache, report: Report) -> Messag
     """Bring the entry ``id`` back that was removed."""
     Ledger(Path(request.values["queue"])).restore(request.values["id"])
     return Message(verb="queue-restore", values={"id": request.values["id"]})
+
+
+def queue_open(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
+    """What the entry ``id`` holds: scans by role, label maps "corrected ROLE" and "found ROLE".
+
+    Where no model had been asked, what was drawn stands in for what it found.
+    """
+    ledger = Ledger(Path(request.values["queue"]))
+    entry = ledger.entry(request.values["id"])
+    volumes, label_maps = {}, {}
+    for role, scan in entry.scans.items():
+        if not scan.labels:
+            raise BadInput("The pair was marked with scribbles; open it where they were drawn.")
+        volumes[role] = read_volume(ledger.path(entry, scan.image))
+        for kind, name in (("corrected", scan.labels), ("found", scan.found or scan.labels)):
+            path = ledger.path(entry, name)
+            label_maps[f"{kind} {role}"] = read_label_map(path, entry.table)
+    facts = {name: getattr(entry, name) for name in ("id", "pair", "model", "version", "sha256")}
+    return Message(
+        verb="queue-open",
+        values={**facts, "alignment": entry.alignment},
+        volumes=volumes,
+        label_maps=label_maps,
+    )
+
+
+def queue_export(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
+    """Write the newest revision of every pair, as a datalist, into the archive ``path``."""
+    report(Progress(stage="packing the queue", done=0, total=1))
+    target = Path(request.values["path"])
+    with TemporaryDirectory(dir=target.parent) as place:
+        folder = export(Ledger(Path(request.values["queue"])), Path(place) / "queue")
+        with atomic_path(target) as draft, zipfile.ZipFile(draft, "w") as archive:
+            for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+                archive.write(file, file.relative_to(folder))  # packed already
+    return Message(verb="queue-export", values={"path": str(target)})
 
 
 def _named(request: Message, kind: str) -> dict:

@@ -11,15 +11,17 @@ from cmcseg.core.messages import Message, prediction_from_message, prediction_to
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.worker.case_verbs import sample, thumbnail
-from cmcseg.worker.eta import Eta
+from cmcseg.worker.eta import Eta, expected
 from cmcseg.worker.export_verb import export
 from cmcseg.worker.learn_verbs import adopt_run, finetune, look_at_both, roll_back, versions
 from cmcseg.worker.mark_verbs import look, propose
 from cmcseg.worker.model_cache import ModelCache
 from cmcseg.worker.queue_verbs import (
     queue_add,
+    queue_export,
     queue_list,
     queue_next,
+    queue_open,
     queue_pair,
     queue_remove,
     queue_restore,
@@ -102,8 +104,9 @@ def segment(request: Message, cache: ModelCache, report: Report) -> Message:
     # What the stages took tells about scans of that size alone.
     size = sum(volume.array.size for volume in request.volumes.values())
     before, seconds = cache.seconds.get(name, (0, {}))
-    alike = before / ALIKE < size < before * ALIKE
-    prediction = segment(request.volumes, bundle, settings, Eta(report, seconds if alike else {}))
+    if not before / ALIKE < size < before * ALIKE:
+        seconds = expected(request.volumes, bundle.card)
+    prediction = segment(request.volumes, bundle, settings, Eta(report, seconds))
     cache.seconds[name] = (size, prediction.seconds)
     return prediction_to_message(prediction, {})
 
@@ -137,6 +140,8 @@ VERBS: dict[str, Verb] = {
     "queue-list": queue_list,
     "queue-next": queue_next,
     "queue-pair": queue_pair,
+    "queue-open": queue_open,
+    "queue-export": queue_export,
     "queue-remove": queue_remove,
     "queue-restore": queue_restore,
     "finetune": finetune,
