@@ -2,7 +2,6 @@
 
 import errno
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +9,14 @@ import pytest
 from cmcseg.bundle.store import task_card
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
+from cmcseg.core.task_file import task_from_dict
 from cmcseg.data.cohort import read_cohort
+from cmcseg.data.dataset_cohort import dataset_cohort
 from cmcseg.imaging.files import read_label_map
 from cmcseg.queue import ledger as ledgers
 from cmcseg.queue.exchange import FORMATS, export, pair_for_import
 from cmcseg.queue.holdout import PARTS, new_pair, part_of
 from cmcseg.queue.ledger import Ledger
-from cmcseg.queue.nnunet import read_nnunet
 from queued import GRID, a_draft
 
 CARD = task_card("abdomen")
@@ -46,7 +46,7 @@ def pairs(ledger, part):
 
 def read(folder, form):
     if form == "nnunet":
-        return read_nnunet(folder, CARD)
+        return dataset_cohort(folder, CARD)
     return read_cohort(folder / "datalist.json", CARD)
 
 
@@ -96,6 +96,31 @@ def test_an_id_that_a_queue_has_drawn_stays_and_no_other_does(a_queue):
         assert part_of(given) == part
 
 
+def test_a_dataset_is_called_as_anybody_calls_it_and_may_be_given_itself(a_queue, tmp_path):
+    folder = export(a_queue, tmp_path / "out", "nnunet")
+    (folder / "Dataset501_ct").rename(folder / "Dataset700_Belly")
+    for place in (folder, folder / "Dataset700_Belly"):
+        assert len(dataset_cohort(place, CARD).train) == 2
+    one = replace(CARD, inputs=(replace(CARD.inputs[1], role="scan"),))
+    assert set(dataset_cohort(folder, one).train[0].scans) == {"scan"}
+
+
+def test_an_exported_list_is_one_for_monai_too_and_names_its_task(a_queue, tmp_path):
+    from monai.data import load_decathlon_datalist
+
+    folder = export(a_queue, tmp_path / "out", "datalist", CARD)
+    assert json.loads((folder / "datalist.json").read_text())["task"] == "task.json"
+    assert (folder / "task.json").is_file()
+    rows = load_decathlon_datalist(folder / "datalist.json", data_list_key="training")
+    paths = [tmp_path / row[key] for row in rows for key in ("image", "label") if key in row]
+    assert len(paths) >= 3
+    assert all(path.is_file() for path in paths)
+    task, cohort = folder / "task.json", folder / "datalist.json"
+    assert [
+        pair.id for pair in read_cohort(cohort, task_from_dict(json.loads(task.read_text()))).train
+    ]
+
+
 # What is refused, and leaves nothing
 
 
@@ -130,7 +155,7 @@ def test_entries_from_before_an_organ_was_added_are_exported_as_covering_the_oth
     export(a_queue, tmp_path / "out", form)
     card = replace(CARD, table=table)
     if form == "nnunet":
-        cohort = read_nnunet(tmp_path / "out", card)
+        cohort = dataset_cohort(tmp_path / "out", card)
         told = json.loads((tmp_path / "out" / "Dataset501_ct" / "dataset.json").read_text())
         assert told["labels"] == {
             "background": 0, "liver": 1, "right kidney": 2, "left kidney": 3, "spleen": 4,
@@ -177,12 +202,13 @@ def test_a_dataset_of_other_organs_is_refused(a_queue, tmp_path):
     folder = export(a_queue, tmp_path / "out", "nnunet")
     path = folder / "Dataset501_ct" / "dataset.json"
     path.write_text(path.read_text().replace("liver", "heart"))
-    with pytest.raises(BadInput, match="In Dataset501_ct the value 1 means heart; the model"):
-        read_nnunet(folder, CARD)
+    with pytest.raises(BadInput, match="In ct the value 1 means heart; the model abdomen-ct-mr k"):
+        dataset_cohort(folder, CARD)
 
 
 def test_a_dataset_of_another_role_is_refused(a_queue, tmp_path):
     folder = export(a_queue, tmp_path / "out", "nnunet")
-    shutil.move(folder / "Dataset501_ct", folder / "Dataset501_pet")
-    with pytest.raises(BadInput, match="must be called Dataset501_ROLE; the roles are ct, mr"):
-        read_nnunet(folder, CARD)
+    path = folder / "Dataset501_ct" / "dataset.json"
+    path.write_text(path.read_text().replace('"CT"', '"PET"'))
+    with pytest.raises(BadInput, match="ct has the roles pet; those of the model abdomen"):
+        dataset_cohort(folder, CARD)

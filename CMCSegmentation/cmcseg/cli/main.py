@@ -19,6 +19,7 @@ from cmcseg.cli.queue import Queue
 from cmcseg.cli.sample import Sample
 from cmcseg.cli.segment import Segment
 from cmcseg.cli.study import Study
+from cmcseg.cli.task import Task
 from cmcseg.cli.train import Train
 from cmcseg.cli.web import Web
 from cmcseg.cli.work import Work
@@ -28,6 +29,7 @@ from cmcseg.core.errors import BadInput, Cancelled, CMCSegError
 Command = (
     Annotated[Segment, subcommand("segment")]
     | Annotated[Sample, subcommand("sample")]
+    | Annotated[Task, subcommand("task")]
     | Annotated[Prepare, subcommand("prepare")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Evaluate, subcommand("evaluate")]

@@ -1,6 +1,5 @@
 """``cmcseg prepare``: a cohort's files into a cache."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,8 @@ from tyro.conf import Positional
 from cmcseg.cli.console import SCREEN, bar
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
+from cmcseg.core.json_file import read_json
+from cmcseg.core.task_file import task_from_dict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Prepare:
         from cmcseg.data.prepare import prepare
 
         path, out = self.cohort.expanduser(), self.out.expanduser()
-        card = _card(read_datalist(path), path)
+        card = cohort_card(read_datalist(path), path)
         check_name(card.name)  # or the model could not be written after hours of training
         cohort = read_cohort(path, card)
         with bar() as report, with_phantoms(cohort, card, self.phantoms, report) as both:
@@ -51,7 +52,7 @@ class Prepare:
             )
 
 
-def _card(content: dict, cohort: Path) -> ModelCard:
+def cohort_card(content: dict, cohort: Path) -> ModelCard:
     """The card that ``task`` names; a path to one is relative to the cohort's file."""
     from cmcseg.bundle.store import task_card, task_names
 
@@ -66,9 +67,9 @@ def _card(content: dict, cohort: Path) -> ModelCard:
         return task_card(task)
     path = cohort.parent / task
     try:
-        return ModelCard.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return task_from_dict(read_json(path))
     except OSError as error:
         raise BadInput(f"The card {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, AttributeError, BadInput) as error:
+    except (ValueError, BadInput) as error:
         reason = str(error).rstrip(".")
         raise BadInput(f"The card {path} cannot be used: {reason}.") from error

@@ -10,7 +10,9 @@ from tyro.conf import Positional, subcommand
 
 from cmcseg.cli.console import ERRORS, SCREEN, checked
 from cmcseg.cli.queue_forget import Forget
+from cmcseg.cli.queue_import import Import
 from cmcseg.cli.queue_next import Next
+from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -230,69 +232,9 @@ class Export:
         from cmcseg.queue.exchange import export
         from cmcseg.queue.ledger import open_ledger
 
-        place = export(open_ledger(self.queue), self.out, self.format)
+        ledger = open_ledger(self.queue)
+        place = export(ledger, self.out, self.format, _card_of(ledger))
         print(json.dumps({"folder": str(place)}) if self.json else place)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Import:
-    """Add every labelled pair of a datalist or of nnU-Net datasets; what is kept back stays so."""
-
-    source: Positional[Path]
-    """A Decathlon/MONAI-style JSON file with a key per role, or a folder of nnU-Net datasets."""
-    queue: Path
-    """The queue's folder."""
-    model: str
-    """Model whose organs and values the label maps use."""
-    who: str = ""
-    """Who drew the label maps."""
-    json: bool = False
-    """Print the new ids as JSON."""
-
-    def run(self) -> None:
-        """Read and add them one by one."""
-        from cmcseg.bundle.store import default_store
-        from cmcseg.data.cohort import read_cohort
-        from cmcseg.imaging.files import read_label_map, read_volume
-        from cmcseg.queue.exchange import pair_for_import
-        from cmcseg.queue.holdout import CHECK, LEARN
-        from cmcseg.queue.ledger import Ledger
-        from cmcseg.queue.nnunet import read_nnunet
-        from cmcseg.queue.submission import Submission, check_scans
-
-        card = default_store().card(self.model)
-        ledger = Ledger(self.queue)
-        cohort = (read_nnunet if self.source.is_dir() else read_cohort)(self.source, card)
-        # A file that keeps nothing back leaves the choice to the queue.
-        learn, check = (LEARN, CHECK) if cohort.validation else (None, None)
-        values = (card.table, cohort.unannotated, cohort.names)
-        ids = []
-        for pair in (*cohort.train, *cohort.validation):
-            drawn = {role: scan for role, scan in pair.scans.items() if scan.annotation}
-            if not drawn:
-                continue
-            scans = {role: read_volume(scan.image) for role, scan in pair.scans.items()}
-            check_scans(scans, card.table)
-            part = check if pair in cohort.validation else learn
-            draft = checked(
-                Submission,
-                scans=scans,
-                corrected={
-                    role: read_label_map(scan.annotation, *values, scans[role].grid)
-                    for role, scan in drawn.items()
-                },
-                table=card.table,
-                pair=pair_for_import(ledger, pair.id, part),
-                organs={role: scan.organs for role, scan in drawn.items()},
-                model=card.name,
-                version=card.version,
-                sha256=card.sha256,
-                who=self.who,
-            )
-            ids.append(ledger.add(draft).id)
-        if not ids:
-            raise BadInput(f"{self.source} holds no labelled pair.")
-        print(json.dumps({"entries": ids}) if self.json else "\n".join(ids))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,6 +257,15 @@ class Queue:
     def run(self) -> None:
         """Run the chosen verb."""
         self.verb.run()
+
+
+def _card_of(ledger: "Ledger") -> ModelCard | None:
+    """The card of the model that the newest entry was made with, where it is at hand."""
+    from cmcseg.bundle.store import default_store
+
+    store, entries = default_store(), ledger.latest()
+    name = entries[-1].model if entries else ""
+    return store.card(name) if name in store.names() else None
 
 
 def _files(words: tuple[str, ...], roles: tuple[str, ...]) -> tuple[dict, dict]:

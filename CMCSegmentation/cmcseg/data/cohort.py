@@ -9,7 +9,11 @@
 Paths are relative to the file. A role without ``_labels`` or ``_scribbles`` is unlabelled;
 ``_organs`` says which organs a partial label map covers. A table "labels", as in
 ``{"1": "spleen", "4": "liver"}`` or ``{"spleen": 1, "liver": 4}``, says what values mean in the
-files; without it they mean what the model's own table says.
+files; without it they mean what the model's own table says. ``{"kidneys": [2, 3]}`` makes one organ
+of several values, and a value called "ignore" is one that nobody looked at.
+
+A case may also say ``image`` and ``label`` as those of Decathlon and MONAI do: a file for a model
+of one role, a list in the order of the roles for others; ``fold`` is not looked at.
 """
 
 import json
@@ -19,8 +23,10 @@ from pathlib import Path
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.core.errors import BadInput
+from cmcseg.data.label_regions import read_label_table
 
 _SUFFIXES = ("labels", "scribbles", "organs")
+FOREIGN = ("image", "label", "fold")  # of Decathlon and MONAI
 
 
 def read_cohort(path: Path, card: ModelCard) -> Cohort:
@@ -81,25 +87,37 @@ def _unannotated(content: dict, path: Path) -> int:
 
 
 def _names(content: dict, path: Path) -> dict[int, str]:
-    """Names by value, whichever way round the table stands; Decathlon's and nnU-Net's differ."""
-    table = content.get("labels", {})
-    names: dict[int, str] = {}
-    try:
-        for one, other in dict(table).items():
-            value, name = (one, other) if isinstance(other, str) else (other, one)
-            names[int(value)] = str(name)
-    except (TypeError, ValueError) as error:
-        raise BadInput(
-            f'{path.name}: \'labels\' must give each value a name, as in {{"1": "liver"}}.'
-        ) from error
-    names.pop(0, None)
-    return names
+    """Names by value; that of voxels that nobody looked at is one of them."""
+    table = read_label_table(content.get("labels"), path.name, content.get("regions_class_order"))
+    return table.names | ({} if table.ignored is None else {table.ignored: "ignore"})
+
+
+def _by_role(entry: dict, roles: tuple[str, ...], name: str) -> dict:
+    """A case with a key per role; ``image`` and ``label``, as Decathlon and MONAI say, are turned.
+
+    Where both stand, as in what the queue exports, the roles' own keys count.
+    """
+    own = {key: value for key, value in entry.items() if key not in FOREIGN}
+    if "image" not in entry or any(role in entry for role in roles):
+        return own
+    for key, suffix in (("image", ""), ("label", "_labels")):
+        given = entry.get(key)
+        files = given if isinstance(given, list) else [] if given is None else [given]
+        if len(files) not in ((0, 1, len(roles)) if suffix else (len(roles),)):
+            raise BadInput(
+                f"Case {name} gives {len(files)} files as {key!r}; the roles are "
+                f"{', '.join(roles)}, so give a list of {len(roles)}, or a key per role."
+            )
+        files = files * len(roles) if len(files) == 1 else files
+        own |= {f"{role}{suffix}": file for role, file in zip(roles, files, strict=False)}
+    return own
 
 
 def _pair(entry: dict, default: str, root: Path, card: ModelCard) -> Pair:
     name = str(entry.get("id", default))
     if not re.fullmatch(r"[^/\\:\x00]+", name) or name.startswith("."):
         raise BadInput(f"The case id {name!r} cannot be part of a file's name; rename the case.")
+    entry = _by_role(entry, card.roles, name)
     known = {"id", *card.roles, *(f"{r}_{s}" for r in card.roles for s in _SUFFIXES)}
     if strange := sorted(set(entry) - known):
         raise BadInput(

@@ -128,6 +128,21 @@ def read_label_map(
     return label_map if on is None else on_grid_of(label_map, on, path.name)
 
 
+def read_values(path: Path) -> tuple[np.ndarray, Grid]:
+    """The whole numbers of a label map as they are stored, whatever they mean, and their grid.
+
+    Raises:
+        BadInput: when the file cannot be used, or holds fractions.
+    """
+    stored, grid, _ = _read(Path(path))
+    if stored.dtype.kind == "f" and not (stored == np.round(stored)).all():
+        raise BadInput(
+            f"{path.name} holds fractions, so it is not a label map; give whole numbers, and "
+            "resample label maps with nearest neighbour."
+        )
+    return stored, grid
+
+
 def _read_values(
     path: Path, table: LabelTable, unannotated: int, names: Mapping[int, str] | None
 ) -> LabelMap:
@@ -136,12 +151,7 @@ def _read_values(
             f"The value {unannotated} cannot mean both {clash[0].name} and not annotated; choose "
             "another value for one of them."
         )
-    stored, grid, _ = _read(path)
-    if stored.dtype.kind == "f" and not (stored == np.round(stored)).all():
-        raise BadInput(
-            f"{path.name} holds fractions, so it is not a label map; give whole numbers, and "
-            "resample label maps with nearest neighbour."
-        )
+    stored, grid = read_values(path)
     if names:
         array = named_values(stored, names, table, unannotated, path.name)
         return LabelMap(array=array, grid=grid, table=table)

@@ -141,9 +141,11 @@ def _paint(result: np.ndarray, mask: np.ndarray, value: int, name: str) -> None:
 
 def _meant(one: Segment, table: LabelTable, name: str) -> int:
     """The table's value of a segment: by its name, else by its code, else by its number."""
-    if _plain(one.name) in IGNORED:
+    if plain_name(one.name) in IGNORED:
         return UNANNOTATED
-    by_name = next((label for label in table if _plain(label.name) == _plain(one.name)), None)
+    by_name = next(
+        (label for label in table if plain_name(label.name) == plain_name(one.name)), None
+    )
     codes = (one.code, one.side)
     by_code = next((label for label in table if one.code and _coded(label) == codes), None)
     if by_name and by_code and by_name != by_code:
@@ -188,6 +190,6 @@ def _words(part: str) -> str:
     return f"{scheme} {value}" if scheme and value else ""
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name without the differences that do not matter."""
     return " ".join(re.split(r"[\s_-]+", name.casefold().strip()))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cmcseg.core.atomic_write import write_whole
+from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelTable
 from cmcseg.queue.disk import in_words, is_full
@@ -17,18 +18,22 @@ from cmcseg.queue.nnunet import write_nnunet
 from cmcseg.queue.scan_index import one_of_twins
 
 FORMATS = ("datalist", "nnunet")
+TASK = "task.json"
 
 
-def export(ledger: Ledger, folder: Path, form: str = "datalist") -> Path:
+def export(
+    ledger: Ledger, folder: Path, form: str = "datalist", card: ModelCard | None = None
+) -> Path:
     """Copy the newest revision of every pair into a new folder, which appears whole or not at all.
 
-    ``datalist`` writes ``datalist.json``, which ``cmcseg prepare`` reads, with the files beside it;
-    ``nnunet`` is told in ``nnunet.py``. Either way pairs that are kept back stay apart.
+    ``datalist`` writes ``datalist.json``, which ``cmcseg prepare`` and MONAI read, with the files
+    beside it; ``nnunet`` is told in ``nnunet.py``. Either way pairs that are kept back stay apart.
 
     Args:
         ledger: the queue.
         folder: must not exist.
         form: one of ``FORMATS``.
+        card: of the model that the labels belong to; a datalist gets it as its task.
 
     Returns:
         The folder.
@@ -48,7 +53,10 @@ def export(ledger: Ledger, folder: Path, form: str = "datalist") -> Path:
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         draft.mkdir(parents=True)
-        (_write_datalist if form == "datalist" else write_nnunet)(ledger, entries, draft)
+        if form == "datalist":
+            _write_datalist(ledger, entries, draft, card)
+        else:
+            write_nnunet(ledger, entries, draft)
         draft.rename(folder)
     except (OSError, BadInput) as error:
         if isinstance(error, BadInput) and not is_full(error):
@@ -102,18 +110,22 @@ def _meanings(entry: QueueEntry) -> dict[int, str]:
     return {label.value: label.name for label in entry.table}
 
 
-def _write_datalist(ledger: Ledger, entries: list[QueueEntry], folder: Path) -> None:
+def _write_datalist(
+    ledger: Ledger, entries: list[QueueEntry], folder: Path, card: ModelCard | None
+) -> None:
     parts: dict[str, list[dict]] = {LEARN: [], CHECK: []}
     for entry in entries:
         parts[entry.part].append(_case(ledger, entry, folder))
     content = {
         "name": ledger.folder.name,
+        **({"task": TASK} if card else {}),
         "labels": {str(value): name for value, name in _meanings(entries[0]).items()},
         "training": parts[LEARN],
         "validation": parts[CHECK],
     }
-    text = json.dumps(content, indent=1) + "\n"
-    write_whole(folder / "datalist.json", text)
+    write_whole(folder / "datalist.json", json.dumps(content, indent=1) + "\n")
+    if card:
+        write_whole(folder / TASK, json.dumps(card.to_dict(), indent=1) + "\n")
 
 
 def _case(ledger: Ledger, entry: QueueEntry, folder: Path) -> dict:
@@ -130,4 +142,9 @@ def _case(ledger: Ledger, entry: QueueEntry, folder: Path) -> dict:
                 ledger.copy(entry, name, folder / case[key])
         if scan.organs:
             case[f"{role}_organs"] = list(scan.organs)
+    # As MONAI calls them; where roles differ in what they have, only a reader of roles can tell.
+    for key, suffix in (("image", ""), ("label", "_labels")):
+        files = [case[f"{role}{suffix}"] for role in entry.scans if f"{role}{suffix}" in case]
+        if files and len(files) == len(entry.scans):
+            case[key] = files if len(files) > 1 else files[0]
     return case
