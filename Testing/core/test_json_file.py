@@ -20,8 +20,11 @@ from cmcseg.core.json_file import MOST_BYTES, parse_json, read_json
         "{",
         "nul",
         b"\xff\xfe\x00",
+        '{"a": [NaN]}',
+        "-Infinity",
+        '{"a": 1e999}',
     ],
-    ids=range(11),
+    ids=range(14),
 )
 def test_odd_json_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"\S"):

@@ -36,6 +36,8 @@ ODD = {
     "half a character": {"notes": "\ud800"},
     "a model that is a record": {"model": {}},
     "an alignment that is a number": {"alignment": 3},
+    "an alignment by nothing": {"alignment": {"moved_mm": float("nan"), "matrix": [[1.0]]}},
+    "facts that are no number": {"facts": {"doubt": {"ct": float("inf")}}},
     "a time without a zone": {"at": "2026-01-01T00:00:00"},
     "a time that is a number": {"at": 3},
     "a table without an end": {"table": {"labels": [None]}},

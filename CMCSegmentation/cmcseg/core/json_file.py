@@ -1,6 +1,7 @@
 """JSON from a file that somebody else may have written."""
 
 import json
+import math
 import stat
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ def parse_json(content: bytes | str, name: str = "it") -> Any:
         name: what the errors call it.
 
     Raises:
-        ValueError: when it is no JSON, is nested too deeply, or holds a text or a whole number that
-            cannot be passed on.
+        ValueError: when it is no JSON, is nested too deeply, or holds a text or a number that
+            cannot be passed on: Python takes NaN for JSON, and no browser does.
     """
     try:
         value = json.loads(content)
@@ -57,4 +58,6 @@ def _inside(item: object, name: str) -> list:
         item.encode("utf-8")  # half a character is an error, and a ValueError
     elif isinstance(item, int) and abs(item) >= LARGEST:
         raise ValueError(f"{name} holds a whole number of more than 63 bits")
+    elif isinstance(item, float) and not math.isfinite(item):
+        raise ValueError(f"{name} holds {item}, which is no number")
     return []
