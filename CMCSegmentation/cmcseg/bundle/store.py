@@ -124,6 +124,16 @@ class Store:
         """
         return read_card(self.find(name_or_path))
 
+    def cards(self) -> tuple[list[ModelCard], list[str]]:
+        """The cards of all models, and a sentence for each model that is damaged."""
+        cards, damaged = [], []
+        for name in self.names():
+            try:
+                cards.append(self.card(name))
+            except BadInput as error:
+                damaged.append(str(error))
+        return cards, damaged
+
     def import_(self, source: Path) -> Path:
         """Take over a model from a folder or a zip archive, once all of it is checked.
 

@@ -12,6 +12,7 @@ from cmcseg.cli.console import SCREEN
 from cmcseg.cli.convert import ConvertModel
 from cmcseg.cli.extend import Extend
 from cmcseg.cli.versions import Adopt, History, Prune, Rollback
+from cmcseg.core.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,19 +23,21 @@ class ListModels:
     """Print the cards as JSON."""
 
     def run(self) -> None:
-        """Print a line per model."""
+        """Print a line per model; one that is damaged hides no other."""
         from cmcseg.bundle.store import default_store
 
         store = default_store()
-        cards = [store.card(name) for name in store.names()]
+        cards, damaged = store.cards()
         if self.json:
             print(json.dumps([card.to_dict() for card in cards], indent=1))
-            return
-        for card in cards:
-            organs = ", ".join(label.name for label in card.table)
-            SCREEN.print(f"{card.name} {card.version}: {organs}. {card.intended_use}")
-        for sentence in store.in_place_of_shipped():
-            SCREEN.print(sentence, soft_wrap=True, markup=False)
+        else:
+            for card in cards:
+                organs = ", ".join(label.name for label in card.table)
+                SCREEN.print(f"{card.name} {card.version}: {organs}. {card.intended_use}")
+            for sentence in store.in_place_of_shipped():
+                SCREEN.print(sentence, soft_wrap=True, markup=False)
+        if damaged:
+            raise BadInput(" ".join(damaged))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,15 +37,14 @@ Verb = Callable[[Message, ModelCache, Report], Message]
 
 def models(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
     """The cards of all models at hand; one that is damaged, or hides another, is told."""
-    store, cards = cache.store, []
-    damaged = list(store.in_place_of_shipped())
-    for name in store.names():
-        try:
-            cards.append(store.card(name).to_dict())
-        except BadInput as error:
-            damaged.append(str(error))
-    folders = {name: str(store.find(name)) for name in store.names()}
-    values = {"cards": cards, "damaged": damaged, "own": list(store.own()), "folders": folders}
+    store = cache.store
+    cards, damaged = store.cards()
+    values = {
+        "cards": [card.to_dict() for card in cards],
+        "damaged": [*store.in_place_of_shipped(), *damaged],
+        "own": list(store.own()),
+        "folders": {name: str(store.find(name)) for name in store.names()},
+    }
     return Message(verb="models", values=values)
 
 
