@@ -100,6 +100,9 @@ async def _collected(request: web.Request, folder: Folder) -> tuple[Path, list[s
     except (asyncio.TimeoutError, TimeoutError) as error:
         discard(draft)
         raise BadInput("The upload stood still and was given up; send it again.") from error
+    except ConnectionError as error:
+        discard(draft)
+        raise BadInput("The upload was broken off; send it again.") from error
     except OSError as error:
         discard(draft)
         raise BadInput(f"The file could not be kept: {error.strerror}.") from error
