@@ -1,11 +1,16 @@
-"""The long form: ``python Testing/fuzz/run.py TARGET SECONDS`` looks for inputs that break one.
+"""The long form: ``python Testing/fuzz/run.py SECONDS [READER...]`` looks for what breaks one.
 
-With atheris (``pip install atheris``, Linux and macOS) the search is guided by the lines of Python
-that an input reaches; without it, damages are drawn by chance. An input that raised anything, took
-longer than 10 seconds or more memory than 512 MB is written beside the command and told.
+Each reader is fuzzed in a process of its own, one after another, and a table is printed as
+``docs/reading.md`` shows it. With atheris (``pip install atheris``, Linux and macOS) the search is
+guided by the lines of Python that an input reaches; without it, damages are drawn by chance. An
+input that raised anything, took longer than 10 seconds, or more than twice its honest need of
+memory is kept as ``broken-READER.bin`` in the current folder.
 """
 
+import os
 import random
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,8 +19,12 @@ HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent / "helpers", HERE.parents[1] / "CMCSegmentation"):
     sys.path.insert(0, str(folder))
 
+LONGEST = 20_000  # bytes of an input
 SLOW = 10.0  # seconds
-ROOM = 512 << 20  # bytes beyond what the program has when it starts; the inputs are tiny
+# What an input of that length may honestly take, twice: voxels as float64 and a copy of them, and
+# the threads that a library starts.
+ROOM = 64 << 20  # bytes beyond what the process has when it is asked
+TOLD = re.compile(r"(\d+) inputs, slowest ([\d.]+) s")
 
 
 def limited() -> None:
@@ -27,56 +36,109 @@ def limited() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (used + ROOM, resource.RLIM_INFINITY))
 
 
-def asked(name: str, data: bytes) -> None:
-    """Give a reader an input; keep it when it breaks."""
-    from targets import TARGETS
+class Reader:
+    """One reader under fuzzing: counts what it was asked, keeps what broke it."""
 
-    began = time.monotonic()
-    try:
-        TARGETS[name].ask(data)
-        if time.monotonic() - began > SLOW:
-            raise TimeoutError(f"{time.monotonic() - began:.1f} s")
-    except BaseException:
-        Path(f"broken-{name}.bin").write_bytes(data)
-        raise
+    def __init__(self, name: str) -> None:
+        from targets import TARGETS
+
+        self.name, self.target = name, TARGETS[name]
+        self.count, self.slowest = 0, 0.0
+        for seed in self.target.seeds:  # libraries take their memory now
+            self.target.ask(seed)
+
+    def asked(self, data: bytes) -> None:
+        """Give an input; keep it when it breaks."""
+        limited()
+        began = time.monotonic()
+        try:
+            self.target.ask(data)
+            took = time.monotonic() - began
+            if took > SLOW:
+                raise TimeoutError(f"{took:.1f} s")
+        except BaseException:
+            Path(f"broken-{self.name}.bin").write_bytes(data)
+            raise
+        self.count, self.slowest = self.count + 1, max(self.slowest, took)
+
+    def tell(self) -> None:
+        """What was tried, for the table."""
+        sys.stdout.write(f"{self.count} inputs, slowest {self.slowest:.2f} s\n")
+        sys.stdout.flush()
 
 
-def by_chance(name: str, seconds: float) -> int:
-    """Damaged inputs until the time is over; how many there were."""
+def by_chance(name: str, seconds: float) -> None:
+    """Damaged inputs until the time is over."""
     from mutate import mutated
-    from targets import TARGETS
 
-    dice, count, until = random.Random(time.time()), 0, time.monotonic() + seconds
+    reader, dice, until = Reader(name), random.Random(time.time()), time.monotonic() + seconds
     while time.monotonic() < until:
-        asked(name, mutated(dice.choice(TARGETS[name].seeds), dice))
-        count += 1
-    return count
+        reader.asked(mutated(dice.choice(reader.target.seeds), dice)[:LONGEST])
+    reader.tell()
 
 
-def guided(name: str, seconds: int) -> None:
-    """Let atheris search; it ends the program itself."""
+def guided(name: str, seconds: float) -> None:
+    """Let atheris search until the time is over."""
     import tempfile
 
     import atheris
 
     with atheris.instrument_imports(include=["cmcseg", "pydicom"]):
-        from targets import TARGETS
-    corpus = Path(tempfile.mkdtemp())
-    for number, seed in enumerate(TARGETS[name].seeds):
+        reader = Reader(name)
+    corpus = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    for number, seed in enumerate(reader.target.seeds):
         (corpus / str(number)).write_bytes(seed)
-    limited()
-    options = [f"-max_total_time={seconds}", "-max_len=20000", "-rss_limit_mb=0", "-timeout=10"]
-    atheris.Setup([sys.argv[0], str(corpus), *options], lambda data: asked(name, bytes(data)))
+    until = time.monotonic() + seconds
+
+    def ask(data: bytes) -> None:
+        if time.monotonic() > until:
+            reader.tell()
+            os._exit(0)  # atheris itself ends without a word to Python
+        reader.asked(bytes(data))
+
+    options = [f"-max_len={LONGEST}", "-rss_limit_mb=0", f"-timeout={2 * SLOW:.0f}"]
+    atheris.Setup([sys.argv[0], str(corpus), *options], ask)
     atheris.Fuzz()
 
 
-if __name__ == "__main__":
-    target, wanted = sys.argv[1], int(sys.argv[2])
+def one(name: str, seconds: float) -> None:
+    """Fuzz one reader in this process."""
     try:
-        guided(target, wanted)
+        guided(name, seconds)
     except ModuleNotFoundError as error:
         if error.name != "atheris":
             raise
-        limited()
-        told = f"{target}: {by_chance(target, wanted)} inputs by chance, none broke the reader\n"
-        sys.stdout.write(told)
+        by_chance(name, seconds)
+
+
+def row(name: str, seconds: float) -> tuple[str, bool]:
+    """A reader's line of the table, and whether it held; what broke it is printed as it came."""
+    command = [sys.executable, __file__, "--one", name, str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    told = TOLD.search(done.stdout)
+    if done.returncode or not told:
+        sys.stderr.write(done.stdout + done.stderr)
+        return f"| {name} | | | broken-{name}.bin |", False
+    return f"| {name} | {int(told[1]):,} | {told[2]} | none |", True
+
+
+def main(seconds: float, names: list[str]) -> int:
+    """Print the table; 1 if a reader broke."""
+    from targets import TARGETS
+
+    sys.stdout.write(f"| reader ({seconds:.0f} s each) | inputs | slowest, s | broke it |\n")
+    sys.stdout.write("|---|---|---|---|\n")
+    broken = 0
+    for name in names or TARGETS:
+        line, held = row(name, seconds)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        broken += not held
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--one":
+        one(sys.argv[2], float(sys.argv[3]))
+    else:
+        sys.exit(main(float(sys.argv[1]), sys.argv[2:]))

@@ -39,6 +39,15 @@ class Target:
     ask: Callable[[bytes], None]
 
 
+def _refused(error: BadInput) -> None:
+    """A refusal is right unless memory was asked for before the header was looked at."""
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, MemoryError) or "allocat" in str(cause):
+            raise error
+        cause = cause.__cause__
+
+
 def _voxels() -> np.ndarray:
     return np.random.default_rng(0).integers(-1000, 1000, SHAPE).astype(np.int16)
 
@@ -74,8 +83,8 @@ def _reading(name: str, prepare: Callable[[bytes], bytes] = bytes) -> Callable[[
                     read_label_map(path, CARD.table)
                 else:
                     read_volume(path)
-            except BadInput:
-                return
+            except BadInput as error:
+                _refused(error)
 
     return ask
 
@@ -89,8 +98,8 @@ def _ask_dicom(data: bytes) -> None:
         for path in (Path(folder), Path(folder) / "a"):
             try:
                 read_volume(path)
-            except BadInput:
-                continue
+            except BadInput as error:
+                _refused(error)
 
 
 def _ask_zip(data: bytes) -> None:
@@ -113,8 +122,8 @@ def _ask_datalist(data: bytes) -> None:
         path.write_bytes(data)
         try:
             read_cohort(path, CARD)
-        except BadInput:
-            return
+        except BadInput as error:
+            _refused(error)
 
 
 def _ask_card(data: bytes) -> None:
@@ -124,8 +133,8 @@ def _ask_card(data: bytes) -> None:
         return  # the stores read JSON by a function of their own
     try:
         ModelCard.from_dict(content)
-    except BadInput:
-        return
+    except BadInput as error:
+        _refused(error)
 
 
 def _zip() -> bytes:
