@@ -4,7 +4,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: demo web system test lint audit sbom citation docs wheel slicer clean
+.PHONY: demo web system test lint audit lock sbom citation docs wheel slicer clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -49,6 +49,10 @@ lint: .venv/lint
 # Asks a public service which packages in use have known weaknesses.
 audit: .venv/lint
 	$(BIN)/pip-audit --skip-editable
+
+# Whether uv.lock still resolves what pyproject.toml asks for; "uv lock --upgrade" writes it anew.
+lock: .venv/lint
+	$(BIN)/uv lock --check --no-config
 
 # The bill of materials: every package that is installed, with its version and licence.
 sbom: .venv/lint
