@@ -23,6 +23,7 @@ from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.volume import Volume
 from cmcseg.data.cohort import read_cohort
 from cmcseg.imaging.files import read_label_map, read_volume
+from cmcseg.imaging.resample import resample
 from cmcseg.learn.scores import dice
 from cmcseg.predict.segment import segment
 
@@ -52,19 +53,22 @@ def cropped(scan: Volume, truth: np.ndarray, _window_mm: tuple[float, ...]) -> A
 
 
 def turned(scan: Volume, truth: np.ndarray, _window_mm: tuple[float, ...]) -> Altered:
-    """The patient lies turned by 20 degrees about the slices' normal, as the header says."""
-    axis = int(np.argmax(scan.grid.spacing))
-    normal = scan.grid.direction[:, axis]
+    """The patient turned by 20 degrees about the slices' normal, within the same field of view."""
+    grid = scan.grid
+    normal = grid.direction[:, int(np.argmax(grid.spacing))]
     angle = np.radians(20.0)
-    across = np.cross(np.eye(3), normal)
     turn = np.eye(4)
     turn[:3, :3] = (
         np.cos(angle) * np.eye(3)
-        - np.sin(angle) * across
+        - np.sin(angle) * np.cross(np.eye(3), normal)
         + (1 - np.cos(angle)) * np.outer(normal, normal)
     )
-    turn[:3, 3] = scan.grid.center - turn[:3, :3] @ scan.grid.center
-    return replace(scan, grid=scan.grid.moved(turn)), truth
+    turn[:3, 3] = grid.center - turn[:3, :3] @ grid.center
+    low = float(scan.array.min())
+    array = resample(scan.array, grid, grid, matrix=turn, fill=low)
+    shares = [resample(truth == k, grid, grid, matrix=turn) for k in range(1, int(truth.max()) + 1)]
+    organs = np.stack([np.full(truth.shape, 0.5, np.float32), *shares])
+    return replace(scan, array=array), organs.argmax(axis=0).astype(np.uint8)
 
 
 def with_sphere(scan: Volume, truth: np.ndarray, _window_mm: tuple[float, ...]) -> Altered:
