@@ -149,7 +149,7 @@ def test_a_model_is_not_taught_by_itself_alone(a_bundle, cases, tmp_path, truths
     scans = {role: replace(s, labels=None) for role, s in cohort.validation[0].scans.items()}
     waiting = replace(cohort.validation[0], id="waiting", scans=scans)
     truths.update({("waiting", role): truths["case2", role] for role in scans})
-    cohort = replace(cohort, train=(*cohort.train, waiting))
+    cohort = replace(cohort, train=(*cohort.train, waiting), validation=cohort.validation[1:])
     verdict = fine_tune(a_bundle, cohort, tmp_path / "again", SETTINGS)
     assert verdict["verdict"] == "keep"
     assert verdict["reason"].startswith("The labels of every corrected pair look like a mistake:")

@@ -10,6 +10,7 @@ from cmcseg.bundle.pack import save_bundle
 from cmcseg.core.errors import BadInput
 from cmcseg.data.cohort import read_cohort
 from cmcseg.learn.finetune import FineTuneSettings, fine_tune
+from cmcseg.learn.stages import apart
 from safetensors import safe_open
 from tiny import tiny_card, tiny_pairs, tiny_state
 
@@ -57,7 +58,7 @@ def weights(path, prefix=""):
 
 def test_the_candidate_lies_midway_to_what_was_learned_or_all_the_way(a_bundle, a_cohort, tmp_path):
     fine_tune(a_bundle, a_cohort, tmp_path, SETTINGS)
-    old = a_bundle.network.state_dict()
+    old = apart(a_bundle).network.state_dict()
     learned = weights(tmp_path / "run" / "checkpoint.safetensors", "average.")
     new = load_bundle(tmp_path / "candidate").network.state_dict()
     assert any(not torch.equal(old[name], learned[name]) for name in old)
@@ -67,6 +68,25 @@ def test_the_candidate_lies_midway_to_what_was_learned_or_all_the_way(a_bundle, 
         all(torch.equal(new[name], way[name].half().float()) for name in old)
         for way in ways
     )
+
+
+def test_a_scan_that_nobody_corrected_is_segmented_as_before_to_the_bit(
+    a_bundle, a_cohort, tmp_path
+):
+    train = tuple(replace(pair, scans={"ct": pair.scans["ct"]}) for pair in a_cohort.train)
+    fine_tune(a_bundle, replace(a_cohort, train=train), tmp_path, SETTINGS)
+    new = load_bundle(tmp_path / "candidate")
+    window = torch.randn(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        said = [
+            [
+                net({m: window}, torch.zeros(1))[m].logits_BKDHW
+                for net in (a_bundle.network, new.network)
+            ]
+            for m in (0, 1)
+        ]
+    assert not torch.equal(*said[0])
+    assert torch.equal(*said[1])
 
 
 def test_started_again_it_says_the_same(a_bundle, a_cohort, tmp_path):

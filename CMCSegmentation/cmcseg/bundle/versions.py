@@ -97,6 +97,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
         card = replace(
             used,
             version=number,
+            network=candidate.card.network,
             parent=used.sha256,
             measured={},
             history=(*used.history, record),

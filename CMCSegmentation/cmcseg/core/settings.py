@@ -5,7 +5,7 @@ from dataclasses import dataclass
 RECIPES = ("supervised", "paper", "best")
 ALIGNMENTS = ("auto", "none", "rigid")
 OPTIMIZERS = ("adamw", "muon")
-MOVES = ("all", "norms")
+MOVES = ("all", "scans")
 OUT_OF_MEMORY = ("smaller", "stop")
 
 
@@ -48,8 +48,8 @@ class TrainSettings:
             (1 - step/steps)^0.9.
         warmup: steps of linear rise.
         optimizer: ``adamw`` or ``muon`` (``learn.muon``).
-        moves: which weights learn: ``all``, or ``norms``, the scales and shifts of the norms and
-            the heads, which every modality has for itself.
+        moves: which weights learn: ``all``, or ``scans``, all but those of the fusion, through
+            which one modality would move another.
         weight_decay: of the optimiser.
         average: decay of the moving average of the weights that is measured and shipped.
         paired: share of steps in which both modalities show the same subject.

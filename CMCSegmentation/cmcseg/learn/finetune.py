@@ -24,7 +24,7 @@ from cmcseg.learn.label_checks import implausible
 from cmcseg.learn.noninferiority import Score, Verdict, judge
 from cmcseg.learn.rehearsal import own_answers
 from cmcseg.learn.rounds import Clock, rounds
-from cmcseg.learn.stages import CANDIDATE, WAYS, FineTuneSettings, Said, Stages
+from cmcseg.learn.stages import CANDIDATE, WAYS, FineTuneSettings, Said, Stages, apart
 from cmcseg.nets.device import pick_device
 
 VERDICT, PLAN = "verdict.json", "plan.json"
@@ -70,6 +70,7 @@ def fine_tune(
     if (folder / VERDICT).exists():
         return json.loads((folder / VERDICT).read_text(encoding="utf-8"))
     clock = Clock(folder, settings.minutes)
+    bundle = apart(bundle)
     run = Stages(
         bundle=bundle,
         folder=folder,
@@ -105,8 +106,6 @@ def fine_tune(
         last = [s for s in _labelled(cache, "validation") if s.pair not in run.past.judged]
         minutes = clock.learning_minutes(run.comparing_takes(plan, last))
         weights = run.starting_weights()
-        # Norms and heads alone cannot find a new organ.
-        run = replace(run, everything=bool(taught))
         for number, stretch in enumerate(plan):
             weights = run.learn(cache, stretch, number == len(plan) - 1, number, minutes, weights)
             way = _best(ways, run.past.way)
@@ -163,7 +162,7 @@ def _cache(
     """All scans on the working grid: corrected pairs and phantoms, to learn and to compare."""
     place = folder / "cache"
     if place.exists():
-        return open_cache(place)
+        return replace(open_cache(place), card=card)
     files = folder / "phantoms"
     shutil.rmtree(files, ignore_errors=True)
     compare = write_phantoms(card, files, 0, settings.compare, report)

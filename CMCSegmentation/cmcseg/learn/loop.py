@@ -144,7 +144,7 @@ def _start(
             ) from error
     network = network.to(device).train()
     for name, weight in network.named_parameters():
-        weight.requires_grad_(settings.moves == "all" or _is_of_norms(name))
+        weight.requires_grad_(settings.moves == "all" or not name.startswith("fusion."))
     facts = {k: v for k, v in asdict(settings).items() if k not in FREE}
     return TrainState(
         network=network,
@@ -159,11 +159,6 @@ def _start(
             **facts,
         },
     )
-
-
-def _is_of_norms(name: str) -> bool:
-    """Whether a weight belongs to a norm or to a head."""
-    return bool({"norm", "norms", "heads"} & set(name.split(".")))
 
 
 class _Due:

@@ -22,19 +22,17 @@ from cmcseg.learn.loop import fit
 from cmcseg.learn.predictions import Answer, answer
 from cmcseg.learn.rehearsal import stand_ins
 from cmcseg.learn.rounds import Round
+from cmcseg.nets.build import build_network
 from cmcseg.nets.device import free_memory, ran_out
+from cmcseg.nets.untied import untied
 
 # Far more steps than any budget allows: the time decides.
 STEPS = 1_000_000
 RATE = 5e-4  # a quarter of what training from nothing uses
 WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
 REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
-LIGHT = 0.3  # strength of augmentation: much of it would blur borders that the old model draws well
-NORMS_RATE = 2e-3  # of norms and heads, which are few and bear more
-# Share of steps without the scans that nobody corrected, when all weights move: these scans cost as
-# much time, and without any of them would be forgotten. Norms and heads are each scan's own.
-ALONE = 0.7
-WAYS = (0.5, 1.0)  # from the old weights to the ones that were learned; judged against each other
+AUGMENT = 0.8  # of windows: corrections are few, and another scanner is met with other looks
+WAYS = (0.4,)  # of the way from the old weights to the learned ones; what is known is lost beyond
 
 Said = dict[tuple[str, str], Answer]
 
@@ -67,7 +65,7 @@ class FineTuneSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Stages:
-    """What every stage of one run needs; ``everything``: whether all weights learn."""
+    """What every stage of one run needs; every scan of the bundle has weights of its own."""
 
     bundle: Bundle
     folder: Path
@@ -75,7 +73,6 @@ class Stages:
     past: Past
     device: torch.device
     report: Report
-    everything: bool = False
     seconds: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def ask(self, bundle: Bundle, scans: list[CachedScan], card: ModelCard, stage: str) -> Said:
@@ -90,7 +87,7 @@ class Stages:
 
     def starting_weights(self) -> dict[str, torch.Tensor]:
         """Of the candidate that an earlier run left, or of the model in use."""
-        start = load_bundle(self.past.candidate) if self.past.candidate else self.bundle
+        start = apart(load_bundle(self.past.candidate)) if self.past.candidate else self.bundle
         return {k: v.detach().cpu().clone() for k, v in start.network.state_dict().items()}
 
     def learn(
@@ -111,15 +108,15 @@ class Stages:
         train = TrainSettings(
             steps=max(1, round(settings.steps * stretch.share)),
             minutes=minutes * stretch.share,
-            rate=RATE if self.everything else NORMS_RATE,
-            moves="all" if self.everything else "norms",
+            rate=RATE,
+            moves="scans",
             warmup=WARMUP,
             seed=settings.seed if is_last else settings.seed + 1000 * (number + 1),
             device=str(self.device),
             average=0.99,
             phantoms=REHEARSED,
-            augment=LIGHT,
-            alone=ALONE if self.everything else 1.0,
+            augment=AUGMENT,
+            alone=1.0,
         )
         start: dict[str, Any] = {"initial": weights, "validate_every": 0, "report": self.report}
         try:
@@ -145,6 +142,21 @@ class Stages:
         card = replace(self.bundle.card, parent=self.bundle.card.sha256, measured={})
         save_bundle(state, card, self.folder / CANDIDATE, replace=True)
         return load_bundle(self.folder / CANDIDATE)
+
+
+def apart(bundle: Bundle) -> Bundle:
+    """The same model, with kernels for every scan: what one learns leaves the others as they are.
+
+    Scans that share kernels learn better together; but a correction of one must not move another
+    that nobody looked at.
+    """
+    card = bundle.card
+    if len(card.roles) == 1 or not card.network.shared_kernels:
+        return bundle
+    card = replace(card, network=replace(card.network, shared_kernels=False))
+    network = build_network(card)
+    network.load_state_dict(untied(bundle.network.state_dict(), len(card.roles)))
+    return replace(bundle, card=card, network=network.eval())
 
 
 def answers(

@@ -9,6 +9,7 @@ Shapes: B batch, C channels, K classes, D H W voxels of the working grid.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from cmcseg.core.card import NetworkSpec
@@ -63,7 +64,11 @@ class Decoder(nn.Module):
         x_BCDHW = features[-1]
         for level, shallow in zip(reversed(self.levels), reversed(features[:-1]), strict=True):
             x_BCDHW = level(x_BCDHW, shallow, m)
-        return self.heads[m](x_BCDHW), x_BCDHW
+        if x_BCDHW.dtype == torch.float32:
+            return self.heads[m](x_BCDHW), x_BCDHW
+        # Scores keep all their digits, and do not depend on how many classes there are.
+        with torch.autocast(x_BCDHW.device.type, enabled=False):
+            return self.heads[m](x_BCDHW.float()), x_BCDHW
 
 
 class CollaborativeNet(nn.Module):
