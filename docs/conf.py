@@ -16,4 +16,5 @@ autoapi_options = ["members", "show-module-summary"]
 autoapi_python_class_content = "class"
 autoapi_add_toctree_entry = False
 autoapi_keep_files = False
-suppress_warnings = ["autoapi.python_import_resolution"]
+# Names of attributes in docstrings, which many classes have, are no references.
+suppress_warnings = ["autoapi.python_import_resolution", "ref.python"]

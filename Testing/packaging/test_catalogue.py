@@ -77,3 +77,9 @@ def test_the_installed_extension_works_from_its_own_files_alone(tmp_path):
     assert Path(place) == home / "cmcseg" / "__init__.py"
     names = {model["name"] for model in json.loads(told)}
     assert {path.parent.name for path in MODULE.glob("Resources/Models/*/card.json")} <= names
+
+
+def test_every_page_of_the_documents_stands_in_their_index():
+    docs = ROOT / "docs"
+    named = set((docs / "index.md").read_text(encoding="utf-8").split())
+    assert {page.stem for page in docs.glob("*.md")} - named == {"index"}

@@ -6,7 +6,7 @@ from cmcseg.core.labelmap import UNANNOTATED
 
 
 def dice(found: np.ndarray, truth: np.ndarray, value: int) -> float:
-    """Dice overlap 2 |A and B| / (|A| + |B|) of one organ (Dice, Ecology 1945).
+    """Dice overlap of one organ, twice the common voxels over all (Dice, Ecology 1945).
 
     Voxels that are not annotated in ``truth`` are left out.
 
