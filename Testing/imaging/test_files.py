@@ -23,6 +23,7 @@ from cmcseg.imaging.files import (
     write_label_map,
     write_volume,
 )
+from cmcseg.imaging.header import ImageHeader, usable_grid
 
 SHAPE = (5, 6, 7)
 FORMATS = (".nii", ".nii.gz", ".nrrd", ".mha")
@@ -423,12 +424,52 @@ def test_two_voxel_sizes_in_one_header_are_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("factor", "told"), [(1000.0, "7 m"), (500.0, "3.5 m")])
+WRONG = "the unit or the voxel size is probably wrong, so export the scan again."
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1000.0, "7 m"), (500.0, "3.5 m"), (180.0, "1.26 m")])
 def test_a_scan_that_no_patient_fills_is_refused_by_its_header(tmp_path, factor, told):
     path = saved(tmp_path / "far.nii.gz", some_voxels(), np.diag([factor] * 3 + [1]))
     assert refusal(path) == (
-        f"far.nii.gz is {told} wide by its header, more than any patient; the unit or the voxel "
-        "size is probably wrong, so export the scan again."
+        f"far.nii.gz is {told} wide by its header, more than any patient; {WRONG}"
+    )
+
+
+# Whole scans as they come, in voxels and mm: CT and MR of an abdomen, a heart, a head, an eye.
+SCANS = [
+    ((512, 512, 60), (0.7, 0.7, 3.0)),
+    ((256, 256, 30), (1.5, 1.5, 8.0)),
+    ((256, 216, 12), (1.25, 1.25, 10.0)),
+    ((176, 256, 256), (1.0, 1.0, 1.0)),
+    ((512, 512, 300), (0.15, 0.15, 0.3)),
+    ((512, 512, 1800), (0.98, 0.98, 1.0)),
+]
+
+
+@pytest.mark.parametrize(("shape", "steps"), SCANS[:4])
+@pytest.mark.parametrize("factor", [0.1, 10.0])
+def test_a_voxel_size_that_is_wrong_by_ten_is_refused(shape, steps, factor):
+    with pytest.raises(BadInput, match=WRONG):
+        usable_grid(a_header(shape, [factor * step for step in steps]))
+
+
+@pytest.mark.parametrize(("shape", "steps"), SCANS)
+def test_whole_scans_and_pieces_of_them_have_a_size_that_is_believed(shape, steps):
+    assert usable_grid(a_header(shape, steps)).shape == shape
+    if min(steps) > 0.2:
+        assert usable_grid(a_header((12, 12, 6), steps)).shape == (12, 12, 6)
+
+
+def a_header(shape, steps):
+    return ImageHeader(
+        name="a.nii",
+        shape=shape,
+        components=1,
+        itemsize=2,
+        spacing=tuple(steps),
+        affine=np.diag([*steps, 1.0]),
+        stored=None,
+        compressed=False,
     )
 
 

@@ -313,6 +313,19 @@ def _(folder):
     return folder / "a.nii"
 
 
+@makes("a voxel size that is ten times too large")
+def _(folder):
+    image = nibabel.Nifti1Image(np.zeros((300, 300, 2), np.int16), np.diag([7.0, 7.0, 25.0, 1.0]))
+    nibabel.save(image, folder / "a.nii")
+    return folder / "a.nii"
+
+
+@makes("a voxel size that is ten times too small")
+def _(folder):
+    nibabel.save(nibabel.Nifti1Image(STORED, np.diag([0.07, 0.08, 0.25, 1.0])), folder / "a.nii")
+    return folder / "a.nii"
+
+
 @makes("a NRRD of 16 axes")
 def _(folder):
     path = folder / "a.nrrd"

@@ -12,8 +12,11 @@ KINDS = "NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a
 # Axes further from a right angle than this (as a cosine, 0.06 degrees) are sheared; below it the
 # corners of a 400 mm scan move by less than half a voxel.
 SHEAR = 1e-3
-# No scan of a patient is longer than this.
-LONGEST_MM = 2500.0
+# No scan of a patient is longer than this, nor wider in two directions than any scanner's bore.
+LONGEST_MM, WIDEST_MM = 2500.0, 1000.0
+# Nor is one smaller than this with finer voxels than that: what is left of a scan whose voxel
+# size is a tenth of the true one. Small pieces of a scan have its voxels, and are read.
+SMALLEST_MM, FINEST_MM = 60.0, 0.2
 # Deflate cannot pack more than this many bytes into one.
 DEFLATE_LIMIT = 1032
 
@@ -153,13 +156,19 @@ def _check_axes(header: ImageHeader) -> None:
 
 
 def _check_extent(header: ImageHeader) -> None:
-    """Refuse a scan that no patient fills, before a working grid of its size is allocated."""
-    extent = np.array(header.shape[:3]) * np.linalg.norm(header.affine[:3, :3], axis=0)
-    if extent.max() > LONGEST_MM:
-        raise BadInput(
-            f"{header.name} is {extent.max() / 1000:.3g} m wide by its header, more than any "
-            "patient; the unit or the voxel size is probably wrong, so export the scan again."
-        )
+    """Refuse a size that no patient has, before a working grid of that size is allocated."""
+    steps = np.linalg.norm(header.affine[:3, :3], axis=0)
+    extent = np.sort(np.array(header.shape[:3]) * steps)
+    if extent[2] > LONGEST_MM or extent[1] > WIDEST_MM:
+        told = f"{extent[2] / 1000:.3g} m wide by its header, more than any patient"
+    elif extent[2] < SMALLEST_MM and steps.min() < FINEST_MM:
+        told = f"{extent[2]:.3g} mm wide by its header, with voxels of {steps.min():.2g} mm"
+    else:
+        return
+    raise BadInput(
+        f"{header.name} is {told}; the unit or the voxel size is probably wrong, so export the "
+        "scan again."
+    )
 
 
 def check_size(
