@@ -38,7 +38,7 @@ def command(folder, *words):
         yield process, process.stdout.readline().split("CMCSeg: ")[-1].strip()
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.told = process.communicate(timeout=20)[1]
 
 
 class Visitor:
@@ -176,12 +176,13 @@ def test_a_token_is_printed_and_nobody_is_answered_without_it(tmp_path, host):
         ):
             return answer.status
 
-    with command(tmp_path, "--host", host) as (_, link):
+    with command(tmp_path, "--host", host) as (process, link):
         assert "?token=" in link
         there = link.replace("0.0.0.0", "127.0.0.1")
         assert asyncio.run(asked(there)) == 200
         for path in ("", "index.html", "ws", "reports/x", "exports/x", "?token=", "?token=wrong"):
             assert asyncio.run(asked(there.split("?")[0] + path)) == 403
+    assert process.told == ""  # the link is all that a start says
 
 
 def test_no_visitor_ends_the_app_or_speaks_for_it(address):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import vtk
 from trame.app import get_server
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import SlicerApp
@@ -113,6 +114,10 @@ class App:
     def _make_sessions(self, folder: Folder) -> None:
         """What can be done, whatever it looks like."""
         self._folder, self._slicer = folder, SlicerApp()
+        # VTK warns of what trame-slicer does with its windows, twenty lines before the link, and
+        # says everything twice; its errors are still told, once.
+        vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_ERROR)
+        vtk.vtkOutputWindow.GetInstance().SetDisplayModeToNever()
         folder.sweep()
         self._views = Views(self._page, self._slicer)
         self._editor = Editor(self._slicer, lambda: self._reviewing.edited())
