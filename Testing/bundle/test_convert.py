@@ -175,11 +175,11 @@ def test_the_reader_tells_that_there_are_no_tensors(tmp_path):
 
 
 def test_an_old_torch_does_not_read_at_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
+    monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
     with pytest.raises(SystemExit) as caught:
         legacy.main(tmp_path / "any.pth", tmp_path / "out.safetensors")
     assert str(caught.value) == (
-        "torch 2.5.1+cpu does not read such files safely; 2.6 or newer does"
+        "torch 2.9.1+cpu does not read such files safely; 2.10 or newer does"
     )
 
 

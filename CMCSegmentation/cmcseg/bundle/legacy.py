@@ -26,7 +26,7 @@ STAND_INS = (
     "numpy._core.multiarray.scalar",
     "numpy.dtype",
 )
-SAFE_TORCH = (2, 6)  # before it, weights_only could be tricked (CVE-2025-32434)
+SAFE_TORCH = (2, 10)  # before it, weights_only could be tricked (CVE-2025-32434, CVE-2026-24747)
 TOO_LARGE = "it unfolds to far more than a checkpoint of its size holds"
 
 
@@ -45,7 +45,7 @@ def main(source: Path, out: Path) -> None:
     """Write the tensors of the checkpoint; leave with one sentence on stderr when it cannot be."""
     version = tuple(int(n) for n in torch.__version__.split(".")[:2])
     if version < SAFE_TORCH:
-        sys.exit(f"torch {torch.__version__} does not read such files safely; 2.6 or newer does")
+        sys.exit(f"torch {torch.__version__} does not read such files safely; 2.10 or newer does")
     torch.serialization.add_safe_globals([(_StandIn, name) for name in STAND_INS])
     try:
         content = torch.load(source, map_location="cpu", weights_only=True)
