@@ -6,6 +6,7 @@ import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.inline_runner import InlineRunner
+from cmcseg.session.organ_shapes import fill_between
 from cmcseg.session.place_words import place_sentence
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
@@ -349,3 +350,36 @@ def test_another_choice_of_scans_puts_the_result_away_and_the_same_brings_it_bac
     a_review.runner.finish()
     assert session.result.scans == before.scans
     assert [row.organ for row in session.result.rows] == [row.organ for row in before.rows]
+
+
+def test_slices_between_drawn_ones_are_filled_and_no_other_organ_gives_up_anything(a_review):
+    key, whole = a_review.result.scans["ct"], drawn(a_review, "ct")
+    liver = whole == 1
+    slices = np.flatnonzero(liver.any(axis=(0, 1)))
+    sparse = liver.copy()
+    sparse[:, :, slices[1] : slices[-1] : 3] = False
+    kidney = np.zeros_like(liver)
+    kidney[24:28, 20:26, slices[1]] = True
+    last(a_review.scene.writing_organs(key, {"liver": sparse & ~kidney, "left kidney": kidney}))
+    fill_between(a_review, "ct", "liver")
+    a_review.runner.finish()
+    assert not a_review.heard
+    filled = drawn(a_review, "ct")
+    assert (filled[kidney] == 2).all()
+    assert dice(filled, whole, 1) > 0.95
+    assert a_review.scene.undo(key)
+    assert ((drawn(a_review, "ct") == 1) == (sparse & ~kidney)).all()
+
+
+def test_nothing_to_fill_is_told_and_nothing_is_drawn(a_review):
+    before = drawn(a_review, "ct")
+    fill_between(a_review, "ct", "liver")
+    a_review.runner.finish()
+    assert a_review.heard == [
+        "The liver misses no slice between drawn ones; erase it in some, or draw it in two that "
+        "lie apart."
+    ]
+    assert (drawn(a_review, "ct") == before).all()
+    with pytest.raises(BadInput, match=r"There is no result for .pet.\."):
+        fill_between(a_review, "pet", "liver")
+    assert not a_review.busy

@@ -218,6 +218,39 @@ def test_next_doubt_moves_the_views(page):
         until(page, lambda: np.abs(picture(page) - before).mean() > 0.5)
 
 
+def test_the_brush_leaves_other_organs_and_other_values_alone_where_it_is_told_to(page):
+    def painted():
+        drag(page, (520, 250), (600, 330))
+        page.wait_for_timeout(1500)
+        return ml(page, NAMES[1])
+
+    before = ml(page, NAMES[1])
+    page.keyboard.press("2")
+    page.keyboard.press("b")
+    page.wait_for_selector("#tool-brush.v-btn--active")
+    page.keyboard.press("]")
+    until(page, lambda: page.inner_text(".unit") == "11 mm")
+    page.keyboard.press("[")
+    until(page, lambda: page.inner_text(".unit") == "10 mm")
+    page.check("#keep-others")  # apples are everywhere
+    assert painted() == before
+    page.uncheck("#keep-others")
+    page.check("#by-value")
+    page.locator("#values [role=slider]").first.press("End")  # only the brightest voxel
+    few = painted()
+    page.uncheck("#by-value")
+    until(page, lambda: painted() > few + 1)
+    assert few < before + 0.1
+    page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    while page.locator("#undo:not([disabled])").count():
+        page.keyboard.press("z")
+        page.wait_for_timeout(500)
+    until(page, lambda: ml(page, NAMES[1]) == before)
+    page.click("#fill")
+    until(page, lambda: "The apple misses no slice" in page.inner_text("#notice"))
+
+
 def test_the_brush_changes_the_volume_and_undo_brings_it_back(page):
     page.keyboard.press("1")
     before = ml(page, NAMES[0])

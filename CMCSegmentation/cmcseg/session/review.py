@@ -4,7 +4,7 @@ result -> correcting -> accepted
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -51,8 +51,7 @@ class ReviewSession:
         queue: Queue | None = None,
         history: History | None = None,
     ) -> None:
-        self.changed = Signal()
-        self.jumped, self.failed = Signal(), Signal()
+        self.changed, self.jumped, self.failed = Signal(), Signal(), Signal()
         self.accepted, self.warning = Signal(), ""
         self.result: Result | None = None
         self.places: tuple[Place, ...] = ()
@@ -193,36 +192,37 @@ class ReviewSession:
         Raises:
             BadInput: when there is no such scan or organ.
         """
+        found = self._ready().prediction.labels
+
+        def work(drawn: LabelMap, then: Callable, failed: Callable) -> None:
+            self.runner.aside(lambda: restored(found[role], drawn, organ), then, failed)
+
+        self.rework(role, work, organ)
+
+    def rework(self, role: str, work: Callable[..., object], organ: str = "") -> None:
+        """Draw what ``work`` makes of a scan's organs; can be undone.
+
+        It is handed what is drawn, who takes masks by organ, and who is told of a failure.
+
+        Raises:
+            BadInput: when there is no such scan or organ.
+        """
         result = self._ready()
         if role not in result.prediction.labels:
             raise BadInput(_("There is no result for {role!r}.").format(role=role))
         if organ:
             result.value(organ)
-        found = result.prediction.labels[role]
-        self._read(
-            [role],
-            lambda drawn: self._aside(
-                lambda: restored(found, drawn[role], organ),
-                lambda masks: self._write({role: masks}),
-            ),
-        )
+        then = self._while(lambda masks: self._write({role: masks}))
+        self._read([role], lambda drawn: work(drawn[role], then, self._on_failed))
 
     def redraw(self, drawn: dict[str, LabelMap]) -> None:
-        """Draw the organs of a draft over what the model found; can be undone.
-
-        Args:
-            drawn: by role; roles that are not reviewed are passed over.
+        """Draw the organs of a draft, by role, over what the model found; can be undone.
 
         Raises:
             BadInput: when there is no result.
         """
-        result = self._ready()
-        masks = {
-            role: {label.name: labels.array == label.value for label in labels.table}
-            for role, labels in drawn.items()
-            if role in result.scans
-        }
-        self._write(masks)
+        scans = self._ready().scans
+        self._write({r: restored(drawn[r], drawn[r], "") for r in drawn if r in scans})
 
     def compare(self) -> None:
         """Work out ``changes``; ``changed`` follows."""
@@ -303,10 +303,8 @@ class ReviewSession:
 
     def _read(self, roles: list[str], then: Callable[[dict[str, LabelMap]], None]) -> None:
         self._begin()
-        self.runner.steps(self._reading(roles), self._while(then), self._on_failed)
-
-    def _reading(self, roles: list[str]) -> Iterator[dict[str, LabelMap] | None]:
-        return reading_drawn(self.scene, {role: self._open.scans[role] for role in roles})
+        work = reading_drawn(self.scene, {role: self._open.scans[role] for role in roles})
+        self.runner.steps(work, self._while(then), self._on_failed)
 
     def _aside(self, work: Callable[[], object], then: Callable) -> None:
         self.runner.aside(work, self._while(then), self._on_failed)
@@ -344,6 +342,5 @@ class ReviewSession:
         self.failed.emit(sentence, log)
 
     def _on_removed(self, key: str) -> None:
-        result = self.result
-        if result and key in result.keys:
+        if self.result and key in self.result.keys:
             self.clear()

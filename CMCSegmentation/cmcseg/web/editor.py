@@ -7,6 +7,7 @@ from collections.abc import Callable
 from trame_slicer.core import SlicerApp
 from trame_slicer.segmentation import (
     BrushDiameterMode,
+    SegmentationEditableAreaMode,
     SegmentationEffectErase,
     SegmentationEffectIslands,
     SegmentationEffectNoTool,
@@ -50,6 +51,7 @@ class Editor:
         self._modifiers: dict[str, SegmentModifier] = {}
         self._node = self._organ = ""
         self._turning = False
+        self._keep_others, self._values = False, None
         self.tool = ""
 
     @property
@@ -108,6 +110,7 @@ class Editor:
             raise BadInput("There is nothing to correct yet; segment a scan first.")
         self.tool = tool
         self._editor.set_active_effect_type(TOOLS[tool])
+        self._limit()
 
     def choose(self, organ: str) -> None:
         """The organ that the tools work on."""
@@ -122,6 +125,11 @@ class Editor:
             effect = self._editor.get_effect(kind)
             effect.set_brush_diameter(mm, BrushDiameterMode.Absolute)
             effect.set_use_sphere_brush(sphere)
+
+    def limit(self, *, keep_others: bool, values: tuple[float, float] | None) -> None:
+        """Whether other organs keep what is theirs, and which values alone are drawn on."""
+        self._keep_others, self._values = keep_others, values
+        self._limit()
 
     def threshold(self, low: float, high: float) -> None:
         """The range that Threshold shows and fills."""
@@ -142,6 +150,17 @@ class Editor:
         elif self.tool == "smooth":
             effect.set_kernel_size(mm)
             effect.apply_smoothing(smoothing_mode=SmoothingEffectMode.MEDIAN)
+
+    def _limit(self) -> None:
+        """An organ can be erased from itself, so that only what adds is kept out of others."""
+        adds, paints = ("brush", "threshold"), ("brush", "erase")
+        area = SegmentationEditableAreaMode
+        kept = self._keep_others and self.tool in adds
+        self._editor.set_editable_area(area.OUTSIDE_ALL_SEGMENTS if kept else area.EVERYWHERE)
+        node = self._editor.editor_node
+        node.SetSourceVolumeIntensityMask(self._values is not None and self.tool in paints)
+        if self._values:
+            node.SetSourceVolumeIntensityMaskRange(*self._values)
 
     def _on_modified(self, *_told: object) -> None:
         if not self._turning:

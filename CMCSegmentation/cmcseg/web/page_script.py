@@ -9,14 +9,15 @@ SCRIPT = """
     !/^(range|checkbox|button)$/.test(e.target.type);
   const tell = (name, value) => window.trame && window.trame.trigger(name, [value]);
   document.addEventListener('keydown', (e) => {
-    if (typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
+    const held = e.ctrlKey || e.metaKey || e.altKey;
+    if (typing(e) || (held && !e.getModifierState('AltGraph'))) return;  // it writes [ for many
     if (e.key === ' ' && e.target.closest('button, a, summary, label, [tabindex="0"]')) return;
     if (e.key === ' ') { e.preventDefault(); if (!e.repeat) tell('hold', true); return; }
     if (e.key === 'Enter') {
       if (!document.getElementById('take-mark')) return;
       e.preventDefault();
     }
-    if (!/^([1-9npabewzm?]|Escape|Enter)$/i.test(e.key) || e.repeat) return;
+    if (!/^([1-9npabewzm?[\\]]|Escape|Enter)$/i.test(e.key) || e.repeat) return;
     const both = e.shiftKey && /^[zm]$/i.test(e.key);
     tell('key', both ? e.key.toUpperCase() : e.key.length === 1 ? e.key.toLowerCase() : e.key);
   });

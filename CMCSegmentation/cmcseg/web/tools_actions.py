@@ -9,9 +9,11 @@ from trame_server.utils.typed_state import TypedState
 from trame_slicer.core import SlicerApp
 
 from cmcseg.core.errors import BadInput
+from cmcseg.session.organ_shapes import fill_between
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.web.editor import Editor
+from cmcseg.web.limits import Limits
 from cmcseg.web.page import Page
 from cmcseg.web.pointer import DRAW, MOVE, WINDOW
 from cmcseg.web.views import Views
@@ -63,6 +65,7 @@ class ToolsActions:
         self._brush_mm, self._ball = 10.0, True
         self._ranged = ""  # the scan that the range of Threshold was set for
         self._hidden: set[str] = set()
+        self.limits = Limits(page, editor)
         self.state = TypedState(page.server.state, ToolsState)
 
     def begin(self, result: Result) -> None:
@@ -87,6 +90,7 @@ class ToolsActions:
             self.role = role
             self._editor.edit(result.segmentations[role])
             self._views.solid_of(result.segmentations[role])
+            self.limits.edit(*self._range())
             if self._tool == "threshold":
                 self._set_range()
             self.page.touch()
@@ -146,6 +150,11 @@ class ToolsActions:
         self._brush_mm, self._ball = float(mm), ball
         self._editor.brush(self._brush_mm, ball)
 
+    def resize(self, step: int) -> None:
+        """Make brush and eraser a millimetre or more larger, or smaller."""
+        mm = self._brush_mm + step * max(1, round(self._brush_mm / 10))
+        self.brush(min(max(mm, 1), THICKEST), self._ball)
+
     def threshold(self, low: float, high: float) -> None:
         """The range that Threshold shows and fills.
 
@@ -170,6 +179,10 @@ class ToolsActions:
     def restore(self) -> None:
         """Put back what the model found."""
         self._session.restore(self.role, self.organ)
+
+    def fill(self) -> None:
+        """Fill the slices that the organ misses between drawn ones."""
+        fill_between(self._session, self.role, self.organ)
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -203,6 +216,11 @@ class ToolsActions:
         if scan == self._ranged:
             return
         self._ranged = scan
-        low, high = self._app.scene.GetNodeByID(scan).GetImageData().GetScalarRange()
+        low, high = self._range()
         self.state.data.range = [low, high]
         self.threshold((low + high) / 2, high)
+
+    def _range(self) -> tuple[float, float]:
+        """The values of the scan in hand."""
+        scan = self._session.result.scans[self.role]
+        return self._app.scene.GetNodeByID(scan).GetImageData().GetScalarRange()

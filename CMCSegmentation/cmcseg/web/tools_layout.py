@@ -5,6 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from cmcseg.web.limits import lay_out_limits
 from cmcseg.web.tools_actions import THICKEST, ToolsActions
 from cmcseg.web.widgets import NUMBER, icon_button, labelled, text
 
@@ -83,6 +84,13 @@ def lay_out_tools(tools: ToolsActions) -> None:
             id="copy",
         )
         v.VBtn(
+            "Fill between slices",
+            click=page.trying(tools.fill),
+            size="small",
+            variant="text",
+            id="fill",
+        )
+        v.VBtn(
             "Back to the model's result",
             click=page.trying(tools.restore),
             size="small",
@@ -112,6 +120,8 @@ def _settings(tools: ToolsActions) -> None:
             hide_details=True,
             density="compact",
         )
+    with html.Div(v_if=f"['brush', 'erase'].includes({names.tool})"):
+        lay_out_limits(tools.limits)
     with html.Div(v_if=f"{names.tool} === 'threshold'"):
         v.VRangeSlider(
             model_value=(f"[{names.low}, {names.high}]",),

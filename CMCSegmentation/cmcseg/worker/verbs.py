@@ -26,6 +26,7 @@ from cmcseg.worker.queue_verbs import (
     queue_remove,
     queue_restore,
 )
+from cmcseg.worker.shape_verbs import fill_between
 
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
 # ones may have been repositioned on the table, which only the registration can tell.
@@ -133,6 +134,7 @@ VERBS: dict[str, Verb] = {
     "segment": segment,
     "look": look,
     "propose": propose,
+    "fill-between": fill_between,
     "report": report_page,
     "export": export,
     "queue-add": queue_add,
