@@ -19,9 +19,10 @@ ALLOWED = {
         "numpy torch monai safetensors lightning_fabric",
     ),
     "predict": ("core imaging nets bundle", "numpy torch monai"),
-    "report": ("core", "numpy matplotlib jinja2 PIL"),
+    "report": ("core", "numpy matplotlib jinja2 PIL tensorboardX"),
     "study": ("core data learn nets report", "numpy torch tomli"),
     "queue": ("core imaging", "numpy"),
+    "api": ("core imaging data bundle learn predict queue report", "numpy"),
     "worker": (
         "core imaging nets data bundle learn predict queue report",
         "numpy torch PIL",

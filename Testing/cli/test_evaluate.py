@@ -2,15 +2,19 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from cmcseg.bundle.load import load_bundle
+from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.store import default_store
 from cmcseg.cli import main
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.files import write_label_map, write_volume
-from tiny import tiny_bundle, tiny_card
+from tiny import tiny_bundle, tiny_card, tiny_state
 
 GRID = Grid(shape=(30, 28, 12), affine=np.diag([4.0, 4.0, 6.0, 1.0]))
 
@@ -59,7 +63,7 @@ def test_scans_are_scored_alone_and_together(tmp_path, a_cohort, capsys):
         ("one", "alone", "ct"),
     }
     assert (tmp_path / "scores" / "scores.png").stat().st_size > 10_000
-    assert "Dice alone" in capsys.readouterr().out
+    assert "surface" in capsys.readouterr().out
 
 
 def test_only_organs_that_were_drawn_are_scored(tmp_path, a_cohort):
@@ -76,3 +80,56 @@ def test_a_cohort_without_truth_is_refused(tmp_path, a_cohort, capsys):
     assert stop.value.code == 2
     assert "has no labelled validation case." in capsys.readouterr().err
     assert not (tmp_path / "scores").exists()
+
+
+def test_surfaces_and_volumes_are_scored_and_the_worst_scans_shown(tmp_path, a_cohort):
+    rows = evaluate(tmp_path, a_cohort)
+    for row in rows:
+        found, truth = float(row["volume_ml"]), float(row["truth_ml"])
+        assert 0 <= float(row["surface_dice"]) <= 1 or row["dice"] == "nan"
+        assert truth == pytest.approx(15 * 15 * 6 * GRID.voxel_ml if row["organ"] == "liver" else 0)
+        assert found >= 0
+    page = (tmp_path / "scores" / "evaluation.html").read_text()
+    assert page.count("<figure>") == 3  # as many scans as there are
+    assert "both, CT. Dice: liver" in page.replace("&#39;", "'")
+    assert "<script" not in page
+
+
+def test_what_was_measured_goes_onto_the_card_and_the_model_is_imported(
+    tmp_path, a_cohort, monkeypatch, capsys
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    card = replace(tiny_card(), name="mine")
+    save_bundle(tiny_state(card), card, tmp_path / "model")
+    before = load_bundle(tmp_path / "model").card
+    words = ["--model", tmp_path / "model", "--cohort", a_cohort, "--out", tmp_path / "scores"]
+    main(["evaluate", *map(str, words), "--write", "--import"])
+    assert "Imported mine" in capsys.readouterr().out
+    card = default_store().card("mine")
+    assert card.sha256 == before.sha256
+    assert set(card.measured["ct"]) >= {"liver"}
+    assert card.measured["cases"] == 2
+    assert "2 validation cases of cohort" in card.measured["how"]
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--model", "mine", *map(str, words[2:]), "--write"])
+    assert "--write and --import want a model's folder, which mine is not." in (
+        capsys.readouterr().err
+    )
+
+
+def test_two_models_are_compared_case_by_case(tmp_path, a_cohort, capsys):
+    one, other = tiny_bundle(tmp_path / "one"), tiny_bundle(tmp_path / "other", seed=1)
+    words = ["--cohort", str(a_cohort), "--out", str(tmp_path / "out")]
+    main(["compare", str(one), str(other), *words])
+    told = capsys.readouterr().out
+    assert "all organs" in told
+    rows = list(csv.DictReader((tmp_path / "out" / "differences.csv").read_text().splitlines()))
+    assert {(row["case"], row["role"]) for row in rows} >= {("both", "ct"), ("one", "ct")}
+    assert (tmp_path / "out" / "differences.png").stat().st_size > 5_000
+
+
+def test_a_model_against_itself_cannot_be_told_apart(tmp_path, a_cohort, capsys):
+    one = tiny_bundle(tmp_path / "one")
+    words = ["--cohort", str(a_cohort), "--out", str(tmp_path / "out")]
+    main(["compare", str(one), str(one), *words])
+    assert "These cases cannot tell which model is better" in capsys.readouterr().out

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from cmcseg.bundle.load import load_bundle
@@ -12,12 +13,14 @@ from cmcseg.cli import console, main
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
 from cmcseg.core.settings import TrainSettings
-from cmcseg.imaging.files import read_volume
+from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.learn import loop
 from cmcseg.learn.loop import fit
 from cmcseg.learn.recipe_notes import recipe_notes
-from tiny import tiny_cache, tiny_card, tiny_pairs
+from cmcseg.queue.cohort import as_cohort
+from cmcseg.queue.ledger import Ledger
+from tiny import tiny_bundle, tiny_cache, tiny_card, tiny_pairs
 
 SHORT = TrainSettings(steps=2, device="cpu", warmup=1)
 
@@ -179,3 +182,53 @@ def test_a_model_of_one_role_does_not_ask_whether_roles_were_swapped(tmp_path):
     one = replace(card, inputs=card.inputs[:1])
     assert role_warnings({"ct": mr}, card)[0].endswith("Are the roles swapped?")
     assert role_warnings({"ct": mr}, one)[0].endswith("Is it the right scan?")
+
+
+# The queue
+
+
+def imported(folder, capsys, name, rows, **more):
+    """The entries of a queue after importing a list."""
+    (folder / f"{name}.json").write_text(json.dumps({"training": rows, **more}))
+    model = folder / "model"
+    if not model.exists():
+        tiny_bundle(model)
+    queue = ["--queue", str(folder / "queue"), "--model", str(model)]
+    main(["queue", "import", str(folder / f"{name}.json"), *queue])
+    capsys.readouterr()
+    return Ledger(folder / "queue")
+
+
+def test_an_import_heeds_the_lists_own_table_of_labels(tmp_path, capsys):
+    case = {key: name for key, name in tiny_pairs(tmp_path, 1)[0].items() if "mr" not in key}
+    names = {"1": "spleen", "2": "right kidney", "3": "left kidney", "4": "liver"}
+    ledger = imported(tmp_path, capsys, "list", [case], labels=names)
+    (entry,) = ledger.latest()
+    table = tiny_card().table
+    before = read_label_map(tmp_path / case["ct_labels"], table).array
+    after = read_label_map(ledger.path(entry, entry.scans["ct"].labels), table).array
+    assert np.array_equal(after == 4, before == 1)  # what the file calls spleen
+    assert np.array_equal(after == 1, before == 4)
+
+
+def test_one_scan_under_three_ids_imported_twice_is_one_pair_on_one_side(tmp_path, capsys):
+    case = {key: name for key, name in tiny_pairs(tmp_path, 1)[0].items() if "mr" not in key}
+    rows = [{**case, "id": name} for name in "abc"]
+    for name in ("one", "two"):
+        ledger = imported(tmp_path, capsys, name, rows[:2], validation=rows[2:])
+    (entry,) = ledger.latest()
+    cohort = as_cohort(ledger, tiny_card())
+    assert [pair.id for pair in (*cohort.train, *cohort.validation)] == [entry.pair]
+
+
+def test_no_adoption_is_recommended_after_insufficient(tmp_path, monkeypatch, capsys):
+    case = tiny_pairs(tmp_path, 1)[0]
+    imported(tmp_path, capsys, "list", [case])
+    told = {"organs": {}, "fresh": {}, "cases": {}, "reason": "Not enough evidence."}
+    words = ["--model", str(tmp_path / "model"), "--queue", str(tmp_path / "queue")]
+    for verdict, advised in (("insufficient", False), ("keep", False), ("adopt", True)):
+        monkeypatch.setattr(
+            "cmcseg.learn.finetune.fine_tune", lambda *_, v=verdict, **__: {**told, "verdict": v}
+        )
+        main(["finetune", *words, "--out", str(tmp_path / "run")])
+        assert ("models adopt" in capsys.readouterr().out) == advised

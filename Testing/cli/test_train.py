@@ -66,7 +66,7 @@ def test_every_option_of_training_reaches_the_training(tmp_path, monkeypatch):
     def fit(_cache, settings, _folder, **_):
         raise Enough(settings)
 
-    monkeypatch.setattr("cmcseg.learn.loop.fit", fit)
+    monkeypatch.setattr("cmcseg.learn.train_model.fit", fit)
     monkeypatch.setattr(
         "cmcseg.data.cache.open_cache", lambda _: Cache(folder=tmp_path, card=tiny_card(), scans=())
     )

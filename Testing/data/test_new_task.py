@@ -142,6 +142,9 @@ def test_files_say_case_and_role_by_their_names(tmp_path):
     }  # fmt: skip
     assert data.notes[0].startswith("Scans with the same rest of their names are taken for one pat")
     assert len(look_at(tmp_path, unpaired=True).cases) == 5
+    one = look_at(tmp_path, ("bssfp",))
+    assert (one.roles, len(one.cases)) == (("bssfp",), 2)
+    assert one.notes == ("3 scans whose names do not say bssfp were left out.",)
 
 
 def test_files_beside_their_label_maps_are_one_role(tmp_path):

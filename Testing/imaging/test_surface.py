@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 from cmcseg.core.grid import Grid
-from cmcseg.imaging.surface import hausdorff95
+from cmcseg.imaging.surface import hausdorff95, surface_scores
 
 GRID = Grid(shape=(14, 13, 12), affine=np.diag([1.0, 2.0, 3.5, 1.0]))
 
@@ -55,3 +55,15 @@ def test_an_empty_mask_is_infinitely_far_and_two_have_no_distance():
     empty = np.zeros(GRID.shape, dtype=bool)
     assert hausdorff95(empty, blob(0), GRID) == np.inf
     assert np.isnan(hausdorff95(empty, empty, GRID))
+
+
+def test_surfaces_a_step_apart_agree_from_that_tolerance_on():
+    mask = np.zeros(GRID.shape, dtype=bool)
+    mask[4:8, 4:8, 4:8] = True
+    moved = np.roll(mask, 2, axis=2)  # 7 mm
+    assert surface_scores(mask, mask, GRID, 0.0) == (0.0, 1.0)
+    shares = [surface_scores(moved, mask, GRID, tolerance)[1] for tolerance in (0.0, 3.5, 7.0)]
+    assert shares == sorted(shares)
+    assert shares[0] < 1
+    assert shares[2] == 1.0
+    assert surface_scores(mask, np.zeros_like(mask), GRID, 1.0) == (np.inf, 0.0)

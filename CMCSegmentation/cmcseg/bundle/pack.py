@@ -14,7 +14,17 @@ from cmcseg import __version__
 from cmcseg.bundle.folders import write_folder
 from cmcseg.bundle.load import network_from
 from cmcseg.bundle.quantize import quantized
-from cmcseg.bundle.verify import CARD, METADATA, SCHEMA, SUMS, WEIGHTS, sha256, sums, verify
+from cmcseg.bundle.verify import (
+    CARD,
+    METADATA,
+    SCHEMA,
+    SUMS,
+    WEIGHTS,
+    read_folder,
+    sha256,
+    sums,
+    verify,
+)
 from cmcseg.core.card import InputSpec, ModelCard
 from cmcseg.core.errors import BadInput
 
@@ -63,6 +73,21 @@ def save_bundle(
     files[SUMS] = sums(files)
     network_from(verify(files, card.name), weights, card.name)
     write_folder(files, Path(folder), replace=replace)
+    return card
+
+
+def write_measured(folder: Path, measured: dict) -> ModelCard:
+    """Put measured values on the card of a model in a folder; the weights stay as they are.
+
+    Raises:
+        BadInput: when the folder is no whole model, or the disk refuses.
+    """
+    files = read_folder(folder)
+    card = replaced(verify(files, str(folder)), measured=measured)
+    files |= {CARD: _json(card.to_dict(), card.name)}
+    files |= {METADATA: _json(monai_metadata(card), card.name)}
+    files[SUMS] = sums(files)
+    write_folder(files, folder, replace=True)
     return card
 
 

@@ -1,129 +1,191 @@
 """``cmcseg evaluate``: how good a model is on labelled scans."""
 
-import csv
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from datetime import date
+from heapq import nsmallest
 from pathlib import Path
 from statistics import mean
+from typing import Annotated
 
 from rich.table import Table
+from tyro.conf import arg
 
 from cmcseg.cli.console import SCREEN, bar, checked, new_folder
-from cmcseg.core.atomic_write import write_whole
+from cmcseg.cli.scoring import (
+    TOLERANCE_MM,
+    Score,
+    ScoredScan,
+    labelled_validation,
+    scored,
+    write_scores,
+)
 from cmcseg.core.errors import BadInput
 
-COLUMNS = ("case", "scans", "role", "organ", "dice", "hd95_mm")
+PAGE = "evaluation.html"
+SHOWN = 6  # scans with pictures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Dice and 95 % Hausdorff distance per organ and case, each scan on its own grid.
+    """Dice, surface Dice, 95 % Hausdorff distance and volume error per organ and case.
 
     Every labelled validation scan is segmented alone and, where the case has two scans, together
-    with the other one. An organ that neither the model nor the truth shows gets no score.
+    with the other one, each on its own grid. An organ that neither the model nor the truth shows
+    gets no score.
     """
 
     model: str
-    """Name of a model or its folder."""
+    """Name of a model or its folder, or the folder of a run with --folds."""
     cohort: Path
     """A JSON datalist; its 'validation' cases are scored."""
     out: Path
-    """Folder for scores.csv and scores.png."""
+    """Folder for scores.csv, scores.png and evaluation.html, which shows the worst scans."""
+    tolerance_mm: float = TOLERANCE_MM
+    """How far surfaces may lie apart and still agree, for the surface Dice."""
     align: str = "auto"
     """How two scans of a case are aligned: auto, none or rigid."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
+    write: bool = False
+    """Put the measured values on the model's card; the model must be a folder."""
+    import_: Annotated[bool, arg(name="import")] = False
+    """Import the model afterwards, so that commands and panels know it by its name."""
 
     def run(self) -> None:
         """Segment, score, write, show the means."""
-        from cmcseg.bundle.load import load_bundle
+        from cmcseg.bundle.ensemble import load_model
+        from cmcseg.bundle.pack import write_measured
         from cmcseg.bundle.store import default_store
         from cmcseg.core.settings import SegmentSettings
         from cmcseg.data.cohort import read_cohort
+        from cmcseg.report.evaluation_page import write_evaluation
         from cmcseg.report.score_plot import draw_scores
 
         settings = checked(SegmentSettings, align=self.align, device=self.device)
-        bundle = load_bundle(default_store().find(self.model))
-        cohort = read_cohort(self.cohort.expanduser(), bundle.card)
-        pairs = [p for p in cohort.validation if any(s.labels for s in p.scans.values())]
-        if not pairs:
-            raise BadInput(f"The cohort {self.cohort} has no labelled validation case.")
-        rows: list[tuple] = []
+        if not self.tolerance_mm >= 0:
+            raise BadInput(f"A tolerance of {self.tolerance_mm} mm is less than 0.")
+        store = default_store()
+        bundle = load_model(store, self.model)
+        if (self.write or self.import_) and not self._is_folder(store.names()):
+            raise BadInput(
+                f"--write and --import want a model's folder, which {self.model} is not."
+            )
+        path = self.cohort.expanduser()
+        cohort = read_cohort(path, bundle.card)
+        pairs = labelled_validation(cohort, path)
+        scans: list[ScoredScan] = []
+        scores: list[Score] = []
         with bar() as report:
-            for number, pair in enumerate(pairs):
-                report(_at(f"case {pair.id}", number, len(pairs)))
-                rows += _scored(pair, bundle, cohort, settings)
+            for scan in scored(
+                pairs, bundle, cohort, settings, tolerance_mm=self.tolerance_mm, report=report
+            ):
+                scores += scan.scores
+                if scan.scores[0].scans == "alone":
+                    scans = nsmallest(SHOWN, [*scans, scan], key=lambda each: each.mean_dice)
+        columns, rows = means(scores, self.tolerance_mm)
+        note = f"{len(pairs)} validation cases of {cohort.name}, {date.today().isoformat()}."
         with new_folder(self.out) as draft:
-            _write(rows, draft / "scores.csv")
+            write_scores(scores, draft / "scores.csv")
             colors = {label.name: label.color for label in bundle.card.table}
-            draw_scores(rows, colors, draft / "scores.png", title=bundle.card.title)
-        SCREEN.print(_means(rows))
-        SCREEN.print(f"Scores: {self.out / 'scores.csv'} and scores.png", soft_wrap=True)
+            plot = draft / "scores.png"
+            draw_scores([astuple(s) for s in scores], colors, plot, title=bundle.card.title)
+            write_evaluation(
+                draft / PAGE,
+                card=bundle.card,
+                columns=columns,
+                rows=rows,
+                worst=[_worst(scan) for scan in scans],
+                plot=plot,
+                note=note,
+            )
+        show = Table(*columns)
+        for row in rows:
+            show.add_row(*row)
+        SCREEN.print(show)
+        SCREEN.print(f"Scores: {self.out / 'scores.csv'}, scores.png and {PAGE}", soft_wrap=True)
+        if self.write:
+            write_measured(bundle.folder, measured(scores, note, self.tolerance_mm))
+            SCREEN.print(f"Written to the card in {bundle.folder}", soft_wrap=True)
+        if self.import_:
+            SCREEN.print(f"Imported {store.import_(bundle.folder).name}")
+
+    def _is_folder(self, names: tuple[str, ...]) -> bool:
+        from cmcseg.bundle.verify import CARD
+
+        return self.model not in names and (Path(self.model).expanduser() / CARD).is_file()
 
 
-def _scored(pair, bundle, cohort, settings) -> Iterator[tuple]:  # noqa: ANN001
-    """One row per scan, organ and way of segmenting."""
-    from cmcseg.imaging.files import read_label_map, read_volume
-    from cmcseg.imaging.surface import hausdorff95
-    from cmcseg.learn.scores import dice
-    from cmcseg.predict.segment import segment
+def _worst(scan: ScoredScan):  # noqa: ANN202
+    from cmcseg.report.evaluation_page import Worst
 
-    volumes = {role: read_volume(scan.image) for role, scan in pair.scans.items()}
-    truths = {
-        role: read_label_map(
-            scan.labels, cohort.table, cohort.unannotated, cohort.names, volumes[role].grid
+    dice = {score.organ: score.dice for score in scan.scores if score.dice == score.dice}
+    return Worst(
+        case=scan.case,
+        role=scan.role,
+        volume=scan.volume,
+        found=scan.found,
+        truth=scan.truth,
+        dice=dice,
+    )
+
+
+def means(
+    scores: list[Score], tolerance_mm: float
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Columns and rows of the table of means, per role and organ."""
+    surface = f"surface Dice {tolerance_mm:g} mm"
+    columns = (
+        "role",
+        "organ",
+        "cases",
+        "Dice",
+        surface,
+        "HD95 mm",
+        "volume error",
+        "Dice together",
+    )
+    rows = []
+    for role, organ in dict.fromkeys((score.role, score.organ) for score in scores):
+        mine = [s for s in scores if (s.role, s.organ) == (role, organ) and s.dice == s.dice]
+        alone = [score for score in mine if score.scans == "alone"]
+        both = [score for score in mine if score.scans == "together"]
+        rows.append(
+            (
+                role,
+                organ,
+                str(len(alone)),
+                _mean(alone, lambda s: s.dice, "{:.3f}"),
+                _mean(alone, lambda s: s.surface_dice, "{:.3f}"),
+                _mean(alone, lambda s: s.hd95_mm, "{:.1f}"),
+                _mean(alone, lambda s: s.volume_error, "{:+.0%}"),
+                _mean(both, lambda s: s.dice, "{:.3f}"),
+            )
         )
-        for role, scan in pair.scans.items()
-        if scan.labels
+    return columns, rows
+
+
+def measured(scores: list[Score], note: str, tolerance_mm: float) -> dict:
+    """What a card says: mean Dice by role and organ of scans alone, and how it was measured."""
+    alone = [score for score in scores if score.scans == "alone" and score.dice == score.dice]
+    kinds: dict[str, Callable[[Score], float]] = {
+        "": lambda score: score.dice,
+        f"surface Dice {tolerance_mm:g} mm": lambda score: score.surface_dice,
+        "volume error": lambda score: score.volume_error,
     }
-    ways = [("alone", {role: volumes[role]}) for role in truths]
-    if len(volumes) == 2:
-        ways.append(("together", volumes))
-    for way, given in ways:
-        found = segment(given, bundle, settings).labels
-        for role in given:
-            if role not in truths:
-                continue
-            truth = truths[role]
-            organs = pair.scans[role].organs
-            for label in cohort.table:
-                if organs and label.name not in organs:
-                    continue
-                a, b = found[role].array == label.value, truth.array == label.value
-                score = dice(found[role].array, truth.array, label.value)
-                yield (pair.id, way, role, label.name, score, hausdorff95(a, b, truth.grid))
+    tables = {}
+    for kind, value in kinds.items():
+        table: dict[str, dict[str, float]] = {}
+        for role, organ in dict.fromkeys((s.role, s.organ) for s in alone):
+            mine = [value(s) for s in alone if (s.role, s.organ) == (role, organ)]
+            if known := [number for number in mine if number == number]:
+                table.setdefault(role, {})[organ] = round(mean(known), 3)
+        tables[kind] = table
+    how = f"Mean Dice of each scan alone on its own grid after cleaning; {note}"
+    cases = len({score.case for score in alone})
+    return {**tables.pop(""), **tables, "cases": cases, "how": how}
 
 
-def _write(rows: list[tuple], path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for *names, score, distance in rows:
-        writer.writerow((*names, f"{score:.4f}", f"{distance:.2f}"))
-    write_whole(path, text.getvalue())
-
-
-def _means(rows: list[tuple]) -> Table:
-    """Mean Dice per role and organ, alone and together."""
-    show = Table("role", "organ", "cases", "Dice alone", "HD95 mm alone", "Dice together")
-    keys = dict.fromkeys((row[2], row[3]) for row in rows)
-    for role, organ in keys:
-        mine = [row for row in rows if row[2:4] == (role, organ) and row[4] == row[4]]
-        alone = [row for row in mine if row[1] == "alone"]
-        both = [row[4] for row in mine if row[1] == "together"]
-        show.add_row(
-            role,
-            organ,
-            str(len(alone)),
-            f"{mean(row[4] for row in alone):.3f}" if alone else "-",
-            f"{mean(row[5] for row in alone):.1f}" if alone else "-",
-            f"{mean(both):.3f}" if both else "-",
-        )
-    return show
-
-
-def _at(stage: str, done: int, total: int):  # noqa: ANN202
-    from cmcseg.core.progress import Progress
-
-    return Progress(stage=stage, done=done, total=total)
+def _mean(scores: list[Score], value: Callable[[Score], float], form: str) -> str:
+    known = [number for score in scores if (number := value(score)) == number]
+    return form.format(mean(known)) if known else "-"

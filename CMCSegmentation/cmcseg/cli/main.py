@@ -2,12 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, subcommand
 
 from cmcseg import __version__
+from cmcseg.cli.compare import Compare
 from cmcseg.cli.console import fail
 from cmcseg.cli.demo import Demo
 from cmcseg.cli.doctor import Doctor
@@ -20,7 +22,7 @@ from cmcseg.cli.sample import Sample
 from cmcseg.cli.segment import Segment
 from cmcseg.cli.study import Study
 from cmcseg.cli.task import Task
-from cmcseg.cli.train import Train
+from cmcseg.cli.train import Train, train_from
 from cmcseg.cli.web import Web
 from cmcseg.cli.work import Work
 from cmcseg.core.card import RESEARCH_USE
@@ -33,6 +35,7 @@ Command = (
     | Annotated[Prepare, subcommand("prepare")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Compare, subcommand("compare")]
     | Annotated[Study, subcommand("study")]
     | Annotated[FineTune, subcommand("finetune")]
     | Annotated[Models, subcommand("models")]
@@ -50,14 +53,18 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments == ["--version"]:
         print(f"cmcseg {__version__}")
         return
-    command = tyro.cli(
-        Command,
-        prog="cmcseg",
-        args=arguments,
-        description=f"Segment misaligned pairs of scans. {RESEARCH_USE}.",
-        config=(FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    )
+    options = {
+        "args": arguments,
+        "description": f"Segment misaligned pairs of scans. {RESEARCH_USE}.",
+        "config": (FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    }
     try:
+        if arguments[:1] == ["train"] and (given := _configuration(arguments)):
+            options["args"] = arguments[1:]
+            written = Train(**train_from(given))
+            command = tyro.cli(Train, prog="cmcseg train", default=written, **options)
+        else:
+            command = tyro.cli(Command, prog="cmcseg", **options)
         command.run()
         sys.stdout.flush()  # not only at the very end, where it could no longer be caught
     except BrokenPipeError:  # whoever reads us (head, less) has seen enough
@@ -69,3 +76,13 @@ def main(arguments: list[str] | None = None) -> None:
         fail("Cancelled; nothing was left half-written.", 1)
     except CMCSegError as error:
         fail(str(error), 1)
+
+
+def _configuration(arguments: list[str]) -> Path | None:
+    """The file after ``--config``; its values are the defaults of all that is left out."""
+    for place, word in enumerate(arguments):
+        if word == "--config" and place + 1 < len(arguments):
+            return Path(arguments[place + 1]).expanduser()
+        if word.startswith("--config="):
+            return Path(word.partition("=")[2]).expanduser()
+    return None

@@ -34,7 +34,7 @@ class Segment:
 
     def run(self) -> None:
         """Read, segment, write."""
-        from cmcseg.bundle.load import load_bundle
+        from cmcseg.bundle.ensemble import load_model
         from cmcseg.bundle.store import default_store
         from cmcseg.core.settings import SegmentSettings
         from cmcseg.imaging.files import read_volume
@@ -50,7 +50,7 @@ class Segment:
             device=self.device,
             out_of_memory=self.out_of_memory,
         )
-        bundle = load_bundle(default_store().find(self.model))
+        bundle = load_model(default_store(), self.model)
         paths = _paths_by_role(self.scans, bundle.card.roles)
         out = self.out.expanduser()
         check_folder(out)

@@ -113,8 +113,8 @@ class Check:
 
     def run(self) -> None:
         """Read both."""
+        from cmcseg.bundle.tasks import cohort_card
         from cmcseg.bundle.verify import check_name
-        from cmcseg.cli.prepare import cohort_card
         from cmcseg.data.cohort import read_cohort, read_datalist
 
         path = self.cohort.expanduser()

@@ -1,27 +1,59 @@
-"""``cmcseg train``: a cache into a model."""
+"""``cmcseg train``: a cohort or its cache into a model."""
 
-from dataclasses import dataclass, fields, replace
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
+from cmcseg.cli.console import ERRORS, SCREEN, bar, check_folder, checked
+from cmcseg.cli.prepare import prepared
+from cmcseg.core.errors import BadInput
+from cmcseg.core.json_file import read_json
+
+if TYPE_CHECKING:
+    from cmcseg.bundle.load import Bundle
+    from cmcseg.data.cache import Cache
+
+PLAN = "train.json"
+MOST_FOLDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """Train a model from a cache; the same command goes on after an interruption."""
+    """Train a model; the same command goes on after an interruption."""
 
     recipe: Positional[str]
     """supervised, paper or best."""
-    cache: Path
-    """Made by 'cmcseg prepare'."""
     out: Path
-    """Folder of the run: checkpoint, losses.csv, scores.csv, curves.png, and model/ at the end."""
+    """Folder of the run: checkpoint, losses.csv, scores.csv, curves.png, train.json, and at the end
+    model/ (the averaged weights) and best/ (those that validated best)."""
+    cache: Path | None = None
+    """Made by 'cmcseg prepare'."""
+    cohort: Path | None = None
+    """In place of a cache: a JSON datalist, prepared into OUT/cache once."""
+    config: Path | None = None
+    """A train.json that a run wrote; options beside it count more."""
     name: str = ""
     """How commands will call the model; the task's own name when left out."""
+    init: str | None = None
+    """Name or folder of a model to start from: what fits is taken, and told; random weights when
+    left out."""
+    folds: int = 1
+    """So many models, each with another part of the labelled cases kept back; OUT is then a model
+    that averages them."""
+    events: bool = False
+    """Write TensorBoard events beside the CSV files; needs the extra 'events'."""
     steps: int = 2000
     """Weight updates in all; with more of them a finished run goes on."""
+    minutes: float | None = None
+    """Time to train for; the learning rate then falls with the time."""
+    seed: int = 0
+    """Decides initial weights, crops and augmentation."""
+    labelled: float = 1.0
+    """Share of the training scans whose labels are used."""
     check_every: int = 50
     """Steps between two checkpoints."""
     check_minutes: float = 5.0
@@ -30,14 +62,6 @@ class Train:
     """Steps between two looks at the validation cases; 0 looks at the end only."""
     validate_minutes: float | None = None
     """Minutes after which they are looked at all the same."""
-    seed: int = 0
-    """Decides initial weights, crops and augmentation."""
-    labelled: float = 1.0
-    """Share of the training scans whose labels are used."""
-    minutes: float | None = None
-    """Time to train for; the learning rate then falls with the time."""
-    init: str | None = None
-    """Name or folder of a model to start from; random weights when left out."""
     augment: float = 1.0
     """Strength of augmentation, 0 to 1; a last stretch with little of it sharpens the borders."""
     optimizer: str = "adamw"
@@ -59,41 +83,123 @@ class Train:
 
     def run(self) -> None:
         """Train and write a bundle."""
-        from cmcseg.bundle.pack import save_bundle
-        from cmcseg.bundle.verify import check_name
+        from cmcseg.bundle.ensemble import FOLDS
+        from cmcseg.core.atomic_write import write_whole
         from cmcseg.core.settings import TrainSettings
-        from cmcseg.data.cache import open_cache
         from cmcseg.learn.distributed import gather
-        from cmcseg.learn.loop import fit
-        from cmcseg.learn.recipe_notes import recipe_notes
-        from cmcseg.report.training_plot import draw_curves
+        from cmcseg.learn.train_model import MODEL, fold_of, train_model
 
         names = {option.name for option in fields(TrainSettings)}
         values = {name: value for name, value in vars(self).items() if name in names}
         settings = checked(TrainSettings, **values)
-        cache = open_cache(self.cache)
-        card = replace(cache.card, name=check_name(self.name or cache.card.name))
+        if not 1 <= self.folds <= MOST_FOLDS:
+            raise BadInput(f"{self.folds} folds cannot be trained; give 1 to {MOST_FOLDS}.")
+        out = self.out.expanduser()
+        check_folder(out)
         processes = gather(settings.device)
-        for sentence in recipe_notes(cache, settings) if processes.first else ():
-            ERRORS.print(f"Note: {sentence}", soft_wrap=True, markup=False)
-        with bar(quiet=not processes.first) as report:
-            state = fit(
-                cache,
-                settings,
-                self.out,
-                initial=weights_of(self.init),
-                report=report,
-                checked=draw_curves,
-                processes=processes,
+        cache = self._cache(out, alone=processes.count == 1)
+        parent = parent_of(self.init)
+        several = self.folds > 1
+        places = [out / f"fold{number}" for number in range(self.folds)] if several else [out]
+        for number, place in enumerate(places):
+            with bar(quiet=not processes.first) as report:
+                train_model(
+                    fold_of(cache, number, self.folds) if several else cache,
+                    settings,
+                    place,
+                    name=self.name,
+                    parent=parent,
+                    report=report,
+                    tell=_tell if processes.first and not number else _say_nothing,
+                    checked=self._checked(place),
+                    processes=processes,
+                )
+        if not processes.first:
+            return
+        write_whole(out / PLAN, json.dumps(self.to_dict(), indent=1) + "\n")
+        model = out / MODEL
+        if several:
+            model = out
+            members = [f"{place.name}/{MODEL}" for place in places]
+            write_whole(out / FOLDS, json.dumps(members) + "\n")
+        SCREEN.print(f"Model: {model}", soft_wrap=True)
+
+    def to_dict(self) -> dict:
+        """What was asked for, paths in full; ``from_dict`` reads it."""
+        asked = {key: value for key, value in vars(self).items() if key != "config"}
+        return {
+            key: str(value.expanduser().resolve()) if isinstance(value, Path) else value
+            for key, value in asked.items()
+        }
+
+    def _cache(self, out: Path, *, alone: bool) -> "Cache":
+        from cmcseg.data.cache import open_cache
+
+        if self.cache is not None and self.cohort is None:
+            return open_cache(self.cache)
+        if self.cohort is None or self.cache is not None:
+            raise BadInput("Give either --cache, made by 'cmcseg prepare', or --cohort.")
+        place = out / "cache"
+        if not alone and not place.exists():
+            raise BadInput(
+                "Several processes cannot prepare one cohort; run 'cmcseg prepare' first, and give "
+                "--cache."
             )
-        if processes.first:
-            save_bundle(state.average, card, self.out / "model", replace=True)
-            SCREEN.print(f"Model: {self.out / 'model'}", soft_wrap=True)
+        return open_cache(place) if place.exists() else prepared(self.cohort, place)
+
+    def _checked(self, place: Path) -> Callable[[Path], None]:
+        """What to do after every checkpoint: draw, and write events."""
+        from cmcseg.report.events import Events
+        from cmcseg.report.training_plot import draw_curves
+
+        if not self.events:
+            return draw_curves
+        events = Events(place)
+
+        def both(folder: Path) -> None:
+            draw_curves(folder)
+            events(folder)
+
+        return both
+
+
+def train_from(path: Path) -> dict:
+    """The options of a run that were written down, with their types.
+
+    Raises:
+        BadInput: when the file cannot be read or has an unknown option.
+    """
+    try:
+        values = dict(read_json(path))
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(f"The configuration {path} cannot be read: {error}.") from error
+    known = {option.name: option for option in fields(Train)}
+    if strange := sorted(set(values) - set(known)):
+        raise BadInput(
+            f"The configuration {path} has the unknown option {strange[0]!r}; known are "
+            f"{', '.join(known)}."
+        )
+    paths = ("out", "cache", "cohort")
+    return {k: Path(v) if k in paths and v is not None else v for k, v in values.items()}
+
+
+def parent_of(model: str | None) -> "Bundle | None":
+    """A model to start from, by its name or folder; None for None."""
+    from cmcseg.bundle.load import load_bundle
+    from cmcseg.bundle.store import default_store
+
+    return None if model is None else load_bundle(default_store().find(model))
 
 
 def weights_of(model: str | None) -> dict | None:
     """The weights of a model, by its name or folder; None for None."""
-    from cmcseg.bundle.load import load_bundle
-    from cmcseg.bundle.store import default_store
+    parent = parent_of(model)
+    return parent and parent.network.state_dict()
 
-    return None if model is None else load_bundle(default_store().find(model)).network.state_dict()
+
+def _tell(sentence: str) -> None:
+    ERRORS.print(sentence, soft_wrap=True, markup=False, highlight=False)
+
+
+def _say_nothing(sentence: str) -> None:
+    """The same was said of the first fold."""

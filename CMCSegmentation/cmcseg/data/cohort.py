@@ -10,7 +10,8 @@ Paths are relative to the file. A role without ``_labels`` or ``_scribbles`` is 
 ``_organs`` says which organs a partial label map covers. A table "labels", as in
 ``{"1": "spleen", "4": "liver"}`` or ``{"spleen": 1, "liver": 4}``, says what values mean in the
 files; without it they mean what the model's own table says. ``{"kidneys": [2, 3]}`` makes one organ
-of several values, and a value called "ignore" is one that nobody looked at.
+of several values; a value called "ignore" is one that nobody looked at, and one called "background"
+an organ that is not to be learned.
 
 A case may also say ``image`` and ``label`` as those of Decathlon and MONAI do: a file for a model
 of one role, a list in the order of the roles for others; ``fold`` is not looked at.

@@ -15,8 +15,9 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import Label, LabelTable
 from cmcseg.core.task_file import spread_color
 from cmcseg.data.fingerprint import Fingerprint
+from cmcseg.imaging.label_names import BACKGROUND
 
-SCAN_VOXELS = 4_800_000  # of a scan on the working grid: eight windows
+SCAN_VOXELS = 2_400_000  # of a scan on the working grid: four windows, affordable without a GPU
 WINDOW_VOXELS = 96 * 96 * 64  # as of the shipped models; 4 GiB while training
 THICK = 3.0  # slices so many times as thick as pixels are kept as slices
 WIDTHS = (32, 64, 128, 192)
@@ -74,6 +75,7 @@ def _table(
     found: Fingerprint, names: dict[int, str], reasons: dict[str, str]
 ) -> tuple[LabelTable, tuple[int, ...]]:
     known = {**{value: f"label {value}" for value in found.organs}, **names}
+    known = {v: name for v, name in known.items() if name.casefold() != BACKGROUND}
     organs: dict[str, int] = {}
     for value in sorted(known):
         organs.setdefault(known[value], value)

@@ -44,6 +44,10 @@ def read_named_files(
         raise BadInput(f"The label map {maps[lost[0]]} has no scan called {lost[0]}.")
     if not images:
         raise BadInput(f"{folder} holds no scan ({', '.join(IMAGES[:5])}).")
+    wanted = {role.casefold() for role in roles}
+    told = [key for key in images if wanted & {word.casefold() for word in _words(key)}]
+    left = len(images) - len(told) if told else 0
+    images = {key: images[key] for key in told or images}
     split = _split(list(images), tuple(role.casefold() for role in roles))
     found: dict[str, FoundCase] = {}
     for key, path in images.items():
@@ -67,8 +71,17 @@ def read_named_files(
         layout="files with roles in their names" if len(order) > 1 else "files of one role",
         roles=tuple(role.casefold() for role in order),
         cases=tuple(found.values()),
-        notes=(note,) if note else (),
+        notes=tuple(each for each in (note, _left_out(left, roles)) if each),
     )
+
+
+def _left_out(count: int, roles: tuple[str, ...]) -> str:
+    words = " or ".join(roles)
+    return f"{count} scans whose names do not say {words} were left out." if count else ""
+
+
+def _words(key: str) -> list[str]:
+    return re.split(r"[ ._-]+", key)
 
 
 def _key(path: Path) -> tuple[str, bool]:
@@ -83,7 +96,7 @@ def _key(path: Path) -> tuple[str, bool]:
 
 def _split(keys: list[str], roles: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """The case and the role that each name tells."""
-    words = {key: re.split(r"[ ._-]+", key) for key in keys}
+    words = {key: _words(key) for key in keys}
     if roles:
         return {key: _with_role(key, of, roles) for key, of in words.items()}
     for place in (-1, 0):

@@ -10,6 +10,7 @@ from cmcseg.data.dataset_folders import read_dataset_folder, read_list
 from cmcseg.data.decide import Decided
 from cmcseg.data.found import FoundCase, FoundData
 from cmcseg.data.named_files import read_named_files
+from cmcseg.imaging.label_names import BACKGROUND
 
 TASK, COHORT = "task.json", "cohort.json"
 
@@ -68,7 +69,7 @@ def cohort_content(data: FoundData, task: Decided, share: float) -> tuple[dict, 
     kept, why = _kept_back(data.cases, share)
     table = [label.name for label in task.card.table]
     names = dict(zip(task.values, table, strict=True)) | {
-        value: name for value, name in data.names.items() if name in table
+        value: name for value, name in data.names.items() if name in (*table, BACKGROUND)
     }
     labels: dict[str, object] = {str(value): name for value, name in sorted(names.items())}
     if data.unannotated is not None:

@@ -12,6 +12,7 @@ from cmcseg.core.labelmap import UNANNOTATED, Label, LabelTable
 
 # Names by which files mark voxels that nobody looked at.
 IGNORED = ("ignore", "not annotated", "unannotated")
+BACKGROUND = "background"  # what values of organs are called that are not to be learned
 _NO_NAME = re.compile(r"(segment|label)?[ _-]*\d*", re.IGNORECASE)
 
 
@@ -119,7 +120,7 @@ def named_values(
     for value in np.unique(array).astype(int).tolist():
         if value == unannotated:
             result[array == value] = UNANNOTATED
-        elif value != 0:
+        elif value != 0 and plain_name(names.get(value, "")) != BACKGROUND:
             one = Segment(name=names.get(value, f"label {value}"), value=value)
             if value not in names:
                 raise BadInput(

@@ -8,28 +8,40 @@ from cmcseg.imaging.resample import to_array, to_image
 
 
 def hausdorff95(found: np.ndarray, truth: np.ndarray, grid: Grid) -> float:
-    """95 % Hausdorff distance of two masks in mm.
+    """95 % Hausdorff distance of two masks in mm, as of ``surface_scores``."""
+    return surface_scores(found, truth, grid, tolerance_mm=0.0)[0]
 
-    The larger of the two 95th percentiles of the distances from one surface to the other
-    (Huttenlocher et al., IEEE TPAMI 1993, with the percentile in place of the maximum). A surface
-    is the voxels of a mask that have a neighbour across a face outside it.
+
+def surface_scores(
+    found: np.ndarray, truth: np.ndarray, grid: Grid, tolerance_mm: float
+) -> tuple[float, float]:
+    """95 % Hausdorff distance of two masks in mm, and their surface Dice.
+
+    The distance is the larger of the two 95th percentiles of the distances from one surface to the
+    other (Huttenlocher et al., IEEE TPAMI 1993, with the percentile in place of the maximum). The
+    surface Dice is the share of both surfaces that lies within the tolerance of the other (Nikolov
+    et al., *Deep learning to achieve clinically applicable segmentation*, 2018). A surface is the
+    voxels of a mask that have a neighbour across a face outside it.
 
     Args:
         found: ``(I, J, K)`` bool.
         truth: ``(I, J, K)`` bool.
         grid: of both.
+        tolerance_mm: how far surfaces may lie apart and still agree.
 
     Returns:
-        NaN when both masks are empty, infinity when one of them is.
+        NaN twice when both masks are empty, infinity and 0 when one of them is.
     """
     if not found.any() and not truth.any():
-        return float("nan")
+        return float("nan"), float("nan")
     if not found.any() or not truth.any():
-        return float("inf")
+        return float("inf"), 0.0
     box = _box(found | truth)
     a, b = (_surface(np.pad(mask[box], 1)) for mask in (found, truth))
     there, back = _distance(b, grid)[a], _distance(a, grid)[b]
-    return float(max(np.percentile(there, 95), np.percentile(back, 95)))
+    near = np.count_nonzero(there <= tolerance_mm) + np.count_nonzero(back <= tolerance_mm)
+    distance = float(max(np.percentile(there, 95), np.percentile(back, 95)))
+    return distance, near / (there.size + back.size)
 
 
 def _box(mask: np.ndarray) -> tuple[slice, ...]:

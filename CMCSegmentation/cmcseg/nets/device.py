@@ -1,5 +1,6 @@
 """Where to compute."""
 
+import platform
 import re
 from contextlib import AbstractContextManager, nullcontext
 
@@ -34,6 +35,14 @@ def pick_device(name: str) -> torch.device:
     if name == "mps" and not torch.backends.mps.is_available():
         raise BadInput("The device mps is not there. Use --device auto or cpu.")
     return torch.device(name)
+
+
+def processor_name(device: torch.device) -> str:
+    """What computes there, in words for tables and cards."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{platform.machine()} CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def inference_type(device: torch.device) -> torch.dtype:

@@ -3,12 +3,10 @@
 import csv
 import io
 import json
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from cmcseg.core.atomic_write import write_whole
@@ -19,6 +17,7 @@ from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, open_cache
 from cmcseg.learn.loop import averaged, fit
 from cmcseg.learn.validate import Displacement, validate
+from cmcseg.nets.device import processor_name
 from cmcseg.nets.submodel import submodel_of
 from cmcseg.study.plan import BOTH, CAC, CSC, MIA, Cell, Study
 
@@ -124,7 +123,7 @@ def _measure(
         "steps": str(state.step),
         "parameters": str(sum(p.numel() for p in state.network.parameters())),
         "seconds": f"{state.spent:.1f}",
-        "hardware": _hardware(device),
+        "hardware": processor_name(device),
         **{name: f"{scores[name]:.4f}" if name in scores else "" for name in organs},
     }
 
@@ -213,13 +212,6 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return str(value) if isinstance(value, str | bool) else f"{value:g}"
-
-
-def _hardware(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    return f"{platform.machine()} CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _write(rows: list[dict[str, str]], path: Path) -> None:
