@@ -1,0 +1,1 @@
+"""What ``import cmcseg`` offers: segment, train and the queue, in memory or from files."""
