@@ -115,3 +115,24 @@ def test_an_organ_that_nobody_has_drawn_is_named(capsys, tmp_path):
     verdict = json.loads(run(capsys, "finetune", "--model", NEW, *words, "--json"))
     assert verdict["fresh"] == {}
     assert verdict["reason"].endswith("Not learned, as nobody has drawn it yet: gallbladder.")
+
+
+def test_a_task_without_a_model_is_begun_drawn_and_learned_from_the_queue(
+    a_clinic, capsys, tmp_path
+):
+    card = tiny_card("orbit")
+    card = replace(card, grid=replace(card.grid, spacing=(6.0, 6.0, 6.0)))
+    (tmp_path / "orbit.json").write_text(json.dumps(card.to_dict()))
+    told = run(capsys, "models", "begin", tmp_path / "orbit.json", "--as", "my-orbit")
+    assert "Began my-orbit: t1, t2;" in told
+    begun = a_clinic.card("my-orbit")
+    assert fresh_organs(begun) == {label.name for label in begun.table}
+    for case in tiny_pairs(tmp_path, 4, "orbit"):
+        files = [f"{key}={tmp_path / case[key]}" for key in case if key != "id"]
+        place = ["--queue", tmp_path / "queue", "--id", case["id"], "--model", "my-orbit"]
+        run(capsys, "queue", "add", *place, *files)
+    words = ["--queue", tmp_path / "queue", "--out", tmp_path / "run", "--minutes", "0.01"]
+    verdict = json.loads(run(capsys, "finetune", "--model", "my-orbit", *words, "--json"))
+    assert len(verdict["taught"]) == 4  # as many as somebody drew
+    assert verdict["organs"] == {}
+    assert (tmp_path / "run" / "candidate" / "card.json").is_file()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, subcommand
 
+from cmcseg.cli.begin import Begin
 from cmcseg.cli.compact import Compact
 from cmcseg.cli.console import SCREEN
 from cmcseg.cli.convert import ConvertModel
@@ -56,17 +57,27 @@ class ImportModel:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportModel:
-    """Export a model as a zip."""
+    """Export a model as a zip, or as a MONAI bundle that runs in MONAI."""
 
     name: Positional[str]
     """Which model."""
     out: Positional[Path]
-    """The zip."""
+    """The zip; with --monai a new folder."""
+    monai: bool = False
+    """A folder with configs/inference.json and the networks exported by torch.export."""
 
     def run(self) -> None:
-        """Write the zip."""
+        """Write the zip or the folder."""
         from cmcseg.bundle.store import default_store
 
+        if self.monai:
+            from cmcseg.bundle.load import load_bundle
+            from cmcseg.bundle.monai_bundle import write_monai_bundle
+
+            bundle = load_bundle(default_store().find(self.name))
+            place = write_monai_bundle(bundle, self.out.expanduser())
+            SCREEN.print(f"Wrote {place}", soft_wrap=True)
+            return
         SCREEN.print(f"Wrote {default_store().export(self.name, self.out)}", soft_wrap=True)
 
 
@@ -87,7 +98,7 @@ class RemoveModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """List, import, export, remove, convert, compact or extend models; switch versions."""
+    """List, import, export, remove, convert, compact, extend or begin models; switch versions."""
 
     verb: (
         Annotated[ListModels, subcommand("list")]
@@ -97,6 +108,7 @@ class Models:
         | Annotated[ConvertModel, subcommand("convert")]
         | Annotated[Compact, subcommand("compact")]
         | Annotated[Extend, subcommand("extend")]
+        | Annotated[Begin, subcommand("begin")]
         | Annotated[History, subcommand("history")]
         | Annotated[Adopt, subcommand("adopt")]
         | Annotated[Rollback, subcommand("rollback")]

@@ -23,10 +23,16 @@ def normalise(volume: Volume, spec: InputSpec) -> np.ndarray:
     if spec.intensity == "window":
         low, high = spec.window
         return np.clip((array - low) / (high - low) * 2 - 1, -1.0, 1.0)
-    if spec.brightest is not None:
+    return standardise(array, spec.brightest)
+
+
+def standardise(array: np.ndarray, brightest: float | None = None) -> np.ndarray:
+    """The rule ``standardise`` for numbers of any shape; float32."""
+    array = array.astype(np.float32)
+    if brightest is not None:
         low = np.percentile(array, 0.5)
         # Fluid may fill more than a hundredth of the scan, hardly ever a twentieth.
-        limit = low + spec.brightest * (np.percentile(_body(array, 95.0), 75) - low)
+        limit = low + brightest * (np.percentile(_body(array, 95.0), 75) - low)
         array = np.minimum(array, limit)
     body = _body(array)
     inner = np.clip(body, None, np.percentile(body, 99.5))  # a few bright voxels do not count
