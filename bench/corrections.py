@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from cmcseg.learn.noninferiority import MARGIN, T95
-from cmcseg.study.findings import Estimate, estimate
+from cmcseg.study.estimates import Estimate, estimate
 from matplotlib.figure import Figure
 from results import DOCS, filled
 

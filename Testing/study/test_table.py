@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from cmcseg.study.findings import TOGETHER, Estimate, by_seed, difference, estimate
+from cmcseg.study.estimates import TOGETHER, Estimate, by_seed, difference, estimate
 from cmcseg.study.run import FACTS, KEY
 from cmcseg.study.table import write_report
 

@@ -1,11 +1,14 @@
 """What a segmentation says of each organ: the words and numbers of every table and page."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.uncertainty import DOUBTFUL, DoubtLevel, doubt_level
+
+DIFFERENCE, DIFFERENCE_ML = 0.2, 5.0  # volumes that differ by more than both are flagged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +56,16 @@ def organ_findings(prediction: Prediction, role: str) -> dict[str, OrganFinding]
         )
         for label in labels.table
     }
+
+
+def contradiction(findings: Collection[OrganFinding]) -> str:
+    """How one organ's volumes in all scans contradict each other; empty when they do not."""
+    volumes = [finding.ml for finding in findings]
+    least, most = min(volumes), max(volumes)
+    if least == 0 < most:
+        return "found in one scan only"
+    if any(finding.is_cut for finding in findings):  # each scan shows another part of the organ
+        return ""
+    if most - least > max(DIFFERENCE * most, DIFFERENCE_ML):
+        return f"volumes differ by {(most - least) / most:.0%}"
+    return ""

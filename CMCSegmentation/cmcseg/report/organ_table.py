@@ -7,11 +7,9 @@ from numbers import Real
 import numpy as np
 
 from cmcseg.core.card import ModelCard
-from cmcseg.core.organ_findings import organ_findings
+from cmcseg.core.organ_findings import contradiction, organ_findings
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.uncertainty import DoubtLevel
-
-DIFFERENCE, DIFFERENCE_ML = 0.2, 5.0  # volumes that differ by more than both are flagged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,7 @@ def organ_rows(
         )
         seen = {card.input(role).title: found[role] for role in roles if ml[role]}
         worst = max((finding.level for finding in seen.values()), default=None)
-        remark = _remark(ml, any(cell.is_cut for cell in cells))
+        remark = contradiction(found.values())
         rows.append(
             OrganRow(
                 name=label.name,
@@ -89,15 +87,3 @@ def number_text(value: object) -> str:
     """A number with two decimals; empty when it is none."""
     is_number = isinstance(value, Real) and np.isfinite(value)
     return f"{value:.2f}" if is_number else ""
-
-
-def _remark(ml: Mapping[str, float], is_cut: bool) -> str:
-    """How an organ's volumes contradict each other; empty when they do not or cannot."""
-    least, most = min(ml.values()), max(ml.values())
-    if least == 0 < most:
-        return "found in one scan only"
-    if is_cut:  # each scan shows another part of the organ
-        return ""
-    if most - least > max(DIFFERENCE * most, DIFFERENCE_ML):
-        return f"volumes differ by {(most - least) / most:.0%}"
-    return ""

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from cmcseg.report.study_plots import Point, draw_bars, draw_lines
-from cmcseg.study.findings import (
+from cmcseg.study.estimates import (
     PARTS,
     TOGETHER,
     Estimate,

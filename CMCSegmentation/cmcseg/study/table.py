@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 from cmcseg.core.atomic_write import write_whole
-from cmcseg.study.figures import draw_apart, draw_labelled, draw_parts
-from cmcseg.study.findings import (
+from cmcseg.study.estimates import (
     PARTS,
     Estimate,
     Row,
@@ -17,6 +16,7 @@ from cmcseg.study.findings import (
     roles,
     values,
 )
+from cmcseg.study.figures import draw_apart, draw_labelled, draw_parts
 from cmcseg.study.run import PLAN, read_rows
 
 RESULTS = "results.md"
