@@ -84,6 +84,12 @@ def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path, a_reader, 
         (inside / file.name).symlink_to(file)
     sentence = told(a_reader, inside, tmp_path / "app")
     assert "holds no DICOM slices" in sentence
+    write_volume(Volume(array=stored, grid=Grid(shape=SHAPE, affine=AXIAL)), secret / "ct.nii.gz")
+    link = tmp_path / "app" / "ct.nii.gz"
+    link.symlink_to(secret / "ct.nii.gz")
+    assert told(a_reader, link, tmp_path / "app") == (
+        "ct.nii.gz lies outside the folder app; it was not read."
+    )
 
 
 def test_what_ends_a_reader_is_told_in_a_sentence():
