@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from cmcseg.bundle.store import task_card
+from cmcseg.bundle.verify import read_zip, verify
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
+from cmcseg.core.file_kinds import is_dicom
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.volume import Volume
@@ -20,6 +22,7 @@ from cmcseg.data.cohort import read_cohort
 from cmcseg.imaging.files import read_label_map, read_volume, write_volume
 from cmcseg.imaging.seg_nrrd import write_seg_nrrd
 from dicom_phantom import write_series
+from tiny import tiny_bundle
 
 SHAPE = (6, 5, 4)
 GRID = Grid(shape=SHAPE, affine=np.diag([-2.0, -2.0, 3.0, 1.0]))
@@ -137,6 +140,60 @@ def _ask_card(data: bytes) -> None:
         _refused(error)
 
 
+def _ask_first_bytes(data: bytes) -> None:
+    """All that the server itself looks at of a file that is dropped on its page."""
+    from cmcseg.web.uploads import looks_like_scan  # needs the browser's packages
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("a.nii.gz", "a.nii", "a.nrrd", "a.mha", "IM1"):
+            path = Path(folder) / name
+            path.write_bytes(data)
+            looks_like_scan(path)
+            is_dicom(path)
+            zipfile.is_zipfile(path)
+
+
+def _ask_websocket(data: bytes) -> None:
+    """A message in two pieces: whatever comes is a call, or nothing."""
+    from cmcseg.web.calls import BoundedMessages, is_call
+
+    messages = BoundedMessages()
+    for piece in (data[: len(data) // 2], data[len(data) // 2 :], data):
+        call = messages.process_chunk(piece)
+        if call is not None and not is_call(call):
+            raise ValueError(f"{call!r} was taken for a call")
+
+
+def _ask_model(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "a.zip"
+        archive.write_bytes(data)
+        try:
+            verify(read_zip(archive), "a.zip")
+        except BadInput as error:
+            _refused(error)
+
+
+def _call() -> bytes:
+    """A call as wslink sends it: number, offset and size of the message, and MessagePack."""
+    words = b"\x83\xa2id\xa5rpc:1\xa6method\xafexample.of.call\xa4args\x91\x81\xa1a\xcb" + bytes(8)
+    return b"".join(n.to_bytes(4, "little") for n in (1, 0, len(words))) + words
+
+
+def _model() -> bytes:
+    """A model whose weights are cut off: all but those is looked at."""
+    out = io.BytesIO()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        whole = tiny_bundle(Path(folder) / "m")
+        for file in sorted(path for path in whole.rglob("*") if path.is_file()):
+            most = None if file.suffix == ".json" else 500
+            archive.writestr(str(file.relative_to(folder)), file.read_bytes()[:most])
+    return out.getvalue()
+
+
 def _zip() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -162,5 +219,8 @@ TARGETS = {
     "dicom": Target(seeds=(SOUND[0],), ask=_ask_dicom),
     "zip": Target(seeds=(_zip(),), ask=_ask_zip),
     "datalist": Target(seeds=(_datalist(),), ask=_ask_datalist),
+    "first_bytes": Target(seeds=(_zip(), _written("a.nii"), SOUND[0]), ask=_ask_first_bytes),
+    "websocket": Target(seeds=(_call(),), ask=_ask_websocket),
+    "model_zip": Target(seeds=(_model(),), ask=_ask_model),
     "card": Target(seeds=(json.dumps(CARD.to_dict()).encode(),), ask=_ask_card),
 }
