@@ -47,7 +47,8 @@ def test_a_scan_becomes_the_promised_files(tmp_path, a_model, a_ct, capsys):
 def test_the_screen_says_what_the_report_says(tmp_path, a_model, a_ct, capsys, monkeypatch):
     found = np.zeros(GRID.shape, np.uint8)
     found[10:20, 10:20, 5:10], found[:5] = 1, 2  # the second one reaches the scan's edge
-    monkeypatch.setattr(segmenting, "classify", lambda *_, **__: (found, np.zeros(GRID.shape)))
+    sure = np.zeros(GRID.shape, np.float32)
+    monkeypatch.setattr(segmenting, "write_back", lambda *_, **__: (found, sure, None))
     monkeypatch.setattr(segmenting, "clean", lambda label_map, rule: label_map)  # noqa: ARG005
     main(["segment", "--model", str(a_model), f"ct={a_ct}", "--out", str(tmp_path / "out")])
     shown = capsys.readouterr().out

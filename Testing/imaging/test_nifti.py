@@ -85,7 +85,7 @@ def test_every_type_is_read_as_nibabel_reads_it_in_both_byte_orders(tmp_path, ki
     assert path.read_bytes()[:4] == np.array(348, dtype=order + "i4").tobytes()
     array, grid, _ = nifti.read(path)
     assert array.dtype == np.dtype(kind)
-    assert array.flags.c_contiguous
+    assert array.flags.f_contiguous
     assert np.array_equal(array, np.asanyarray(nibabel.load(path).dataobj))
     assert np.allclose(grid.affine, nibabel.load(path).affine, atol=1e-4)
 

@@ -6,8 +6,8 @@ from cmcseg.bundle.store import task_card
 from cmcseg.core.card import GridSpec
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, LabelMap
+from cmcseg.imaging import resample as resampling
 from cmcseg.imaging.resample import (
-    classify,
     field_of_view,
     grid_of,
     nearest_axes,
@@ -20,7 +20,7 @@ from cmcseg.imaging.resample import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from properties import does_not_see_storage, grids, motion, rotation
+from properties import does_not_see_storage, grids, motion, reordered, rotation
 
 TABLE = task_card("abdomen").table
 SPEC = GridSpec(spacing=(3.0, 3.0, 3.0), window=(16, 16, 16))
@@ -183,24 +183,34 @@ def test_scribbles_survive_where_a_dense_map_would_lose_them():
     assert along == pytest.approx(30, abs=6)
 
 
-def test_classify_is_the_argmax_and_the_entropy_of_resampled_shares():
-    grid = oblique((10, 10, 8))
-    scores = np.random.default_rng(0).dirichlet(np.ones(4), grid.shape).astype(np.float32)
-    scores = np.moveaxis(scores, -1, 0)
-    labels, entropy = classify(scores, grid, grid)
-    assert np.array_equal(labels, scores.argmax(axis=0))
-    expected = -(scores * np.log(scores)).sum(axis=0) / np.log(4)
-    np.testing.assert_allclose(entropy, expected, atol=1e-3)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+@pytest.mark.parametrize("flips", [(), (0, 2)])
+@pytest.mark.parametrize("spacing", [(1.0, 1.2, 0.7), (2.0, 4.0, 1.1)])
+def test_axis_by_axis_the_numbers_are_those_of_simpleitk(monkeypatch, order, flips, spacing):
+    grid = Grid(shape=(45, 40, 61), affine=np.diag([*spacing, 1.0]))
+    array, grid = reordered(numbers(grid.shape) * 100, grid, order, flips)
+    target = working_grid(GridSpec(spacing=(3.1, 2.9, 3.3), window=(16, 16, 16)), [grid])
+    target = target.moved(_shift([4.4, -3.7, 2.2]))  # so that some of it lies outside
+    for stored in (array, np.asfortranarray(array)):
+        found = resample(stored, grid, target, fill=-7.0, number=lambda part: part * np.float32(2))
+        with monkeypatch.context() as slow:
+            slow.setattr(resampling.Axiswise, "between", lambda *_: None)
+            expected = resample(2 * array, grid, target, fill=-7.0)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert (found == -7).any()
 
 
-def test_beyond_the_working_grid_all_is_background_without_doubt():
-    grid = Grid(shape=(4, 4, 4), affine=np.eye(4))
-    scores = np.zeros((3, 4, 4, 4), np.float32)
-    scores[2] = 1
-    far = grid.moved(_shift(np.array([50.0, 0, 0])))
-    labels, entropy = classify(scores, grid, far)
-    assert not labels.any()
-    np.testing.assert_allclose(entropy, 0, atol=1e-5)
+def test_a_slab_at_a_time_is_all_that_becomes_single_precision():
+    grid = Grid(shape=(30, 30, 90), affine=np.eye(4))
+    parts = []
+    resample(
+        np.ones(grid.shape, np.int16, order="F"),
+        grid,
+        working_grid(SPEC, [grid]),
+        number=lambda part: parts.append(part.size) or np.float32(part),
+    )
+    assert sum(parts) == grid.size
+    assert max(parts) < grid.size / 5
 
 
 def _shift(by):

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from cmcseg.core.boxes import Box, nonzero_box
 from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.core.uncertainty import DOUBTFUL
 from cmcseg.core.volume import Volume
@@ -27,15 +28,16 @@ def anatomy_warnings(labels: LabelMap, doubt: Volume, title: str) -> list[str]:
         doubt: 0 to 1, on the same grid.
         title: what the sentences call the scan.
     """
-    found = labels.array > 0
-    total = int(np.count_nonzero(found))
-    if not total:
+    box = nonzero_box(labels.array)
+    if box is None:
         return [f"No organ was found in the {title} scan. {_REGION}"]
-    share = int(np.count_nonzero(doubt.array[found] > DOUBTFUL)) / total
+    found = labels.array[box] > 0
+    doubtful = np.count_nonzero(found & (doubt.array[box] > DOUBTFUL))
+    share = doubtful / np.count_nonzero(found)
     told = []
     if share > MOSTLY:
         told.append(f"{share:.0%} of what was found in the {title} scan is in doubt. {_REGION}")
-    if mirror := _mirrored(labels):
+    if mirror := _mirrored(labels, box):
         told.append(f"In the {title} scan {mirror}. Does its header mirror the patient?")
     return told
 
@@ -43,9 +45,9 @@ def anatomy_warnings(labels: LabelMap, doubt: Volume, title: str) -> list[str]:
 _REGION = "Does it show the region the model is made for?"
 
 
-def _mirrored(labels: LabelMap) -> str:
+def _mirrored(labels: LabelMap, box: Box) -> str:
     """What lies, or is sized, as in a mirror; else empty."""
-    places, volumes = _sideways(labels), labels.volumes_ml()
+    places, volumes = _sideways(labels, box), labels.volumes_ml()
     for right, left in _sides(labels.table):
         if right.name in places and left.name in places and places[right.name] < places[left.name]:
             return f"the {right.name} lies to the left of the {left.name}"
@@ -71,16 +73,19 @@ def _sides(table: LabelTable) -> list[tuple[Label, Label]]:
     return pairs
 
 
-def _sideways(labels: LabelMap) -> dict[str, float]:
+def _sideways(labels: LabelMap, box: Box) -> dict[str, float]:
     """RAS x in mm of the middle of every organ of which enough was found."""
     least = max(1, round(LEAST_ML / labels.grid.voxel_ml))
     places = {}
     for label in labels.table:
-        mask = labels.array == label.value
+        mask = labels.array[box] == label.value
         count = int(np.count_nonzero(mask))
         if count < least:
             continue
         counts = [mask.sum(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
-        middle = [float(np.arange(len(one)) @ one) / count for one in counts]
+        middle = [
+            cut.start + float(np.arange(len(one)) @ one) / count
+            for cut, one in zip(box, counts, strict=True)
+        ]
         places[label.name] = float(labels.grid.world(np.array(middle))[0])
     return places

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmcseg.core.boxes import nonzero_box
 from cmcseg.core.grid import Grid
 
 UNANNOTATED = 255  # a voxel nobody looked at; it takes no part in any loss or score
@@ -141,7 +142,8 @@ class LabelMap:
 
     def volumes_ml(self) -> dict[str, float]:
         """Millilitres per organ name, in the table's order."""
-        counts = _counts(self.array)
+        box = nonzero_box(self.array) or (slice(0, 0),) * 3
+        counts = _counts(self.array[box])
         return {label.name: float(counts[label.value]) * self.grid.voxel_ml for label in self.table}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmcseg.core.boxes import nonzero_box
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.uncertainty import DOUBTFUL, DoubtLevel, doubt_level
 
@@ -40,8 +41,9 @@ def organ_findings(prediction: Prediction, role: str) -> dict[str, OrganFinding]
     """What one scan shows, by the name of the organ, in the table's order."""
     labels = prediction.labels[role]
     found, doubtful = np.zeros(256, dtype=np.int64), np.zeros(256, dtype=np.int64)
-    array, doubt = labels.array, prediction.doubt[role].array
-    if array.flags.f_contiguous:
+    box = nonzero_box(labels.array) or (slice(0, 0),) * 3
+    array, doubt = labels.array[box], prediction.doubt[role].array[box]
+    if labels.array.flags.f_contiguous:
         array, doubt = array.T, doubt.T
     # Plane by plane, so that no call keeps Python's lock for long while a window waits.
     for plane, unsure in zip(array, doubt, strict=True):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmcseg.core.boxes import Box, nonzero_box
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.prediction import Prediction
@@ -80,11 +81,7 @@ def _of_scan(prediction: Prediction, role: str) -> Iterator[Place]:
     steps = (i, j, k)
     blocks = pooled(doubt.array, steps)
     gaps = pooled(gap.array, steps) if gap is not None else np.zeros_like(blocks)
-    shares = {
-        label.value: pooled(labels.array == label.value, steps)
-        for label in labels.table
-        if (labels.array == label.value).any()
-    }
+    shares = _shares(labels, steps)
     block_ml = labels.grid.voxel_ml * float(np.prod(steps))
     for region in stops(blocks, LARGEST_ML / block_ml):
         cells = tuple(region.T)
@@ -109,8 +106,49 @@ def _of_scan(prediction: Prediction, role: str) -> Iterator[Place]:
 def pooled(array: np.ndarray, steps: tuple[int, int, int]) -> np.ndarray:
     """Means over blocks of ``steps`` voxels, the last ones smaller; float32.
 
-    Worked plane by plane, so that no single call keeps Python's lock for long.
+    Worked plane by plane, so that no single call keeps Python's lock for long, and only where there
+    is anything but 0.
     """
+    shape = [-(-n // step) for n, step in zip(array.shape, steps, strict=True)]
+    out = np.zeros(shape, dtype=np.float32)
+    box = nonzero_box(array)
+    if box is not None:
+        box, cells = _whole_blocks(box, steps, array.shape)
+        out[cells] = _means(array[box], steps)
+    return out
+
+
+def _whole_blocks(box: Box, steps: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[Box, Box]:
+    """A box widened to whole blocks, in voxels and in blocks."""
+    cells = tuple(
+        slice(cut.start // step, -(-cut.stop // step)) for cut, step in zip(box, steps, strict=True)
+    )
+    voxels = tuple(
+        slice(cell.start * step, min(cell.stop * step, n))
+        for cell, step, n in zip(cells, steps, shape, strict=True)
+    )
+    return voxels, cells
+
+
+def _shares(labels: LabelMap, steps: tuple[int, int, int]) -> dict[int, np.ndarray]:
+    """How much of every block each organ fills that was found at all."""
+    box = nonzero_box(labels.array)
+    if box is None:
+        return {}
+    box, cells = _whole_blocks(box, steps, labels.array.shape)
+    part, shares = labels.array[box], {}
+    blocks = [-(-n // step) for n, step in zip(labels.array.shape, steps, strict=True)]
+    for label in labels.table:
+        mask = part == label.value
+        if mask.any():
+            shares[label.value] = np.zeros(blocks, dtype=np.float32)
+            shares[label.value][cells] = _means(mask, steps)
+    return shares
+
+
+def _means(array: np.ndarray, steps: tuple[int, int, int]) -> np.ndarray:
+    if array.strides[0] < array.strides[2]:  # planes across the slowest axis lie together
+        return _means(array.T, steps[::-1]).T
     edges = [np.arange(0, n, step) for n, step in zip(array.shape, steps, strict=True)]
     counts = [np.diff(np.append(edge, n)) for edge, n in zip(edges, array.shape, strict=True)]
     out = np.zeros([len(edge) for edge in edges], dtype=np.float32)

@@ -204,6 +204,19 @@ def write_volume(volume: Volume, path: Path) -> None:
     )
 
 
+def write_share(volume: Volume, path: Path) -> None:
+    """Write numbers from 0 to 1 as NIfTI in steps of 1/255, one byte each.
+
+    Raises:
+        BadInput: when it cannot be written.
+    """
+    steps = np.zeros_like(volume.array, dtype=np.uint8)
+    for k in range(steps.shape[2]):
+        steps[:, :, k] = np.rint(volume.array[:, :, k] * 255)
+    with atomic_path(path) as draft:
+        nifti.write(steps, volume.grid, draft, slope=1 / 255)
+
+
 def _read(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:
     """Voxels ``(I, J, K)`` as stored, their grid, and facts."""
     _check_file(path)

@@ -1,5 +1,7 @@
 """From a scanner's numbers to numbers that the network has seen."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cmcseg.core.card import InputSpec
@@ -9,26 +11,35 @@ CLIP = (-2.5, 4.0)  # standard deviations kept of a standardised scan
 
 
 def normalise(volume: Volume, spec: InputSpec) -> np.ndarray:
-    """Intensities as the model card asks for them.
+    """All intensities of a scan as ``normaliser`` makes them; float32 of the volume's shape."""
+    return normaliser(volume, spec)(volume.array)
+
+
+def normaliser(volume: Volume, spec: InputSpec) -> Callable[[np.ndarray], np.ndarray]:
+    """Makes float32 intensities as the model card asks for them, of any part of a scan.
 
     ``window``: the limits become -1 and 1, values beyond are cut.
     ``standardise``: mean 0 and deviation 1 over the body (all that is brighter than a tenth of
     the 99th percentile, so that the share of air in the field of view does not matter), cut to
-    ``CLIP``; what is brighter than the card's ``brightest`` is cut to that before.
-
-    Returns:
-        float32 of the volume's shape.
+    ``CLIP``; what is brighter than the card's ``brightest`` is cut to that before. What the body
+    holds is measured here, once.
     """
-    array = volume.array.astype(np.float32)
     if spec.intensity == "window":
         low, high = spec.window
-        return np.clip((array - low) / (high - low) * 2 - 1, -1.0, 1.0)
-    return standardise(array, spec.brightest)
+        return lambda part: np.clip(
+            (part.astype(np.float32) - low) / (high - low) * 2 - 1, -1.0, 1.0
+        )
+    return _standardiser(volume.array.astype(np.float32), spec.brightest)
 
 
 def standardise(array: np.ndarray, brightest: float | None = None) -> np.ndarray:
     """The rule ``standardise`` for numbers of any shape; float32."""
     array = array.astype(np.float32)
+    return _standardiser(array, brightest)(array)
+
+
+def _standardiser(array: np.ndarray, brightest: float | None) -> Callable[[np.ndarray], np.ndarray]:
+    limit = np.float32(np.inf)
     if brightest is not None:
         low = np.percentile(array, 0.5)
         # Fluid may fill more than a hundredth of the scan, hardly ever a twentieth.
@@ -36,7 +47,8 @@ def standardise(array: np.ndarray, brightest: float | None = None) -> np.ndarray
         array = np.minimum(array, limit)
     body = _body(array)
     inner = np.clip(body, None, np.percentile(body, 99.5))  # a few bright voxels do not count
-    return np.clip((array - inner.mean()) / max(float(inner.std()), 1e-6), *CLIP)
+    mean, spread = inner.mean(), max(float(inner.std()), 1e-6)
+    return lambda part: np.clip((np.minimum(part.astype(np.float32), limit) - mean) / spread, *CLIP)
 
 
 def _body(array: np.ndarray, top: float = 99.0) -> np.ndarray:

@@ -31,6 +31,7 @@ TYPES = {
 }
 COLOURS = {128: 3, 2304: 4}  # RGB and RGBA, one byte each
 MILLIMETRES = {1: 1000.0, 2: 1.0, 3: 0.001}  # by the header's spatial unit
+PIECE = 2**24  # bytes that are unpacked at a time
 SCANNER = 1  # code of a position in the scanner's own coordinates
 
 _HEADER_1 = np.dtype(
@@ -92,7 +93,7 @@ def read(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:
         ) from error
 
 
-def write(array: np.ndarray, grid: Grid, path: Path) -> None:
+def write(array: np.ndarray, grid: Grid, path: Path, slope: float = 1.0) -> None:
     """Write ``(I, J, K)`` numbers as NIfTI-1, packed when the name ends in .gz.
 
     The same input gives the same bytes. sform and qform both hold the grid.
@@ -101,6 +102,7 @@ def write(array: np.ndarray, grid: Grid, path: Path) -> None:
         array: whole or real numbers of a type in ``TYPES``, or bool.
         grid: where they lie.
         path: the file.
+        slope: what readers multiply the numbers by.
 
     Raises:
         OSError: when the file cannot be written.
@@ -109,6 +111,7 @@ def write(array: np.ndarray, grid: Grid, path: Path) -> None:
         array = array.astype(np.uint8)
     kind = array.dtype.str[1:]
     record = _new_record(grid, kind)
+    record["slope"] = slope
     with path.open("wb") as raw, _packer(raw, path) as file:
         file.write(record.tobytes() + bytes(4))
         for k in range(array.shape[2]):
@@ -218,16 +221,18 @@ def _voxels(file: BinaryIO, record: np.void, shape: tuple[int, int, int], name: 
     dtype = np.dtype(TYPES[int(record["datatype"])])
     needed = int(np.prod(shape)) * dtype.itemsize
     file.seek(_offset(record))
-    data = file.read(needed)
-    if len(data) < needed:
+    data, have = bytearray(needed), 0
+    while have < needed and (more := file.readinto(memoryview(data)[have : have + PIECE])):
+        have += more
+    if have < needed:
         raise BadInput(
-            f"{name} was cut short: {len(data):,} of {needed:,} bytes of voxels are there; copy "
+            f"{name} was cut short: {have:,} of {needed:,} bytes of voxels are there; copy "
             "or export it again."
         )
     file.read(1)  # at the end, gzip compares its checksum
     order = record.dtype["dim"].base.byteorder.replace("|", "=")
     stored = np.frombuffer(data, dtype=dtype.newbyteorder(order)).reshape(shape, order="F")
-    array = np.ascontiguousarray(stored, dtype=dtype)
+    array = stored.astype(dtype, copy=False)
     slope, intercept = float(record["slope"]), float(record["intercept"])
     # A slope of 0 means that the numbers stand for themselves.
     if not np.isfinite([slope, intercept]).all() or slope == 0 or (slope, intercept) == (1, 0):
@@ -243,7 +248,7 @@ def _new_record(grid: Grid, kind: str) -> np.ndarray:
     record["datatype"] = next(code for code, known in TYPES.items() if known == kind)
     record["bitpix"] = 8 * np.dtype(kind).itemsize
     record["pixdim"] = (handed, *grid.spacing, 1, 1, 1, 1)
-    record["vox_offset"], record["slope"] = 352, 1
+    record["vox_offset"] = 352
     record["qform_code"] = record["sform_code"] = SCANNER
     record["quaternion"], record["offset"] = quaternion, grid.origin
     record["srow"] = grid.affine[:3]

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from cmcseg.core.card import GridSpec
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, LabelMap
+from cmcseg.imaging.axiswise import Axiswise
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # RAS to LPS and back
 # A Gaussian of this many output-minus-input spacings (in quadrature) has the half width of the
@@ -52,8 +53,12 @@ def resample(
     matrix: np.ndarray | None = None,
     fill: float = 0.0,
     smooth: bool = True,
+    number: Callable[[np.ndarray], np.ndarray] = np.float32,
 ) -> np.ndarray:
     """Linear interpolation onto another grid.
+
+    Where the axes of both grids are parallel it goes plane by plane and axis by axis; the numbers
+    are the same.
 
     Args:
         array: ``(I, J, K)`` numbers on ``grid``.
@@ -62,14 +67,19 @@ def resample(
         matrix: 4 x 4 rigid RAS matrix from the array's world to the target's; identity if None.
         fill: value outside the array's field of view.
         smooth: blur first along axes that get coarser, so that fine detail does not alias.
+        number: makes the float32 numbers that are meant of those in ``array``, voxel by voxel.
 
     Returns:
         ``target.shape`` float32.
     """
-    source = np.asarray(array, dtype=np.float32)
-    image = to_image(source, grid)
-    if smooth:
-        image = _blurred(image, grid, target, matrix)
+    sigmas = _sigmas(grid, target, matrix) if smooth else (0.0, 0.0, 0.0)
+    straight = Axiswise.between(grid, target, _matrix(matrix), sigmas)
+    if straight is not None:
+        return straight.whole(array, fill, number)
+    image = to_image(number(array), grid)
+    for axis, sigma in enumerate(sigmas):
+        if sigma:
+            image = sitk.RecursiveGaussian(image, sigma=sigma, direction=axis)
     return to_array(_resampled(image, target, matrix, sitk.sitkLinear, fill))
 
 
@@ -124,39 +134,6 @@ def resample_scribbles(
         labels[share > best] = value
         np.maximum(best, share, out=best)
     return labels
-
-
-def classify(
-    scores: np.ndarray,
-    grid: Grid,
-    target: Grid,
-    *,
-    matrix: np.ndarray | None = None,
-    done: Callable[[float], None] = lambda share: None,  # noqa: ARG005
-) -> tuple[np.ndarray, np.ndarray]:
-    """The most probable class and the entropy on another grid, one class in memory at a time.
-
-    Args:
-        scores: ``(K, I, J, K')`` class probabilities on ``grid``, class 0 is background.
-        grid: where they lie (the working grid).
-        target: a scan's own grid.
-        matrix: 4 x 4 rigid RAS matrix from the probabilities' world to the target's.
-        done: told the share of the work that is done after every class.
-
-    Returns:
-        Labels, uint8, and entropy divided by log K, float32 from 0 to 1; both ``target.shape``.
-    """
-    best = np.zeros(target.shape, dtype=np.float32)
-    labels = np.zeros(target.shape, dtype=np.uint8)
-    entropy = np.zeros(target.shape, dtype=np.float32)
-    for k, score in enumerate(scores):
-        outside = 1.0 if k == 0 else 0.0
-        share = resample(score, grid, target, matrix=matrix, fill=outside, smooth=False)
-        np.copyto(labels, np.uint8(k), where=share > best)
-        np.maximum(best, share, out=best)
-        entropy -= share * np.log(np.maximum(share, 1e-6))
-        done((k + 1) / len(scores))
-    return labels, np.clip(entropy / np.log(len(scores)), 0.0, 1.0)
 
 
 def working_grid(spec: GridSpec, grids: list[Grid]) -> Grid:
@@ -215,15 +192,16 @@ def _matrix(matrix: np.ndarray | None) -> np.ndarray:
     return np.eye(4) if matrix is None else np.asarray(matrix, dtype=np.float64)
 
 
-def _blurred(image: sitk.Image, grid: Grid, target: Grid, matrix: np.ndarray | None) -> sitk.Image:
-    """Blur along the source's axes by what the target's coarser voxels will average."""
+def _sigmas(grid: Grid, target: Grid, matrix: np.ndarray | None) -> tuple[float, ...]:
+    """Blur along the source's axes, in mm, by what the target's coarser voxels will average."""
     axes = _matrix(matrix)[:3, :3] @ grid.direction
     footprint = np.abs(axes.T @ (target.direction * np.array(target.spacing))).max(axis=1)
+    sigmas = [0.0, 0.0, 0.0]
     for axis, (own, wanted) in enumerate(zip(grid.spacing, footprint, strict=True)):
         sigma = BLUR * np.sqrt(max(wanted**2 - own**2, 0.0))
         if sigma > 0.3 * own and grid.shape[axis] >= 4:  # the recursive filter needs 4 voxels
-            image = sitk.RecursiveGaussian(image, sigma=float(sigma), direction=axis)
-    return image
+            sigmas[axis] = float(sigma)
+    return tuple(sigmas)
 
 
 def _resampled(

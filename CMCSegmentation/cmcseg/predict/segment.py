@@ -20,12 +20,13 @@ from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.align import align
 from cmcseg.imaging.components import clean
-from cmcseg.imaging.intensity import normalise
-from cmcseg.imaging.resample import classify, field_of_view, resample, working_grid
+from cmcseg.imaging.intensity import normaliser
+from cmcseg.imaging.resample import field_of_view, resample, working_grid
 from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.nets.device import inference_type, pick_device
-from cmcseg.predict.doubt_maps import combine, disagreement
+from cmcseg.predict.doubt_maps import disagreement
 from cmcseg.predict.oom_fallback import probabilities
+from cmcseg.predict.write_back import write_back
 
 # Below it, what a partner adds (it is scaled by the trust) is less than what a working grid laid
 # over both scans changes.
@@ -226,9 +227,14 @@ def _on_working_grid(
     for number, (role, volume) in enumerate(volumes.items()):
         stage = f"resampling the {card.input(role).title}"
         report(Progress(stage=stage, done=number, total=len(volumes)))
-        normal = normalise(volume, card.input(role))
+        normal = normaliser(volume, card.input(role))
         images[role] = resample(
-            normal, volume.grid, grid, matrix=matrices[role], fill=float(normal.min())
+            volume.array,
+            volume.grid,
+            grid,
+            matrix=matrices[role],
+            fill=float(normal(volume.array.min(keepdims=True)).item()),
+            number=normal,
         )
         seen[role] = field_of_view(volume.grid, grid, matrix=matrices[role])
     return grid, images, seen
@@ -253,14 +259,19 @@ def _on_own_grid(
     done: Callable[[float], None],
 ) -> tuple[LabelMap, Volume, Volume | None]:
     """Organs, doubt, and the part of it in which the two scans contradict each other."""
-    back = np.linalg.inv(matrix)
-    array, entropy = classify(scores, grid, volume.grid, matrix=back, done=done)
+    array, doubt, apart = write_back(
+        scores,
+        grid,
+        volume.grid,
+        matrix=np.linalg.inv(matrix),
+        gap=gap,
+        trust=trust,
+        order="F" if volume.array.flags.f_contiguous else "C",
+        done=done,
+    )
     label_map = clean(LabelMap(array=array, grid=volume.grid, table=card.table), card.cleaning)
-    if gap is None:
-        return label_map, Volume(array=entropy, grid=volume.grid), None
-    apart = resample(gap, grid, volume.grid, matrix=back, smooth=False)
-    doubt = Volume(array=combine(entropy, apart, trust), grid=volume.grid)
-    return label_map, doubt, Volume(array=np.float32(trust) * apart, grid=volume.grid)
+    contradiction = None if apart is None else Volume(array=apart, grid=volume.grid)
+    return label_map, Volume(array=doubt, grid=volume.grid), contradiction
 
 
 def _odd(labels: dict[str, LabelMap], doubt: dict[str, Volume]) -> list[str]:

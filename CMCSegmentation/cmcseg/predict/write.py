@@ -3,15 +3,13 @@
 import json
 from pathlib import Path
 
-import numpy as np
-
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelTable
 from cmcseg.core.prediction import Prediction
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.dicom_seg import seg_obstacle, write_dicom_seg
-from cmcseg.imaging.files import is_series, series_files, write_label_map, write_volume
+from cmcseg.imaging.files import is_series, series_files, write_label_map, write_share
 from cmcseg.imaging.seg_nrrd import write_seg_nrrd
 
 REPORT = "report.html"
@@ -68,7 +66,8 @@ def write_prediction(
     """
     for role, label_map in prediction.labels.items():
         write_label_map(label_map, folder / f"{role}_labels.nii.gz")
-        write_volume(_rounded(prediction.doubt[role]), folder / f"{role}_doubt.nii.gz")
+        # Nobody sees finer steps, and so the file is small.
+        write_share(prediction.doubt[role], folder / f"{role}_doubt.nii.gz")
         write_seg_nrrd(label_map, folder / f"{role}.seg.nrrd", role)
     # What is finished must not be lost by what only some PACS want, so it comes last.
     lost = [_write_seg(prediction, role, sources[role], folder) for role in prediction.labels]
@@ -112,11 +111,6 @@ def _write_seg(prediction: Prediction, role: str, source: Path, folder: Path) ->
 
 def _no_seg(role: str, reason: str) -> str:
     return f"No DICOM SEG is written for the {role} scan; the other files are. {reason}"
-
-
-def _rounded(doubt: Volume) -> Volume:
-    """In steps of 1/256: nobody sees finer ones, and the file is a tenth of the size."""
-    return Volume(array=np.round(doubt.array * 256) / np.float32(256), grid=doubt.grid)
 
 
 def summary(prediction: Prediction, volumes: dict[str, Volume], sources: dict[str, Path]) -> dict:

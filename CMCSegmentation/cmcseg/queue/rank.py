@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmcseg.core.boxes import nonzero_box
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -35,12 +37,12 @@ def doubt_score(doubt: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> 
         The mean over roles and organs of the mean doubt inside the organ; 1 when no organ at all
         was found, since then something is wrong.
     """
-    means = [
-        float(doubt[role][labels[role] == value].mean())
-        for role in labels
-        for value in np.unique(labels[role])
-        if value
-    ]
+    means = []
+    for role, array in labels.items():
+        box = nonzero_box(array)
+        if box is not None:
+            unsure, organs = doubt[role][box], array[box]
+            means += [float(unsure[organs == v].mean()) for v in np.unique(organs) if v]
     return float(np.mean(means)) if means else 1.0
 
 

@@ -1,7 +1,7 @@
 """What the report shows of one scan: its planes, a montage, and its most doubtful place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -119,11 +119,8 @@ def shown_scans(
     """The scans of these roles, ready to be shown; the first one's axes hold for all."""
     shown: list[ShownScan] = []
     for role in roles:
-        # Files are often read in the other memory order; once turned, every picture is quick.
-        volume, labels, doubt = (
-            replace(item, array=np.ascontiguousarray(item.array))
-            for item in (volumes[role], prediction.labels[role], prediction.doubt[role])
-        )
+        volume, labels = volumes[role], prediction.labels[role]
+        doubt = prediction.doubt[role]
         grid = volume.grid
         axes = patient_axes(grid, shown[0].axes.direction if shown else None)
         box = organ_box(labels)

@@ -4,20 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from cmcseg.core.boxes import nonzero_box
 from cmcseg.core.labelmap import UNANNOTATED, LabelMap
 
 
 def organ_box(label_map: LabelMap) -> np.ndarray | None:
     """First and last voxel index of all organs along i, j, k: ``(2, 3)``; None without organs."""
-    organs = (label_map.array > 0) & (label_map.array != UNANNOTATED)
-    if not organs.any():
-        return None
-    ends = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        hits = np.flatnonzero(organs.any(axis=others))
-        ends.append((hits[0], hits[-1]))
-    return np.array(ends).T
+    array = label_map.array
+    box = nonzero_box(array % UNANNOTATED if array.max() == UNANNOTATED else array)
+    return None if box is None else np.array([(cut.start, cut.stop - 1) for cut in box]).T
 
 
 def fullest_slice(areas: Mapping[int, np.ndarray]) -> int:
@@ -35,8 +30,10 @@ def fullest_slice(areas: Mapping[int, np.ndarray]) -> int:
 def slice_areas(label_map: LabelMap, axis: int) -> dict[int, np.ndarray]:
     """Per label that occurs, its voxels in each slice along a voxel axis."""
     others = tuple(a for a in range(3) if a != axis)
-    areas = {
-        label.value: np.count_nonzero(label_map.array == label.value, axis=others)
-        for label in label_map.table
-    }
+    box = nonzero_box(label_map.array)
+    if box is None:
+        return {}
+    areas = {label.value: np.zeros(label_map.array.shape[axis], int) for label in label_map.table}
+    for value, area in areas.items():
+        area[box[axis]] = np.count_nonzero(label_map.array[box] == value, axis=others)
     return {value: area for value, area in areas.items() if area.any()}

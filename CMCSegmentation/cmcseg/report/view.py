@@ -81,7 +81,7 @@ class Lattice:
 
     def near(self, array: np.ndarray) -> np.ndarray:
         """The values of an ``(I, J, K)`` array around each pixel: ``(n, rows, columns)``."""
-        return np.ascontiguousarray(array).reshape(-1)[self.voxels]
+        return array[np.unravel_index(self.voxels, array.shape)]
 
     def linear(self, array: np.ndarray) -> np.ndarray:
         """Linear interpolation of an ``(I, J, K)`` array: ``(rows, columns)``."""

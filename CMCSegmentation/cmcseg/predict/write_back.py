@@ -1,0 +1,152 @@
+"""Probabilities back on a scan's own grid, only where there may be anything but background.
+
+The scan is gone through in blocks of some millimetres. A block in which the working grid knows of
+nothing but background stays 0, so the cost follows the organs and not the scan, and no class is
+ever in memory as a whole.
+
+Shapes: K classes, I J K' voxels of the working grid.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cmcseg.core.grid import Grid
+from cmcseg.imaging.axiswise import Axiswise
+from cmcseg.imaging.resample import resample
+from cmcseg.predict.doubt_maps import combine
+
+Box = tuple[slice, ...]
+BLOCK_MM = 24.0  # edge of a block; what it needs of the working grid stays in the processor's cache
+# Less probability than this of anything but background is no doubt: the entropy of it stays below
+# half a step of the file in which doubt is kept.
+CERTAIN = 1e-4
+SELDOM = 100  # blocks between two words of how far it is
+NOWHERE = 1e-5  # a class that is nowhere more probable in a block is left out of it
+
+
+def write_back(
+    scores: np.ndarray,
+    grid: Grid,
+    target: Grid,
+    *,
+    matrix: np.ndarray,
+    gap: np.ndarray | None = None,
+    trust: float = 0.0,
+    order: str = "C",
+    done: Callable[[float], None] = lambda share: None,  # noqa: ARG005
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The most probable class, the doubt, and what of it comes from the scans' disagreement.
+
+    Args:
+        scores: ``(K, I, J, K')`` class probabilities on ``grid``, class 0 is background.
+        grid: the working grid.
+        target: a scan's own grid.
+        matrix: 4 x 4 rigid RAS matrix from the working grid's world to the target's.
+        gap: ``(I, J, K')`` disagreement with the other scan, 0 to 1; None for a single scan.
+        trust: how far that counts, 0 to 1.
+        done: told the share of the work that is done, now and then.
+        order: how the results lie in memory, as numpy calls it: as the scan does.
+
+    Returns:
+        Labels, uint8; doubt, float32 from 0 (sure) to 1, which is the entropy divided by log K or
+        the trusted disagreement, whichever is more; and the latter, None for a single scan. All
+        ``target.shape``.
+    """
+    # New pages of memory cost nothing until something is written to them.
+    labels = np.zeros(target.shape, dtype=np.uint8, order=order)
+    doubt = np.zeros(target.shape, dtype=np.float32, order=order)
+    apart = None if gap is None else np.zeros(target.shape, dtype=np.float32, order=order)
+    layers = scores if gap is None else np.concatenate([scores, gap[None]])
+    fills = [1.0, *[0.0] * (len(layers) - 1)]
+    matters = scores[0] < 1 - CERTAIN
+    if gap is not None:
+        matters |= trust * gap > CERTAIN
+    straight = Axiswise.between(grid, target, matrix)
+    to_working = np.linalg.inv(grid.affine) @ np.linalg.inv(matrix) @ target.affine
+    boxes = list(blocks(target))
+    for number, box in enumerate(boxes, 1):
+        if number % SELDOM == 0 or number == len(boxes):
+            done(number / len(boxes))
+        low, high = _reach(to_working, box, grid.shape)
+        near = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        if not matters[near].any():
+            continue
+        here = layers[(slice(None), *near)]
+        used = [k for k, part in enumerate(here) if k == 0 or part.max() > NOWHERE]
+        if straight is not None:
+            shares = straight.part(here[used], low, box)
+            outside = _outside(straight, box)
+            if outside is not None:
+                shares[:, outside] = np.array([fills[k] for k in used])[:, None]
+        else:
+            part, lies = _cut(grid, low, high), _cut(target, *_ends(box))
+            shares = np.stack(
+                [
+                    resample(here[k], part, lies, matrix=matrix, fill=fills[k], smooth=False)
+                    for k in used
+                ]
+            )
+        there = dict(zip(used, shares, strict=True))
+        distance = there.pop(len(scores), None)
+        labels[box], entropy = _decided(there, len(scores))
+        doubt[box] = combine(entropy, distance, trust)
+        if apart is not None and distance is not None:
+            apart[box] = np.float32(trust) * distance
+    return labels, doubt, apart
+
+
+def blocks(grid: Grid) -> Iterator[Box]:
+    """Boxes of about ``BLOCK_MM`` that cover a grid."""
+    cuts = []
+    for n, spacing in zip(grid.shape, grid.spacing, strict=True):
+        size = min(n, max(1, round(BLOCK_MM / spacing)))
+        cuts.append([slice(start, min(start + size, n)) for start in range(0, n, size)])
+    return itertools.product(*cuts)
+
+
+def _decided(shares: dict[int, np.ndarray], classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The class of the largest share, and the entropy divided by the log of all classes."""
+    best = np.zeros_like(shares[0])
+    labels = np.zeros(best.shape, dtype=np.uint8)
+    entropy = np.zeros_like(best)
+    for k, share in shares.items():
+        if k:
+            np.copyto(labels, np.uint8(k), where=share > best)
+        np.maximum(best, share, out=best)
+        entropy -= share * np.log(np.maximum(share, 1e-6))
+    return labels, np.clip(entropy / np.log(classes), 0.0, 1.0)
+
+
+def _reach(
+    to_working: np.ndarray, box: Box, shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """First voxel of the working grid that a block takes anything from, and one past the last."""
+    corners = np.array(list(itertools.product(*((cut.start, cut.stop - 1) for cut in box))))
+    places = corners @ to_working[:3, :3].T + to_working[:3, 3]
+    # A hundredth of a voxel more, as places are rounded differently in different libraries.
+    low = np.floor(places.min(axis=0) - 0.01).astype(int)
+    high = np.floor(places.max(axis=0) + 0.01).astype(int) + 2
+    # Half a voxel beyond the last one still shows it.
+    length = np.array(shape)
+    return tuple(np.clip(low, 0, length - 1).tolist()), tuple(np.clip(high, 1, length).tolist())
+
+
+def _outside(straight: Axiswise, box: Box) -> np.ndarray | None:
+    """Which voxels of a block lie beyond the working grid; None when none do."""
+    parts = [inside[cut] for inside, cut in zip(straight.inside, box, strict=True)]
+    if all(part.all() for part in parts):
+        return None
+    return ~(parts[0][:, None, None] & parts[1][:, None] & parts[2])
+
+
+def _ends(box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return tuple(cut.start for cut in box), tuple(cut.stop for cut in box)
+
+
+def _cut(grid: Grid, low: tuple[int, ...], high: tuple[int, ...]) -> Grid:
+    """The grid of a part."""
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.world(np.array(low))
+    return Grid(shape=tuple(np.subtract(high, low).tolist()), affine=affine)
