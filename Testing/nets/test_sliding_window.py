@@ -10,7 +10,8 @@ import torch
 from cmcseg.nets import device
 from cmcseg.nets.build import build_network
 from cmcseg.nets.collaborative_net import Output
-from cmcseg.nets.sliding_window import gaussian_window, sliding_window, tile
+from cmcseg.nets.sliding_window import sliding_window
+from cmcseg.nets.tiling import gaussian_window, tile
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import tiny_card
@@ -319,3 +320,54 @@ def test_the_window_of_the_card_may_be_overruled():
     assert len(network.shown) == 1
     sliding_window(network, image, wide, 0.0, CPU, window=(16, 16, 16), overlap=0.0)
     assert len(network.shown) == 3
+
+
+class TestCoarseLook:
+    """A look at means over 2 x 2 x 2 voxels says where to look."""
+
+    SHAPE = (128, 64, 64)
+
+    def looked(self, image, coarse=(2, 2, 2)):
+        """What is found, and the windows that it took: how many voxels in all."""
+        card, bright, seen = tiny_card(), Bright(), []
+        network = Constant((0.2,) * 5)
+        network.forward = lambda x, t: (seen.append(x[0].numel()), bright(x, t))[1]
+        card = replace(card, grid=replace(card.grid, coarse=coarse))
+        found = sliding_window(network, {0: image}, card, 0.0, CPU)[0]
+        return found.argmax(axis=0), sum(seen)
+
+    @pytest.mark.parametrize("place", [(20, 10, 8), (61, 30, 33), (114, 50, 50)])
+    def test_an_organ_is_found_whole_with_a_fraction_of_the_windows(self, place):
+        image = np.zeros(self.SHAPE, np.float32)
+        image[tuple(slice(p, p + 10) for p in place)] = 1
+        found, voxels = self.looked(image)
+        everything, all_voxels = self.looked(image, (1, 1, 1))
+        assert (found != image).sum() <= (everything != image).sum() + 4
+        assert voxels < 0.4 * all_voxels
+
+    def test_what_a_coarse_look_cannot_see_is_looked_for_everywhere(self):
+        image = np.zeros(self.SHAPE, np.float32)
+        image[40:60:2, 20:40:2, 20:40:2] = 1  # one voxel in eight: no mean is bright
+        found, voxels = self.looked(image)
+        everything, all_voxels = self.looked(image, (1, 1, 1))
+        np.testing.assert_array_equal(found, everything)
+        assert voxels > all_voxels
+
+    def test_an_organ_that_goes_on_beyond_the_first_window_is_followed(self):
+        image = np.zeros(self.SHAPE, np.float32)
+        image[30:70, 20:30, 20:30] = 1
+        image[30:56:2, 20:30, 20:30] = 0.3  # half of it is too dim for the coarse look
+        expected = image > 0.5
+        found, _ = self.looked(image)
+        rows = expected.any(axis=(1, 2))
+        assert found.any(axis=(1, 2))[rows].mean() > 0.9  # this network is blind at each rim
+        assert (found > expected).sum() == 0
+
+    def test_where_there_is_nothing_the_answer_is_nothing(self):
+        found, _ = self.looked(np.zeros(self.SHAPE, np.float32))
+        assert not found.any()
+
+    def test_a_grid_of_few_windows_is_looked_at_as_a_whole(self):
+        image = np.zeros((20, 16, 16), np.float32)
+        image[8:14, 4:10, 4:10] = 1
+        assert self.looked(image)[1] == self.looked(image, (1, 1, 1))[1]

@@ -14,6 +14,7 @@ FINEST_MM, COARSEST_MM = 0.2, 20.0
 MOST_WINDOW = 512**3  # voxels
 TILT = 1e-3  # of axes, as a cosine
 MOST_LEVELS, MOST_WIDTH, MOST_STEP = 8, 4096, 64
+COARSEST_STEP = 4  # voxels that a coarse look takes together
 FORMAT = 1  # raised when an older program could misread a newer card
 
 
@@ -67,6 +68,8 @@ class GridSpec:
         tta_shifts: how often the windows are run, 1 or 2; the second time the patches that the
             network folds begin half a patch aside (test-time augmentation by a shift). Twice the
             time, for steadier borders.
+        coarse: over how many voxels along each axis a first look at everything takes means, to find
+            where the organs are; only that part is then looked at in full. (1, 1, 1): all of it is.
     """
 
     spacing: tuple[float, float, float]
@@ -74,8 +77,16 @@ class GridSpec:
     axes: tuple[tuple[float, float, float], ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     follow_scan: bool = False
     tta_shifts: int = 1
+    coarse: tuple[int, int, int] = (1, 1, 1)
 
     def __post_init__(self) -> None:
+        if len(self.coarse) != 3 or not all(
+            type(step) is int and 1 <= step <= COARSEST_STEP for step in self.coarse
+        ):
+            raise ValueError(
+                f"A coarse look takes 1 to {COARSEST_STEP} voxels together along each of three "
+                f"axes, not {self.coarse}."
+            )
         if type(self.tta_shifts) is not int or self.tta_shifts not in (1, 2):
             raise ValueError(
                 f"Windows are run once or twice, not {self.tta_shifts!r} times (tta_shifts)."

@@ -12,7 +12,7 @@ from torch import nn
 from cmcseg.core.card import ModelCard
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.nets.device import inference_type, reduced
-from cmcseg.nets.sliding_window import gaussian_window, tile
+from cmcseg.nets.tiling import gaussian_window, tile
 
 
 def sliding_features(

@@ -1,88 +1,37 @@
 """Sliding windows: the scans of a pair are looked at in the same place of the patient.
 
 First the whole grid is covered; then what was found is looked at again in windows centred on it,
-which count for more, so that a result does not depend on where the organs lie between windows.
+which count for more, so that a result does not depend on where the organs lie between windows. A
+card may say that a coarse look at everything is enough to know where the organs are.
 
 Shapes: K classes, I J K' voxels of the working grid, D H W voxels of a window.
 """
 
-import itertools
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import avg_pool3d
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.nets.device import inference_type, reduced
+from cmcseg.nets.tiling import Tiling, gaussian_window, tile
 
-STRETCH = 1.34  # a window may be so many times longer than the card's, where that is cheaper
-STRETCH_FOCUS = 1.5  # the same for windows on what was found: one that holds all has no seam
+STRETCH_FOCUS = 1.5  # of windows on what was found: one that holds all has no seam
 FOCUS = 3.0  # how much more a window counts that is centred on what was found
 OUTLIERS = 0.005  # share of the organs' voxels that may lie beyond each face of their box
 MARGIN = 3  # voxels around that box
 FEWEST = 50  # voxels; fewer are no organ to look at again
+FEW = 2  # windows; a grid that takes no more is looked at as a whole at once
+LIKELY = 0.2  # probability of an organ that draws the windows after a coarse look
+ASIDE = 1 / 8  # of a window, by which organs may lie off its middle without another look
+LOOKS = 3  # as often are they followed at most
+SPARE = 8  # a coarse box is widened by this part of a window on each side
 
-
-@dataclass(frozen=True, kw_only=True)
-class Tiling:
-    """Windows of one shape that cover a grid.
-
-    Attributes:
-        shape: of the padded grid; at least one window.
-        window: shape of every window.
-        starts: first voxel of every window.
-    """
-
-    shape: tuple[int, int, int]
-    window: tuple[int, int, int]
-    starts: tuple[tuple[int, int, int], ...]
-
-
-def tile(
-    shape: tuple[int, int, int],
-    window: tuple[int, int, int],
-    multiple: tuple[int, int, int],
-    overlap: float,
-    longest: tuple[int, ...] | None = None,
-) -> Tiling:
-    """Cover a grid with windows, spread evenly.
-
-    Windows are longer than asked where that takes fewer voxels in all.
-
-    Args:
-        shape: of the grid.
-        window: wanted shape of a window.
-        multiple: what a window's shape must be a multiple of.
-        overlap: least share by which neighbours overlap.
-        longest: how long windows may be; ``STRETCH`` times what is asked when None.
-    """
-    longest = longest or tuple(int(w * STRETCH) for w in window)
-    sizes, padded, starts = [], [], []
-    for n, w, step, most in zip(shape, window, multiple, longest, strict=True):
-        size, count = _cheapest(n, range(w, max(w, most) + 1, step), overlap)
-        long = max(n, size)
-        last = long - size
-        starts.append(sorted({round(i * last / max(count - 1, 1)) for i in range(count)}))
-        sizes.append(size)
-        padded.append(long)
-    return Tiling(
-        shape=tuple(padded), window=tuple(sizes), starts=tuple(itertools.product(*starts))
-    )
-
-
-def _cheapest(n: int, lengths: range, overlap: float) -> tuple[int, int]:
-    """Length and number of the windows that cover ``n`` voxels."""
-    if n <= lengths.start:
-        return math.ceil(n / lengths.step) * lengths.step, 1
-    ways = [
-        (size, 1 if n <= size else 1 + math.ceil((n - size) / (size * (1 - overlap))))
-        for size in lengths
-    ]
-    return min(ways, key=lambda way: (way[0] * way[1], way[1]))
+Bounds = list[tuple[int, int]]  # first and last voxel of a box along each axis
 
 
 def sliding_window(
@@ -96,9 +45,14 @@ def sliding_window(
     window: tuple[int, int, int] | None = None,
     overlap: float = 0.1,
     stitch_on: torch.device | None = None,
+    centred: bool = True,
     report: Report = ignore,
 ) -> dict[int, np.ndarray]:
     """Class probabilities of every scan on the working grid.
+
+    Where the card has a ``coarse`` look and the grid takes more than ``FEW`` windows, that look
+    says where the organs are. Where it finds none, or the windows centred on them do not hold all
+    that they find, everything is looked at after all.
 
     A network that folds patches of voxels says something else of a place when its patches begin
     elsewhere; so the windows on what was found begin half a patch aside, and with two
@@ -114,6 +68,7 @@ def sliding_window(
         window: shape of a window; the card's when None.
         overlap: share by which neighbouring windows overlap.
         stitch_on: where the probabilities are gathered; ``device`` when None.
+        centred: whether what was found is looked at again.
         report: told after every window.
 
     Returns:
@@ -135,19 +90,30 @@ def sliding_window(
         for m, image in images.items()
     }
     trust_B = torch.full((1,), trust, device=device)
-    first = [before + start for start in tiling.starts]
-    total = len(first) + 1  # what will be found, and so how often it is looked at, is not known yet
-    for number, start in enumerate(first):
-        _look(network, gathered, start, tiling.window, 1.0, trust_B, device)
-        report(Progress(stage="segmenting", done=number + 1, total=total))
-    box = _found(gathered.values())
-    focus, size = _focus(box, tiling, window, card, overlap) if box else ([], window)
-    for number, start in enumerate(focus):
-        _look(network, gathered, start, size, FOCUS / card.grid.tta_shifts, trust_B, device)
-        done = len(first) + (number + 1) / len(focus)
-        report(Progress(stage="segmenting", done=done, total=total))
-    if not focus:
-        report(Progress(stage="segmenting", done=total, total=total))
+    everywhere = _Windows(starts=[before + start for start in tiling.starts], shape=tiling.window)
+    coarse = max(card.grid.coarse) > 1 and len(everywhere.starts) > FEW
+    # What will be found, and so how often it is looked at, is not known yet.
+    total = len(everywhere.starts) + 1 + coarse
+
+    def look(windows: _Windows, worth: float, since: float, until: float) -> None:
+        for number, start in enumerate(windows.starts):
+            _look(network, gathered, start, windows.shape, worth, trust_B, device)
+            done = since + (until - since) * (number + 1) / len(windows.starts)
+            report(Progress(stage="segmenting", done=done, total=total))
+
+    def again(box: Bounds, since: float, until: float) -> _Windows:
+        windows = _focus(box, tiling, window, card, overlap)
+        look(windows, FOCUS / card.grid.tta_shifts, since, until)
+        return windows
+
+    box: Bounds | None = None
+    if coarse:
+        box = _coarse(network, images, card, trust, device, window, overlap)
+    if box is None or not _held(box, again, gathered, before, shape):
+        look(everywhere, 1.0, coarse, total - 1)
+        if centred and (box := _found(gathered)) is not None:
+            again(box, total - 1, total)
+    report(Progress(stage="segmenting", done=total, total=total))
     inside = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
     return {
         m: _finish(g.sum_KIJK[(slice(None), *inside)], g.weight_IJK[inside])
@@ -163,6 +129,80 @@ class _Gathered:
     field: np.ndarray | None
     sum_KIJK: torch.Tensor
     weight_IJK: torch.Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Windows:
+    """Windows of one shape on the padded grid."""
+
+    starts: list[np.ndarray]
+    shape: tuple[int, int, int]
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """First voxel of all of them, and one past the last."""
+        starts = np.array(self.starts)
+        return starts.min(axis=0), starts.max(axis=0) + self.shape
+
+
+def _coarse(
+    network: nn.Module,
+    images: dict[int, np.ndarray],
+    card: ModelCard,
+    trust: float,
+    device: torch.device,
+    window: tuple[int, int, int],
+    overlap: float,
+) -> Bounds | None:
+    """Where the organs are, by means over ``card.grid.coarse`` voxels; None without organs.
+
+    The bounds are those of the padded grid.
+    """
+    step = card.grid.coarse
+    means = {
+        m: avg_pool3d(torch.from_numpy(image)[None], step, ceil_mode=True)[0].numpy()
+        for m, image in images.items()
+    }
+    plain = replace(card, grid=replace(card.grid, coarse=(1, 1, 1)))
+    found = sliding_window(
+        network, means, plain, trust, device, window=window, overlap=overlap, centred=False
+    )
+    box = _box(torch.from_numpy(p[0] < 1 - LIKELY) for p in found.values())
+    if box is None:
+        return None
+    before = np.array(card.network.patch) // 2
+    ends = np.array(box) * np.array(step)[:, None] + before[:, None]
+    ends[:, 1] += np.array(step) - 1
+    ends += np.outer(np.array(window) // SPARE, (-1, 1))
+    return [(first, last) for first, last in ends.tolist()]
+
+
+def _held(
+    box: Bounds,
+    again: Callable[[Bounds, float, float], _Windows],
+    gathered: dict[int, _Gathered],
+    before: np.ndarray,
+    shape: tuple[int, ...],
+) -> bool:
+    """Look where organs may be, and follow them; whether the windows hold all that was found.
+
+    A window at the scan's end moves no further and cuts nothing.
+    """
+    low, high = np.array(before) + shape, np.array(before)
+    for number in range(LOOKS):
+        windows = again(box, number / LOOKS, (number + 1) / LOOKS)
+        start, end = windows.bounds
+        low, high = np.minimum(low, start), np.maximum(high, end)
+        fine = _found(gathered)
+        if fine is None:
+            return False
+        box, (first, last) = fine, np.array(fine).T
+        ends = low > before, high < before + shape
+        cut = (ends[0] & (first <= low)) | (ends[1] & (last >= high - 1))
+        off = np.abs(first + last + 1 - start - end) / 2 > ASIDE * np.array(windows.shape)
+        if not (cut | (off & (start > before) & (end < before + shape))).any():
+            return True
+    return not cut.any()
 
 
 def _look(
@@ -190,9 +230,14 @@ def _look(
         g.weight_IJK[place] += weight_DHW
 
 
-def _found(gathered: Iterable[_Gathered]) -> list[tuple[int, int]] | None:
+def _found(gathered: dict[int, _Gathered]) -> Bounds | None:
+    """The box of the organs on the padded grid, as far as it was looked at."""
+    return _box(g.sum_KIJK[0] < 0.5 * g.weight_IJK for g in gathered.values())
+
+
+def _box(organs: Iterable[torch.Tensor]) -> Bounds | None:
     """First and last voxel of the organs along each axis, without strays; None without organs."""
-    organs_IJK = sum(g.sum_KIJK[0] < 0.5 * g.weight_IJK for g in gathered)
+    organs_IJK = sum(organs)
     if int((organs_IJK > 0).sum()) < FEWEST:
         return None
     box = []
@@ -204,13 +249,13 @@ def _found(gathered: Iterable[_Gathered]) -> list[tuple[int, int]] | None:
 
 
 def _focus(
-    box: list[tuple[int, int]],
+    box: Bounds,
     tiling: Tiling,
     window: tuple[int, int, int],
     card: ModelCard,
     overlap: float,
-) -> tuple[list[np.ndarray], tuple[int, int, int]]:
-    """Starts and shape of windows centred on a box of the padded grid.
+) -> _Windows:
+    """Windows centred on a box of the padded grid.
 
     An axis that one window covers stays whole, as the network then sees all there is around the
     organs. The windows lie within the scan where it is large enough, and their patches begin half
@@ -228,13 +273,8 @@ def _focus(
     corner = np.clip(middle - np.array(focus.shape) / 2, 0, room - focus.shape)
     starts = [(corner + start).astype(int) // patch * patch for start in focus.starts]
     shifts = [patch // 2 * look for look in range(card.grid.tta_shifts)]
-    return [start + shift for shift in shifts for start in starts], focus.window
-
-
-def gaussian_window(window: tuple[int, int, int]) -> torch.Tensor:
-    """Weight of a window's voxels: 1 in the middle, small but never 0 at the rim."""
-    axes = [torch.exp(-0.5 * ((torch.arange(n) - (n - 1) / 2) / (n / 4)) ** 2) for n in window]
-    return torch.einsum("d,h,w->dhw", *axes).clamp_min(1e-3)
+    starts = [start + shift for shift in shifts for start in starts]
+    return _Windows(starts=starts, shape=focus.window)
 
 
 def _probabilities(
