@@ -19,6 +19,7 @@ ALLOWED = {
         "numpy torch monai safetensors lightning_fabric",
     ),
     "predict": ("core imaging nets bundle", "numpy torch monai"),
+    "batch": ("core imaging data bundle predict queue report", "torch filelock ray"),
     "report": ("core", "numpy matplotlib jinja2 PIL tensorboardX"),
     "study": ("core data learn nets report", "numpy torch tomli"),
     "queue": ("core imaging", "numpy"),
@@ -38,7 +39,7 @@ ALLOWED = {
         "trame trame_server trame_slicer wslink undo_stack aiohttp vtk slicer numpy",
     ),
     "cli": (
-        "core imaging nets losses data bundle learn predict report queue study worker web",
+        "core imaging nets losses data bundle batch learn predict report queue study worker web",
         "numpy torch tyro rich psutil",
     ),
 }

@@ -12,10 +12,10 @@ import nibabel
 import numpy as np
 import pytest
 from cmcseg.cli import main
-from cmcseg.cli.console import new_folder
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
+from cmcseg.core.whole_folder import new_folder
 from cmcseg.imaging import files
 from cmcseg.imaging.files import write_volume
 from dicom_phantom import write_series

@@ -8,11 +8,12 @@ from pathlib import Path
 from rich.table import Table
 from tyro.conf import Positional
 
-from cmcseg.cli.console import SCREEN, bar, checked, new_folder
+from cmcseg.cli.console import SCREEN, bar, checked
 from cmcseg.cli.scoring import Score, labelled_validation, scored
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.paired import paired_interval
+from cmcseg.core.whole_folder import new_folder
 
 ALL = "all organs"
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from rich.table import Table
 from tyro.conf import arg
 
-from cmcseg.cli.console import SCREEN, bar, checked, new_folder
+from cmcseg.cli.console import SCREEN, bar, checked
 from cmcseg.cli.scoring import (
     TOLERANCE_MM,
     Score,
@@ -21,6 +21,7 @@ from cmcseg.cli.scoring import (
     write_scores,
 )
 from cmcseg.core.errors import BadInput
+from cmcseg.core.whole_folder import new_folder
 
 PAGE = "evaluation.html"
 SHOWN = 6  # scans with pictures

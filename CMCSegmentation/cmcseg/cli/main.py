@@ -9,6 +9,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, subcommand
 
 from cmcseg import __version__
+from cmcseg.cli.batch import Batch
 from cmcseg.cli.compare import Compare
 from cmcseg.cli.console import fail
 from cmcseg.cli.demo import Demo
@@ -30,6 +31,7 @@ from cmcseg.core.errors import BadInput, Cancelled, CMCSegError
 
 Command = (
     Annotated[Segment, subcommand("segment")]
+    | Annotated[Batch, subcommand("batch")]
     | Annotated[Sample, subcommand("sample")]
     | Annotated[Task, subcommand("task")]
     | Annotated[Prepare, subcommand("prepare")]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from cmcseg.cli.console import SCREEN, new_folder
+from cmcseg.cli.console import SCREEN
 from cmcseg.core.errors import BadInput
+from cmcseg.core.whole_folder import new_folder
 
 FARTHEST_MM = 200.0  # beyond it the scans share no view
 

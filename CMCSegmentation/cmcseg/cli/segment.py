@@ -7,9 +7,10 @@ from pathlib import Path
 from rich.table import Table
 from tyro.conf import Positional
 
-from cmcseg.cli.console import SCREEN, bar, check_folder, checked, new_folder
+from cmcseg.cli.console import SCREEN, bar, checked
 from cmcseg.core.errors import BadInput
 from cmcseg.core.volume import Volume
+from cmcseg.core.whole_folder import check_folder, new_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from typing import Annotated
 from rich.table import Table
 from tyro.conf import Positional, subcommand
 
-from cmcseg.cli.console import ERRORS, SCREEN, bar, new_folder
+from cmcseg.cli.console import ERRORS, SCREEN, bar
 from cmcseg.core.card import RESEARCH_USE
 from cmcseg.core.errors import BadInput
 from cmcseg.core.task_file import REASONS
+from cmcseg.core.whole_folder import new_folder
 
 TRIED = 2000  # steps of a usual training
 

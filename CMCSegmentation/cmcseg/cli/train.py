@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from cmcseg.cli.console import ERRORS, SCREEN, bar, check_folder, checked
+from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
 from cmcseg.cli.prepare import prepared
 from cmcseg.core.errors import BadInput
 from cmcseg.core.json_file import read_json
+from cmcseg.core.whole_folder import check_folder
 
 if TYPE_CHECKING:
     from cmcseg.bundle.load import Bundle

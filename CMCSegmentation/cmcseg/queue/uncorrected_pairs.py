@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
-from cmcseg.core.file_kinds import IMAGES
 from cmcseg.core.json_file import read_json
 from cmcseg.core.privacy import private_folder
+from cmcseg.imaging.pair_files import pairs_in_folder
 from cmcseg.queue.disk import in_words
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pseudonyms import known_pair
@@ -22,8 +22,7 @@ def pairs_waiting(
 ) -> dict[str, dict[str, Path]]:
     """The scans by role of every pair of a folder that has no entry in the queue.
 
-    A pair is a folder ``NAME`` that holds ``ROLE.nii.gz`` (or another image, or a DICOM folder
-    ``ROLE``), or files ``NAME_ROLE.nii.gz``. It is in the queue when it was added with ``NAME`` as
+    What a pair is says ``pairs_in_folder``. It is in the queue when it was added with its name as
     its subject.
 
     Args:
@@ -35,14 +34,7 @@ def pairs_waiting(
     Raises:
         BadInput: when the folder cannot be read, holds no pair, or two scans for one role.
     """
-    try:
-        found = _found(folder, roles)
-    except OSError as error:
-        raise BadInput(f"The folder {folder} cannot be read: {in_words(error)}.") from error
-    if not found:
-        raise BadInput(
-            f"{folder} holds no scan called NAME_{roles[0]}.nii.gz or NAME/{roles[0]}.nii.gz."
-        )
+    found = pairs_in_folder(folder, roles)
     corrected = {entry.pair for entry in ledger.entries()}
 
     def waits(name: str) -> bool:
@@ -97,32 +89,6 @@ def _known(ledger: Ledger, sha256: str, scans: dict[str, Path], what: str) -> fl
         return min(max(value, 0.0), 1.0) if math.isfinite(value) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _found(folder: Path, roles: tuple[str, ...]) -> dict[str, dict[str, Path]]:
-    found: dict[str, dict[str, Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        for place, name in [(path, _stem(path)), *((p, f"{path.name}_{_stem(p)}") for p in inside)]:
-            for role in roles:
-                pair = name.removesuffix(f"_{role}")
-                if pair == name or not pair or not _is_scan(place):
-                    continue
-                if role in found.setdefault(pair, {}):
-                    raise BadInput(f"{folder} holds two scans {role} of {pair}; keep one.")
-                found[pair][role] = place
-    return dict(sorted(found.items()))
-
-
-def _is_scan(path: Path) -> bool:
-    return path.is_dir() or path.name.lower().endswith(IMAGES)
-
-
-def _stem(path: Path) -> str:
-    suffix = next((s for s in IMAGES if path.name.lower().endswith(s)), "")
-    return path.name[: -len(suffix)] if suffix else path.name
 
 
 def _place(ledger: Ledger, sha256: str, scans: dict[str, Path]) -> Path:

@@ -1,0 +1,1 @@
+"""Folders of pairs: many scans, on one computer or on many."""
