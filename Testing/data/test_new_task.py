@@ -112,7 +112,7 @@ def test_a_list_of_decathlon_or_monai_is_read(tmp_path):
     data = look_at(tmp_path)
     assert (data.roles, data.names) == (("ct",), {3: "a", 7: "b"})
     assert [case.validation for case in data.cases] == [True, False, False]
-    assert data.notes == ("1 scans under 'test' were left out; they stay unseen.",)
+    assert data.notes == ("1 scan under 'test' left out, to stay unseen.",)
     cohort, _ = as_cohort(data, tmp_path / "out")
     assert [pair.id for pair in cohort.validation] == ["i0"]
 
@@ -125,7 +125,7 @@ def test_prepare_and_import_take_image_label_and_fold_as_they_are(tmp_path):
     card = task_from_dict(A_TASK)
     (pair,) = read_cohort(tmp_path / "list.json", card).train
     assert pair.scans["ct"].labels == tmp_path / "l.nii.gz"
-    with pytest.raises(BadInput, match="gives 1 files as 'image'; the roles are ct, mr, so give a"):
+    with pytest.raises(BadInput, match="gives 1 file as 'image'; the roles are ct, mr, so give a"):
         read_cohort(tmp_path / "list.json", tiny_card())
 
 

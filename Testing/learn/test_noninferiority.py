@@ -64,7 +64,8 @@ def test_too_few_patients_are_not_enough_evidence_however_many_phantoms(real):
     verdict = judge(scores(0.1, real=real, phantoms=20))
     assert verdict.verdict == "insufficient"
     assert verdict.reason.startswith(
-        f"Not enough evidence: the models were compared on {real} corrected pairs, 6 are needed."
+        f"Not enough evidence: the models were compared on {real} corrected "
+        f"{'pair' if real == 1 else 'pairs'}, 6 are needed."
     )
 
 

@@ -16,6 +16,7 @@ from cmcseg.bundle.verdict import ADOPT, read_verdict
 from cmcseg.bundle.verify import read_card, read_folder, verify
 from cmcseg.bundle.version_line import BASE, VersionLine, home_of, locked, read_line, write_line
 from cmcseg.core.card import ModelCard
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.core.json_file import read_json
 
@@ -196,7 +197,7 @@ def _record(verdict: dict, run: Path, overrule: str) -> dict:
     """What the new card's history says of the adoption."""
     return {
         "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "changed": f"Fine-tuned on {len(verdict['learned_from'])} corrected pairs.",
+        "changed": f"Fine-tuned on {counted(len(verdict['learned_from']), 'corrected pair')}.",
         "learned_from": verdict["learned_from"],
         "taught": verdict["taught"],
         "tested": f"{verdict['verdict']}: {verdict['reason']}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import Positional
 
 from cmcseg.cli.console import SCREEN, bar
+from cmcseg.core.counted import counted
 
 if TYPE_CHECKING:
     from cmcseg.data.cache import Cache
@@ -27,7 +28,7 @@ class Prepare:
         """Read, normalise, resample, write."""
         out = self.out.expanduser()
         cache = prepared(self.cohort, out, self.phantoms)
-        SCREEN.print(f"{len(cache.scans)} scans in {out}", soft_wrap=True)
+        SCREEN.print(f"{counted(len(cache.scans), 'scan')} in {out}", soft_wrap=True)
 
 
 def prepared(cohort: Path, out: Path, phantoms: int = 0) -> "Cache":
@@ -56,9 +57,9 @@ def prepared(cohort: Path, out: Path, phantoms: int = 0) -> "Cache":
         )
     if repeated := [scan for scan in cache.scans if scan.repeated]:
         SCREEN.print(
-            f"{sum(scan.repeated for scan in repeated)} slices of the labels of "
-            f"{len(repeated)} scans only repeat the slice beside them, while the image "
-            "changes; training leaves them out.",
+            f"Of the labels of {counted(len(repeated), 'scan')}, "
+            f"{counted(sum(scan.repeated for scan in repeated), 'slice')} repeat the slice "
+            "beside them only, while the image changes; training leaves that out.",
             soft_wrap=True,
         )
     return cache

@@ -13,6 +13,7 @@ from cmcseg.cli.queue_forget import Forget
 from cmcseg.cli.queue_import import Import
 from cmcseg.cli.queue_next import Next
 from cmcseg.core.card import ModelCard
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -197,8 +198,9 @@ class Verify:
             return
         if opened:
             SCREEN.print(
-                f"Other accounts of this computer could read {opened} files and folders of the "
-                "queue or its key; they no longer can.",
+                f"Other accounts of this computer could read "
+                f"{counted(opened, 'file or folder', 'files and folders')} of the queue or its "
+                "key; they no longer can.",
                 soft_wrap=True,
             )
         for name, why in aside.items():
@@ -210,7 +212,7 @@ class Verify:
             )
             SCREEN.print(told, soft_wrap=True, markup=False)
         count = len(ledger.entries())
-        whole = "1 entry is" if count == 1 else f"{count} entries are"
+        whole = counted(count, "entry is", "entries are")
         SCREEN.print(f"{whole} whole, {len(aside)} set aside.")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from cmcseg.cli.console import SCREEN
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 
 LEFT = (
@@ -47,7 +48,8 @@ class Forget:
             print(json.dumps(told, indent=1, default=str))
             return
         done = "Erased" if self.yes else "This would erase"
-        count = f"{len(found.folders)} folders, {len(found.files)} files, {len(found.keys)} keys"
+        kinds = (("folder", found.folders), ("file", found.files), ("key", found.keys))
+        count = ", ".join(counted(len(those), noun) for noun, those in kinds)
         SCREEN.print(f"{done} {', '.join(found.pairs)}: {count}.", soft_wrap=True)
         for path in found.folders:
             SCREEN.print(f"  {path}", soft_wrap=True, markup=False)

@@ -8,6 +8,7 @@ from rich.table import Column, Table
 from tyro.conf import Positional
 
 from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 
 
@@ -76,8 +77,8 @@ class Next:
         SCREEN.print(show)
         if line:
             SCREEN.print(
-                f"Errors as on {line.cases} pairs kept back; off by {line.miss:.2f} on average, by "
-                f"{line.miss_without:.2f} without looking at the doubt.",
+                f"Errors as on {counted(line.cases, 'pair')} kept back; off by {line.miss:.2f} on "
+                f"average, by {line.miss_without:.2f} without looking at the doubt.",
                 soft_wrap=True,
             )
         if not rows and not failed:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.data.label_regions import read_label_table
 
@@ -106,7 +107,7 @@ def _by_role(entry: dict, roles: tuple[str, ...], name: str) -> dict:
         files = given if isinstance(given, list) else [] if given is None else [given]
         if len(files) not in ((0, 1, len(roles)) if suffix else (len(roles),)):
             raise BadInput(
-                f"Case {name} gives {len(files)} files as {key!r}; the roles are "
+                f"Case {name} gives {counted(len(files), 'file')} as {key!r}; the roles are "
                 f"{', '.join(roles)}, so give a list of {len(roles)}, or a key per role."
             )
         files = files * len(roles) if len(files) == 1 else files

@@ -9,6 +9,7 @@ A folder of several such data sets, one per role, is one data set whose cases jo
 import re
 from pathlib import Path
 
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import IMAGES
 from cmcseg.core.json_file import read_json
@@ -68,7 +69,7 @@ def read_list(path: Path) -> FoundData:
     if not cases:
         raise BadInput(f"{path.name} lists no case under 'training' or 'validation'.")
     left = len(content.get("test") or ())
-    test = f"{left} scans under 'test' were left out; they stay unseen." if left else ""
+    test = f"{counted(left, 'scan')} under 'test' left out, to stay unseen." if left else ""
     return FoundData(
         name=str(content.get("name") or path.parent.name),
         layout="a Decathlon or MONAI list",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import IMAGES
 from cmcseg.core.grid import Grid
@@ -243,7 +244,7 @@ def _without_copies(stack: Stack, folder: Path) -> tuple[Stack, str]:
         )
     kept = stack.part([place[0] for place in places.values()], "each once")
     count = len(stack.slices) - len(kept.slices)
-    return kept, f"{count} {'slice was' if count == 1 else 'slices were'} there more than once."
+    return kept, f"{counted(count, 'slice was', 'slices were')} there more than once."
 
 
 def _check_damage(stack: Stack, passed: list[PassedOver]) -> None:
@@ -262,7 +263,7 @@ def _told(passed: list[PassedOver]) -> tuple[str, ...]:
         return ()
     named = [f"{one.path.name} ({one.reason})" for one in passed[:MOST_TOLD]]
     more = len(passed) - len(named)
-    count = "1 file was" if len(passed) == 1 else f"{len(passed)} files were"
+    count = counted(len(passed), "file was", "files were")
     return (f"{count} passed over: {', '.join(named)}{f' and {more} more' if more else ''}.",)
 
 
@@ -274,8 +275,8 @@ def _check_gaps(stack: Stack, folder: Path) -> None:
         missing = max(round(float(steps[widest]) / usual) - 1, 1)
         raise BadInput(
             f"The DICOM series in {folder} has a gap of {steps[widest]:.1f} mm after slice "
-            f"{widest + 1} of {len(stack.slices)}, where {usual:.1f} mm are usual: {missing} "
-            f"{'slice is' if missing == 1 else 'slices are'} missing; export the whole series."
+            f"{widest + 1} of {len(stack.slices)}, where {usual:.1f} mm are usual: "
+            f"{counted(missing, 'slice is', 'slices are')} missing; export the whole series."
         )
 
 

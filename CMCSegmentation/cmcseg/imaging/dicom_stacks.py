@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from cmcseg.core.counted import counted
 from cmcseg.imaging.dicom_headers import REPEATS, Slice
 
 # Images closer than this show the same place.
@@ -63,7 +64,7 @@ class Stack:
         """What a list shows: ``'T2 tra' (MR, 21 slices, echo time 4.6 ms)``."""
         first = self.slices[0]
         name = first.description or "without a description"
-        facts = (first.modality, f"{len(self.slices)} slices", *self.apart)
+        facts = (first.modality, counted(len(self.slices), "slice"), *self.apart)
         return f"{name!r} ({', '.join(facts)})"
 
     def part(self, slices: Iterable[Slice], apart: str, note: str = "") -> "Stack":

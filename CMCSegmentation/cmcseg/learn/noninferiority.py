@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from cmcseg.core.counted import counted
 from cmcseg.core.sequential_test import FIRST, lower_end, more_cases
 
 ADOPT, KEEP, INSUFFICIENT = "adopt", "keep", "insufficient"
@@ -230,7 +231,9 @@ def _more(
 def _promise(more: int | None) -> str:
     if not more:
         return ""
-    return f" If they are like these, {more} more corrected pairs would probably settle it."
+    return (
+        f" If they are like these, {counted(more, 'more corrected pair')} would probably settle it."
+    )
 
 
 def _fresh(scores: list[Score]) -> FreshVerdict:
@@ -257,11 +260,11 @@ def _words(
         return KEEP, f"The new model is worse in {', '.join(lost)}."
     if cases < (FEWEST if fresh else FIRST):
         return INSUFFICIENT, (
-            f"Not enough evidence: the models were compared on {cases} corrected pairs, "
+            f"Not enough evidence: the models were compared on {counted(cases, 'corrected pair')}, "
             f"{FEWEST if fresh else FIRST} are needed."
         )
     if mean <= 0 and not fresh:
-        return KEEP, f"The new model is not better on the {cases} pairs compared on."
+        return KEEP, f"The new model is not better on the {counted(cases, 'pair')} compared on."
     unsure = [name for name, organ in organs.items() if organ.worse]
     if unsure:
         return INSUFFICIENT, (
@@ -275,14 +278,15 @@ def _words(
         return ADOPT, f"It finds {told}, and no other organ is worse by more than {margin}."
     if at_worst <= 0:
         return INSUFFICIENT, (
-            f"Not enough evidence that the new model is better: by {mean:.3f} Dice on the {cases} "
-            f"pairs compared on, at worst {at_worst:+.3f}."
+            f"Not enough evidence that the new model is better: by {mean:.3f} Dice on the "
+            f"{counted(cases, 'pair')} compared on, at worst {at_worst:+.3f}."
         )
     return ADOPT, (
-        f"Better by {mean:.3f} Dice on the {cases} pairs compared on, at worst {at_worst:+.3f}, "
-        f"and no organ is worse by more than {margin}."
+        f"Better by {mean:.3f} Dice on the {counted(cases, 'pair')} compared on, at worst "
+        f"{at_worst:+.3f}, and no organ is worse by more than {margin}."
     )
 
 
 def _told(organ: FreshVerdict) -> str:
-    return f"Dice {organ.new:.2f} on {organ.cases} pairs, at worst {max(organ.at_worst, 0):.2f}"
+    on = counted(organ.cases, "pair")
+    return f"Dice {organ.new:.2f} on {on}, at worst {max(organ.at_worst, 0):.2f}"

@@ -166,7 +166,9 @@ class LearnSession:
             return ""
         found = expectation(self.judged["changes"], self.judged["coming"])
         if found.change is None:
-            told = _("{more} more corrected pairs are needed before anything can be shown.")
+            one = _("One more corrected pair is needed before anything can be shown.")
+            several = _("{more} more corrected pairs are needed before anything can be shown.")
+            told = one if found.more == 1 else several
         else:
             told = _(
                 "With {cases} pairs compared a change of {change:.3f} Dice can be shown; {more} "
