@@ -9,7 +9,7 @@ from cmcseg.core.mark import Mark
 from cmcseg.core.volume import Volume
 from cmcseg.predict.propose import propose
 from cmcseg.predict.scan_memory import look
-from marked import GRID, a_memory, ball, stroke_beyond
+from marked import GRID, MIDDLE, a_memory, ball, stroke_beyond
 from tiny import tiny_bundle
 
 
@@ -36,6 +36,21 @@ def test_a_stroke_in_one_plane_mends_the_planes_beside_it(a_scan):
     for plane in (6, 7, 8):
         before, now = (wrong(x[:, :, plane], truth[:, :, plane]) for x in (labels, after))
         assert now < before
+
+
+def test_another_gap_of_the_same_border_is_mended_with_the_one_that_was_marked():
+    memory, _small, truth = a_memory()
+    i, j = np.indices(GRID.shape[:2]) - np.array(MIDDLE[:2])[:, None, None]
+    angle, outer = np.arctan2(j, i)[:, :, None], ~ball(17.0)
+    marked, other = (truth & outer & (abs(angle - at) < 0.25) for at in (0.0, 1.1))
+    labels = (truth & ~marked & ~other).astype(np.uint8)
+    stroke = stroke_beyond()
+    here = abs(np.arctan2(*(stroke.voxels[:, :2] - MIDDLE[:2]).T[::-1])) < 0.2
+    after = proposed(memory, labels, Mark(value=1, is_organ=True, voxels=stroke.voxels[here]))
+    plane = np.s_[:, :, 7]
+    assert (after[plane] == 1)[marked[plane]].mean() > 0.7
+    assert (after[plane] == 1)[other[plane]].mean() > 0.5
+    assert (after[plane] == 1)[~truth[plane]].mean() < 0.02
 
 
 def test_this_is_not_takes_a_part_away():

@@ -7,7 +7,7 @@ from cmcseg.imaging.components import touching
 from cmcseg.imaging.planes import smooth_in_plane
 from cmcseg.predict.scan_memory import Box, ScanMemory
 from cmcseg.predict.stroke_evidence import Evidence, weigh
-from cmcseg.predict.stroke_weights import BIAS, WEIGHTS
+from cmcseg.predict.stroke_score import score
 
 SMOOTH = 0.7  # voxels in the plane
 SURE = 6.0  # a voxel alone does not outvote its neighbours by more
@@ -19,8 +19,9 @@ def propose(
     """The present result, corrected as one stroke says.
 
     The stroke's voxels always become what it says, and those of earlier marks stay what they are.
-    What changes is connected with the stroke, and changes in the stroke's sense only: the organ
-    grows, or it shrinks. An organ that the stroke does not touch gives up nothing.
+    What changes is connected with the stroke, or the same border not far from it; and changes in
+    the stroke's sense only: the organ grows, or it shrinks. An organ that the stroke does not touch
+    gives up nothing.
 
     Args:
         memory: what the model saw of the scan.
@@ -50,21 +51,14 @@ def propose(
     return out
 
 
-def score(evidence: Evidence) -> np.ndarray:
-    """Log odds that a voxel belongs to the region, before its neighbours are asked."""
-    total = np.full(evidence.stroke.shape, BIAS, dtype=np.float32)
-    for name, weight in WEIGHTS.items():
-        total += np.float32(weight) * evidence.numbers[name]
-    return total
-
-
 def decide(evidence: Evidence, log_odds: np.ndarray) -> np.ndarray:
     """Which voxels join the region; bool ``(X, Y, Z)``, the stroke's own among them."""
     inside = evidence.numbers["depth"] < 0
     calm = np.clip(log_odds, -SURE, SURE)
     calm = np.where(inside, np.maximum(calm, 2), calm)
     likely = (smooth_in_plane(calm, SMOOTH) > 0) & evidence.may_join
-    return touching(likely | evidence.stroke, evidence.stroke)
+    grown = touching(likely | evidence.region | evidence.stroke, evidence.region | evidence.stroke)
+    return grown & ~evidence.region | evidence.stroke
 
 
 def _mask_of(mark: Mark, box: Box) -> np.ndarray:

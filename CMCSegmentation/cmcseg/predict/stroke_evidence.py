@@ -29,13 +29,15 @@ class Evidence:
         numbers: float32 ``(X, Y, Z)`` by name.
         may_join: bool, voxels that are not in the region yet and may become so.
         stroke: bool, the stroke's own voxels.
-        fixed: bool, voxels that an earlier mark keeps out of the region.
+        region: bool, what grows.
+        spacing: along X and Y, in mm.
     """
 
     numbers: dict[str, np.ndarray]
     may_join: np.ndarray
     stroke: np.ndarray
-    fixed: np.ndarray
+    region: np.ndarray
+    spacing: tuple[float, float]
 
 
 def weigh(
@@ -97,13 +99,16 @@ def weigh(
         "marked against": against,
         "marked now": stroke,
         "length": np.full(region.shape, min(len(points) * np.mean(spacing) / 30, 3.0)),
+        "versus its label": _versus(p_KXYZ, labels_XYZ, mark) / 3,
+        "value": (image_XYZ - np.median(image_XYZ[stroke])) / (image_XYZ.std() + 1e-3),
+        "in the region": region,
     }
     shape = region.shape
     every = {k: np.broadcast_to(v, shape).astype(np.float32) for k, v in numbers.items()}
     may_join = ~region & (far < REACH_MM)[flat] & ~against
     if mark.is_organ:  # a neighbour that the stroke does not touch gives up nothing
         may_join &= given | (labels_XYZ == 0)
-    return Evidence(numbers=every, may_join=may_join, stroke=stroke, fixed=against & ~stroke)
+    return Evidence(numbers=every, may_join=may_join, stroke=stroke, region=region, spacing=spacing)
 
 
 def _turned(points: np.ndarray, normal: int) -> np.ndarray:
@@ -160,6 +165,15 @@ def _around(
 def _log_odds(p: np.ndarray) -> np.ndarray:
     p = np.clip(p, 1e-3, 1 - 1e-3)
     return np.log(p / (1 - p))
+
+
+def _versus(p_KXYZ: np.ndarray, labels_XYZ: np.ndarray, mark: Mark) -> np.ndarray:
+    """Log odds of what a voxel would become, beside those of what it is."""
+    log_KXYZ = np.log(np.clip(p_KXYZ, 1e-3, 1 - 1e-3))
+    now = np.take_along_axis(log_KXYZ, labels_XYZ[None].astype(np.int64), axis=0)[0]
+    if mark.is_organ:
+        return log_KXYZ[mark.value] - now
+    return np.delete(log_KXYZ, mark.value, axis=0).max(axis=0) - now
 
 
 def _values(
