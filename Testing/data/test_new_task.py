@@ -144,7 +144,7 @@ def test_files_say_case_and_role_by_their_names(tmp_path):
     assert len(look_at(tmp_path, unpaired=True).cases) == 5
     one = look_at(tmp_path, ("bssfp",))
     assert (one.roles, len(one.cases)) == (("bssfp",), 2)
-    assert one.notes == ("3 scans whose names do not say bssfp were left out.",)
+    assert one.notes == ("Left out: 3 scans without bssfp in the name.",)
 
 
 def test_files_beside_their_label_maps_are_one_role(tmp_path):

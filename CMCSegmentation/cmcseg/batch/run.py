@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from cmcseg.batch.table import BatchTable
 from cmcseg.batch.task import Outcome, Task, known_outcome
 from cmcseg.core.card import ModelCard
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import SegmentSettings
@@ -112,7 +113,7 @@ def _work(
                 _check_places(table.out, source)
             table.add(outcome)
             pace = number / max(time.monotonic() - began, 1e-6)
-            stage = f"{len(table.outcomes)} of {total} pairs, {60 * pace:.1f} a minute"
+            stage = f"{len(table.outcomes)} of {counted(total, 'pair')}, {60 * pace:.1f} a minute"
             left = (len(waiting) - number) / pace
             done = len(table.outcomes)
             report(Progress(stage=stage, done=done, total=total, seconds_left=left))

@@ -7,6 +7,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from cmcseg.cli.console import SCREEN, bar, checked
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput, CMCSegError
 
 
@@ -61,9 +62,10 @@ class Batch:
                 report=report,
             )
         done, failed = len(table.outcomes), len(table.failed)
-        SCREEN.print(f"{done - failed} pairs are done: {self.out / 'batch.html'}", soft_wrap=True)
+        told = counted(done - failed, "pair is", "pairs are")
+        SCREEN.print(f"{told} done: {self.out / 'batch.html'}", soft_wrap=True)
         if failed:
-            raise CMCSegError(f"{failed} of {done} pairs failed; batch.html says why.")
+            raise CMCSegError(f"{failed} of {counted(done, 'pair')} failed; batch.html says why.")
 
     def _engine(self):  # noqa: ANN202
         if self.ray:

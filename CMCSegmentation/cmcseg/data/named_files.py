@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import IMAGES, is_junk
 from cmcseg.data.found import FoundCase, FoundData
@@ -77,7 +78,8 @@ def read_named_files(
 
 def _left_out(count: int, roles: tuple[str, ...]) -> str:
     words = " or ".join(roles)
-    return f"{count} scans whose names do not say {words} were left out." if count else ""
+    told = f"Left out: {counted(count, 'scan')} without {words} in the name."
+    return told if count else ""
 
 
 def _words(key: str) -> list[str]:
