@@ -137,7 +137,9 @@ class LabelMap:
         there = np.zeros(256, dtype=bool)
         for axis in (axis for axis, n in enumerate(self.array.shape) if n > 1):
             for end in (0, -1):
-                there |= np.bincount(self.array.take(end, axis).ravel(), minlength=256) > 0
+                there |= (
+                    np.bincount(np.moveaxis(self.array, axis, 0)[end].ravel(), minlength=256) > 0
+                )
         return frozenset(label.name for label in self.table if there[label.value])
 
     def volumes_ml(self) -> dict[str, float]:

@@ -199,8 +199,9 @@ def _held(
         box, (first, last) = fine, np.array(fine).T
         ends = low > before, high < before + shape
         cut = (ends[0] & (first <= low)) | (ends[1] & (last >= high - 1))
-        off = np.abs(first + last + 1 - start - end) / 2 > ASIDE * np.array(windows.shape)
-        if not (cut | (off & (start > before) & (end < before + shape))).any():
+        aside = np.abs(first + last + 1 - start - end) / 2 > ASIDE * np.array(windows.shape)
+        off = aside & (start > before) & (end < before + shape)
+        if not (cut | (off & (number == 0))).any():
             return True
     return not cut.any()
 

@@ -123,11 +123,13 @@ def _reach(
     to_working: np.ndarray, box: Box, shape: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """First voxel of the working grid that a block takes anything from, and one past the last."""
-    corners = np.array(list(itertools.product(*((cut.start, cut.stop - 1) for cut in box))))
-    places = corners @ to_working[:3, :3].T + to_working[:3, 3]
+    first, last = (np.array(ends) for ends in _ends(box))
+    one, other = to_working[:3, :3] * first, to_working[:3, :3] * (last - 1)
+    least = np.minimum(one, other).sum(axis=1) + to_working[:3, 3]
+    most = np.maximum(one, other).sum(axis=1) + to_working[:3, 3]
     # A hundredth of a voxel more, as places are rounded differently in different libraries.
-    low = np.floor(places.min(axis=0) - 0.01).astype(int)
-    high = np.floor(places.max(axis=0) + 0.01).astype(int) + 2
+    low = np.floor(least - 0.01).astype(int)
+    high = np.floor(most + 0.01).astype(int) + 2
     # Half a voxel beyond the last one still shows it.
     length = np.array(shape)
     return tuple(np.clip(low, 0, length - 1).tolist()), tuple(np.clip(high, 1, length).tolist())

@@ -95,7 +95,7 @@ def picture_of(worst: Worst, card: ModelCard) -> Figure:
     wrong = wrong if wrong.any() else worst.found.array > 0
     index = int(np.count_nonzero(wrong, axis=tuple(n for n in range(3) if n != axis)).argmax())
     image, drawn, said = (
-        _upright(array.take(index, axis), grid, axis)
+        _upright(np.moveaxis(array, axis, 0)[index], grid, axis)
         for array in (worst.volume.array, truth, worst.found.array)
     )
     part = _part((drawn > 0) & (drawn != UNANNOTATED) | (said > 0))

@@ -70,18 +70,19 @@ class Lattice:
     """The voxels behind every pixel of a view: where they are and how much each one weighs.
 
     Attributes:
-        voxels: ``(n, rows, columns)`` positions in the flattened array.
-        weights: the same shape; sums to 1 per pixel.
+        voxels: for each of n neighbours its indices i, j, k, each of which is one row or one
+            column wide where it can be.
+        weights: ``(n, rows, columns)``; sums to 1 per pixel.
         inside: ``(rows, columns)``, whether the scan covers the pixel.
     """
 
-    voxels: np.ndarray
+    voxels: tuple[tuple[np.ndarray, ...], ...]
     weights: np.ndarray
     inside: np.ndarray
 
     def near(self, array: np.ndarray) -> np.ndarray:
         """The values of an ``(I, J, K)`` array around each pixel: ``(n, rows, columns)``."""
-        return array[np.unravel_index(self.voxels, array.shape)]
+        return _stack([array[place] for place in self.voxels], self.inside)
 
     def linear(self, array: np.ndarray) -> np.ndarray:
         """Linear interpolation of an ``(I, J, K)`` array: ``(rows, columns)``."""
@@ -164,9 +165,9 @@ def lattice(grid: Grid, view: View, longest: int) -> Lattice:
         view.corner + np.array([np.zeros(3), view.right, view.down])
     ).round(9)
     inside = np.ones((rows, columns), dtype=bool)
-    voxels, weights = [np.zeros((1, 1), dtype=np.int64)], [np.ones((1, 1))]
-    steps = (grid.shape[1] * grid.shape[2], grid.shape[2], 1)
-    for axis, (n, step) in enumerate(zip(grid.shape, steps, strict=True)):
+    voxels: list[tuple[np.ndarray, ...]] = [()]
+    weights = [np.ones((1, 1))]
+    for axis, n in enumerate(grid.shape):
         # Along its own slices a scan's index changes with the row or the column, not with both;
         # leaving out the other one keeps these arrays one row or one column wide.
         along_x, along_y = end_x[axis] - start[axis], end_y[axis] - start[axis]
@@ -177,11 +178,11 @@ def lattice(grid: Grid, view: View, longest: int) -> Lattice:
         index = np.clip(np.rint(index * _STEPS_PER_VOXEL) / _STEPS_PER_VOXEL, 0, n - 1)
         low = np.minimum(index.astype(np.int64), max(n - 2, 0))
         share = index - low
-        voxels = [near + low * step for near in voxels]
+        voxels = [(*near, low) for near in voxels]
         if share.max() > 0:  # a slice needs four neighbours, not eight
-            voxels += [near + step for near in voxels]
+            voxels += [(*near[:-1], near[-1] + 1) for near in voxels]
             weights = [w * (1 - share) for w in weights] + [w * share for w in weights]
-    return Lattice(voxels=_stack(voxels, inside), weights=_stack(weights, inside), inside=inside)
+    return Lattice(voxels=tuple(voxels), weights=_stack(weights, inside), inside=inside)
 
 
 def _stack(parts: list[np.ndarray], like: np.ndarray) -> np.ndarray:
