@@ -169,3 +169,11 @@ def test_a_second_look_needs_patches_to_move():
 def test_a_window_has_a_lower_and_an_upper_end(window):
     with pytest.raises(ValueError, match="is empty"):
         InputSpec(role="ct", title="CT", modality="CT", intensity="window", window=window)
+
+
+def test_a_matrix_by_hand_is_rigid_and_comes_through_json():
+    shift = [1, 0, 0, 5, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+    assert SegmentSettings(matrix=shift) == SegmentSettings(matrix=tuple(shift))
+    for wrong in ([2, *shift[1:]], shift[:9], [float("nan"), *shift[1:]]):
+        with pytest.raises(ValueError, match="A matrix by hand is rigid"):
+            SegmentSettings(matrix=wrong)

@@ -65,9 +65,15 @@ def test_the_rim_that_every_organ_has_is_no_place():
 
 
 def test_places_come_worst_first():
-    doubt = np.maximum(spot(at("liver", (0, 0, 0)), 6, 0.6), spot(at("left kidney", (0, 0, 0)), 10))
+    doubt = np.maximum(spot(at("liver", (0, 0, 0)), 8, 0.8), spot(at("left kidney", (0, 0, 0)), 10))
     places = find_places(prediction(doubt))
     assert [place.organ for place in places] == ["left kidney", "liver"]
+
+
+def test_a_review_stops_where_a_millilitre_is_probably_wrong_and_at_the_worst_place_in_any_case():
+    large, small = spot(at("left kidney", (0, 0, 0)), 10), spot(at("liver", (0, 0, 0)), 6, 0.6)
+    assert [p.organ for p in find_places(prediction(np.maximum(large, small)))] == ["left kidney"]
+    assert [p.organ for p in find_places(prediction(small))] == ["liver"]
 
 
 def test_disagreement_is_told_apart_from_doubt():
@@ -108,7 +114,7 @@ def test_a_region_that_is_equally_doubtful_everywhere_stays_whole():
 
 
 def test_doubt_outside_the_organs_comes_after_that_inside():
-    doubt = np.maximum(spot((-5, -48, -55), 9), spot(at("left kidney", (0, 0, 0)), 7))
+    doubt = np.maximum(spot((-5, -48, -55), 12), spot(at("left kidney", (0, 0, 0)), 10))
     assert [place.organ for place in find_places(prediction(doubt))] == ["left kidney", ""]
 
 

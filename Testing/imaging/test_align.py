@@ -56,6 +56,18 @@ def test_auto_keeps_the_header_when_it_is_right(a_scan):
     assert np.array_equal(found.matrix, np.eye(4))
 
 
+def test_what_was_placed_by_hand_stays_there_and_is_trusted(a_scan):
+    motion = np.eye(4)
+    motion[:3, 3] = (500.0, 0.0, 0.0)  # where the files show no common place at all
+    far = Volume(array=a_scan.array, grid=GRID.moved(motion))
+    back = np.linalg.inv(motion)
+    roles = {"fixed_role": "ct", "moving_role": "mr"}
+    found = align(a_scan, far, method="auto", by_hand=back, **roles)
+    assert np.array_equal(found.matrix, back)
+    assert (found.method, found.trust) == ("hand", 1.0)
+    assert found.sentence().startswith("Placed by hand: moved 500.0 mm, turned 0.0 degrees (")
+
+
 def test_noise_gets_no_confidence(a_scan):
     noise = np.random.default_rng(3).normal(size=GRID.shape).astype("f4")
     assert run(a_scan, Volume(array=noise, grid=GRID), "none").confidence < 0.05

@@ -84,8 +84,10 @@ def test_it_says_that_the_scans_were_looked_at_apart(a_bundle, two_scans, aligne
     assert found.alignment.confidence == 0.04
     stages = list(dict.fromkeys(p.stage for p in heard))
     assert stages == [
+        "resampling the CT",
         "segmenting the CT",
         "finishing the CT",
+        "resampling the MR",
         "segmenting the MR",
         "finishing the MR",
     ]

@@ -67,8 +67,9 @@ def emptied(review, role):
 
 
 def test_the_line_walks_from_doubt_to_doubt_and_round(a_review):
+    assert a_review.sentence() == "1 place to look at."
+    a_review.places *= 3
     count = len(a_review.places)
-    assert count >= 1
     assert a_review.sentence() == f"{count} places to look at."
     a_review.next()
     assert a_review.sentence() == f"1 of {count}: liver, upper part, model unsure"

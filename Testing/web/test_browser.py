@@ -11,6 +11,7 @@ import time
 import zipfile
 from dataclasses import replace
 from io import BytesIO
+from itertools import pairwise
 
 import machine
 import numpy as np
@@ -27,7 +28,9 @@ from tiny import tiny_card, tiny_pairs, tiny_state
 
 NAMES = ("apple", "pear", "plum", "fig")  # no phantom shows these, so none has to be made
 ORIENTATIONS = ("Axial", "Coronal", "Sagittal", "Acquired")
+PLANES_OF_CT = ("CT Axial", "CT Coronal", "CT Sagittal")
 LEFT_VIEW = {"x": 390, "y": 60, "width": 420, "height": 560}
+SERIOUS = ("serious", "critical")
 HEADS = ("decoders.0.heads.0.bias", "decoders.0.heads.1.bias")
 PATIENCE = 120_000  # ms; two busy cores
 
@@ -93,7 +96,7 @@ class Served:
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE / 1000
         while "CMCSeg: http" not in (text := self.text()):
             assert self.process.poll() is None, text
             assert time.monotonic() < until, text
@@ -187,22 +190,22 @@ def test_segment_shows_progress_and_then_colours_the_organs_in_both_scans(page):
     until(page, lambda: np.abs(picture(page) - grey).max(axis=-1).mean() > 5)
 
 
-def test_no_control_below_the_views_is_cut_off_in_a_small_window(page):
-    page.set_viewport_size({"width": 1000, "height": 700})
+@pytest.mark.parametrize("size", [(1000, 700), (1920, 1080), (1280, 720)])
+def test_no_control_below_the_views_is_cut_off(page, size):
+    width, height = size
+    page.set_viewport_size({"width": width, "height": height})
     page.wait_for_timeout(500)
     buttons = page.locator(".bar .v-btn").all()
     assert len(buttons) >= len(ORIENTATIONS) + 4
     for button in buttons:
         box = button.bounding_box()
         assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 1000
+        assert box["x"] + box["width"] <= width
         assert button.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
         assert button.evaluate(
             "e => { const r = e.getBoundingClientRect(); const at = document.elementFromPoint("
             "r.right - 3, r.top + r.height / 2); return at === e || e.contains(at); }"
         ), button.inner_text()
-    page.set_viewport_size({"width": 1280, "height": 720})
-    page.wait_for_timeout(500)
 
 
 def test_next_doubt_moves_the_views(page):
@@ -216,6 +219,22 @@ def test_next_doubt_moves_the_views(page):
         organ = page.inner_text("#place").split(": ")[1].split(",")[0]
         assert page.locator(".organ.chosen").inner_text().startswith(organ)
         until(page, lambda: np.abs(picture(page) - before).mean() > 0.5)
+
+
+def test_the_list_of_places_is_narrowed_and_what_is_fine_is_marked(page):
+    page.click("#places summary")
+    rows = page.locator(".place-row")
+    assert rows.locator("visible=true").count() == rows.count()
+    page.keyboard.press("f")
+    page.wait_for_selector(".place-row .fine.v-btn--active")
+    assert re.match(r"[1-9]\d* of \d+ places seen", page.locator("#places summary").inner_text())
+    page.locator(".v-select:has(#filter)").click()
+    page.locator(".v-overlay .v-list-item", has_text="not looked at").click()
+    until(page, lambda: rows.first.is_hidden())
+    page.locator(".v-select:has(#filter)").click()
+    page.locator(".v-overlay .v-list-item", has_text="all places").click()
+    until(page, lambda: rows.first.is_visible())
+    page.click("#places summary")
 
 
 def test_the_brush_leaves_other_organs_and_other_values_alone_where_it_is_told_to(page):
@@ -346,6 +365,41 @@ def test_every_view_tells_sides_slice_scale_and_window(page):
     until(page, lambda: "W 400 L 40" in page.inner_text("#told-0"))
 
 
+def test_a_line_is_measured_in_millimetres(page):
+    page.keyboard.press("r")
+    page.wait_for_selector("#tool-measure.v-btn--active")
+    drag(page, (480, 250), (580, 250))
+    until(page, lambda: page.locator("#length-0").count() == 1)
+    page.wait_for_timeout(500)
+    scale, bar = page.inner_text("#scale-0").split()[0], page.locator("#scale-0").bounding_box()
+    wanted = 100 * float(scale) / bar["width"]
+    assert float(page.inner_text("#length-0").split()[0]) == pytest.approx(wanted, rel=0.05)
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#length-0", state="detached")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#tool-none.v-btn--active")
+
+
+def test_a_double_click_lets_one_view_fill_the_page(page):
+    page.mouse.dblclick(520, 300)
+    until(page, lambda: page.locator("[data-view]").locator("visible=true").count() == 1)
+    page.mouse.dblclick(520, 300)
+    page.wait_for_selector("#told-1")
+
+
+def test_threshold_starts_with_what_the_organ_holds_and_doubt_has_a_legend(page):
+    page.keyboard.press("1")
+    page.click("#tool-threshold")
+    page.wait_for_selector("#tool-threshold.v-btn--active")
+    low, high = (float(n) for n in page.locator("#threshold-range").inner_text().split(" to "))
+    assert -1100 <= low < high <= 300  # 5 to 95 % of the organ, of a range up to 300
+    page.keyboard.press("Escape")
+    page.click("#show-doubt")
+    assert page.inner_text("#legend").split() == ["sure", "unsure"]
+    page.click("#show-doubt")
+    page.wait_for_selector("#legend", state="detached")
+
+
 def test_fit_a_plane_and_3d_keep_the_place(page):
     def place():
         return page.inner_text("#told-0").split(" · ")[1]
@@ -387,6 +441,7 @@ def test_the_tools_work_beside_the_organs_in_3d(page):
 def test_the_draft_is_there_after_the_server_was_killed(page, app):
     drawn = ml(page, NAMES[0])
     until(page, lambda: any(app.folder.glob(".cmcseg/drafts/ann/drawn.npz")))
+    until(page, lambda: re.fullmatch(r"Saved at \d\d:\d\d", page.inner_text("#saved")))
     app.kill()
     gone = page.locator("#gone")
     gone.wait_for()
@@ -440,6 +495,21 @@ def test_an_accepted_pair_is_taken_back_and_accepted_again(page, app):
     until(page, lambda: page.inner_text("#queue-line").startswith("1 pair in the queue"))
 
 
+def test_a_pair_of_the_queue_has_a_name_is_opened_taken_out_brought_back_and_exported(page, app):
+    assert page.locator(".queue tbody tr td").first.inner_text() == "ann"
+    page.click(".remove-entry")
+    until(page, lambda: page.locator(".queue").count() == 0)
+    page.click(".restore-entry")
+    page.wait_for_selector(".open-entry")
+    page.click("#export-queue")
+    page.wait_for_selector("#queue-zip")
+    with zipfile.ZipFile(app.folder / ".cmcseg" / "exports" / "queue.zip") as archive:
+        assert "datalist.json" in archive.namelist()
+    until(page, lambda: page.locator(".queue tbody tr td").first.inner_text() == "ann")
+    page.click(".open-entry")
+    page.wait_for_selector("#accepted")
+
+
 def test_what_is_taken_out_is_what_was_drawn(page, app):
     page.click("#step-review")
     drawn = ml(page, NAMES[0])
@@ -472,6 +542,12 @@ def test_fine_tune_adopt_and_roll_back(page, app):
     assert page.inner_text("#learn-stage") == "The new model is in use."
     assert [row["in_use"] for row in history(app)] == [False, True]
     assert history(app)[-1]["change"]["overruled_because"] == "it is a test"
+    assert page.inner_text("#roll-back").strip() == "Roll back to version 0.1.0"
+    page.click("#versions summary")
+    page.click("[aria-label='Use version 0.1.0']")
+    page.click("[aria-label='Use version 0.1.1']")  # and forth again
+    page.wait_for_selector("[aria-label='Use version 0.1.0']")
+    assert [row["in_use"] for row in history(app)] == [False, True]
     page.click("#roll-back:not([disabled])")
     until(page, lambda: [row["in_use"] for row in history(app)] == [True, False])
 
@@ -530,12 +606,52 @@ def test_cancel_brings_back_the_state_before(page):
     page.click("#step-segment")
 
 
+def test_the_other_scan_is_shown_in_three_ways_and_where_a_hand_puts_it_is_taken(page):
+    page.click("#step-review")
+    bare = picture(page)
+    seen = []
+    for kind in ("blend", "checkerboard", "edges"):
+        page.click("#others")
+        page.click(f"#other-{kind}")
+        until(page, lambda: np.abs(picture(page) - bare).mean() > 0.3)
+        page.wait_for_timeout(500)
+        seen.append(picture(page))
+    assert min(np.abs(a - b).mean() for a, b in pairwise(seen)) > 0.1
+    page.click("#nudge")
+    page.wait_for_selector("#nudge.v-btn--active")
+    drag(page, (520, 300), (560, 300))
+    page.click("#step-segment")
+    page.click("#more summary")
+    until(page, lambda: "as placed by hand" in page.inner_text("#more"))
+    segmented(page)
+    until(page, lambda: page.inner_text("#aligned").startswith("Placed by hand: moved"))
+    page.locator("#more .v-select").first.click()
+    page.locator(".v-overlay .v-list-item", has_text="when it helps").click()
+    until(page, lambda: "as placed by hand" not in page.inner_text("#more"))
+    page.click("#more summary")
+
+
 def test_a_role_may_stay_empty(page):
     page.locator(".v-select").nth(1).click()
     page.locator(".v-overlay .v-list-item", has_text="none").click()
     until(page, lambda: page.locator(".result").count() == 0 or page.locator("#segment").count())
     segmented(page)
     until(page, lambda: page.locator(".result thead th").count() == 3)  # organ, CT mL, doubt
+    assert page.locator("#swap").count() == 0
+    assert "Alignment" not in page.locator("#more").inner_text()
+
+
+def test_one_scan_is_shown_in_three_planes_that_move_together(page):
+    page.click("#planes")
+    page.wait_for_selector("#told-2")
+    until(page, lambda: page.locator(".corner").all_inner_texts()[:3] == list(PLANES_OF_CT))
+    page.click("#step-review")
+    place = [page.inner_text(f"#told-{n}") for n in range(3)]
+    page.click("#next")
+    until(page, lambda: all(page.inner_text(f"#told-{n}") != place[n] for n in range(3)))
+    page.click("#planes")
+    page.wait_for_selector("#told-2", state="detached")
+    page.click("#step-segment")
 
 
 def test_a_dropped_file_that_is_no_scan_is_told(page, app):
@@ -566,10 +682,32 @@ def test_what_is_told_stays_in_sight_however_long_the_list(page):
 
 
 def test_a_dropped_pair_becomes_a_case_and_opens(page, app):
+    shutil.move(app.folder / "ann", app.folder.parent / "ann")  # for the test after this one
     files = [app.folder / "bob" / f"{role}.nii.gz" for role in ("ct", "mr")]
     page.set_input_files("#cmcseg-files", files)
     page.wait_for_selector(".case:has-text('ct')")
-    until(page, lambda: page.locator(".case").count() == 3)
+    until(page, lambda: page.locator(".case").count() == 2)
+
+
+def test_a_pair_opens_from_the_queue_where_its_scans_are_gone(page):
+    page.click("#step-learn")
+    until(page, lambda: page.locator(".queue tbody tr td").first.inner_text() == "pair 1")
+    page.click(".open-entry")
+    page.wait_for_selector("#accepted")
+    until(page, lambda: "CT of pair 1" in page.locator(".v-select").first.text_content())
+    assert ml(page, NAMES[0]) > 0
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_nothing_serious(page, colours):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for step in ("cases", "segment", "review", "learn", "models"):
+        page.click(f"#step-{step}")
+        page.wait_for_timeout(300)  # colours fade
+        found = axe.run(page).response["violations"]
+        told = {f["id"]: f["nodes"][0]["html"] for f in found if f["impact"] in SERIOUS}
+        assert told == {}, (colours, step)
+    page.click("#theme")
 
 
 def test_nothing_of_a_patient_is_in_the_log(app):

@@ -48,6 +48,21 @@ def test_scans_of_one_patient_are_one_case(a_folder, names, cases):
     assert found(a_folder) == cases
 
 
+@pytest.mark.parametrize(
+    ("names", "titles"),
+    [
+        (["patient7_ct/patient7_ct.nii.gz"], ["patient7"]),
+        (["ward/7/7_ct.nii.gz", "ward/7/7_mr.nii.gz"], ["ward/7"]),
+        (["ann/ct.nii.gz"], ["ann"]),
+        (["a_ct/a.nii.gz", "a_mr/a.nii.gz"], ["a_ct/a", "a_mr/a"]),  # each would be called a
+        (["visit 1/scan.nii.gz"], ["visit 1/scan"]),
+    ],
+)
+def test_a_case_is_called_what_its_files_are(a_folder, names, titles):
+    put(a_folder, *names)
+    assert [case.title for case in a_folder.cases(ROLES)] == titles
+
+
 def test_two_scans_of_one_role_are_both_kept(a_folder):
     put(a_folder, "ann/ct.nii.gz", "ann/CT.nrrd")
     files = a_folder.cases(ROLES)[0].files

@@ -54,6 +54,10 @@ def test_what_was_taken_out_is_listed_the_last_one_first_until_it_is_back(a_queu
     assert ask(queue_list, a_queue).values["taken_out"] == [second, first]
     ask(queue_restore, a_queue, id=second)
     assert ask(queue_list, a_queue).values["taken_out"] == [first]
+    again = a_queue.add(a_draft(1)).id  # the same pair, accepted anew
+    assert ask(queue_list, a_queue).values["taken_out"] == []
+    ask(queue_remove, a_queue, id=again)
+    assert ask(queue_list, a_queue).values["taken_out"] == [again]
 
 
 def test_the_queue_goes_out_as_one_archive_that_others_read(a_queue, tmp_path):

@@ -16,7 +16,8 @@ class Alignment:
         fixed: role of the scan that stays.
         moving: role of the scan that is moved.
         matrix: 4 x 4 rigid RAS matrix in mm, from the moving scan's world to the fixed one's.
-        method: ``header`` (the files' own coordinates) or ``rigid`` (registered).
+        method: ``header`` (the files' own coordinates), ``rigid`` (registered) or ``hand`` (put
+            there by the user).
         similarity: normalised mutual information of the two scans after ``matrix``, 1 to 2.
         confidence: 0 (cannot be trusted) to 1 (as sure as the measure gets).
         overlap: share of the smaller field of view that both scans see, 0 to 1.
@@ -46,8 +47,13 @@ class Alignment:
             raise ValueError("An alignment needs a rigid 4 x 4 matrix.")
         if not (0 <= self.confidence <= 1 and 0 <= self.overlap <= 1 + 1e-9):
             raise ValueError("Confidence and overlap lie between 0 and 1.")
-        if self.method not in ("header", "rigid"):
+        if self.method not in ("header", "rigid", "hand"):
             raise ValueError(f"Alignment method {self.method!r} is not known.")
+
+    @property
+    def trust(self) -> float:
+        """How far the scans may help each other, 0 to 1; fully where a user has placed them."""
+        return 1.0 if self.method == "hand" else self.confidence
 
     def sentence(self) -> str:
         """What a clinician wants to know, in one line."""
@@ -59,8 +65,9 @@ class Alignment:
             return (
                 f"Aligned by the files' own coordinates: {known}; confidence {self.confidence:.0%}."
             )
+        how = "Placed by hand" if self.method == "hand" else "Registered"
         return (
-            f"Registered: moved {self.shift_mm:.1f} mm, turned {self.angle_deg:.1f} degrees "
+            f"{how}: moved {self.shift_mm:.1f} mm, turned {self.angle_deg:.1f} degrees "
             f"({known}); confidence {self.confidence:.0%}."
         )
 

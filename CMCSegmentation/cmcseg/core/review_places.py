@@ -20,6 +20,7 @@ BLOCK_MM = 6.0  # edge of a block; about what a person sees as one spot
 STEP = 0.1  # by which the limit rises inside a region that is too large to be one stop
 LEAST_ML, LARGEST_ML = 0.5, 40.0  # of one stop; what is smaller is not worth one
 OUTSIDE = 0.25  # weight of doubt far from every organ, which seldom matters
+WORTH_ML = 1.0  # of what is probably wrong there; ``bench/places.py`` says how well that is known
 MOST = 20  # stops of one review
 SAME_MM = 15.0  # two stops nearer than this, one in each scan, are one
 NEAR_MM = 25.0  # background no further than this from an organ is told as that organ's
@@ -56,13 +57,16 @@ class Place:
 
 
 def find_places(prediction: Prediction) -> tuple[Place, ...]:
-    """The regions worth a look in every scan of a prediction, the largest sum of doubt first."""
+    """The regions worth a look in every scan of a prediction, the largest sum of doubt first.
+
+    As many as hold ``WORTH_ML`` of what is probably wrong, and the first in any case.
+    """
     found = [place for role in prediction.labels for place in places_of(prediction, role)]
     kept: list[Place] = []
     for place in sorted(found, key=_weight, reverse=True):
         if not any(_is_same(place, other) for other in kept):
             kept.append(place)
-    return tuple(kept[:MOST])
+    return tuple(p for n, p in enumerate(kept[:MOST]) if n == 0 or _weight(p) >= WORTH_ML)
 
 
 def places_of(prediction: Prediction, role: str) -> list[Place]:
@@ -71,6 +75,7 @@ def places_of(prediction: Prediction, role: str) -> list[Place]:
 
 
 def _weight(place: Place) -> float:
+    """How much is probably wrong there, in mL; far from every organ it counts less."""
     return place.ml * place.doubt * (1 if place.organ else OUTSIDE)
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 RECIPES = ("supervised", "paper", "best")
 ALIGNMENTS = ("auto", "none", "rigid")
 OPTIMIZERS = ("adamw", "muon")
@@ -20,12 +22,15 @@ class SegmentSettings:
         overlap: share by which neighbouring windows overlap, 0 to 0.9.
         out_of_memory: ``smaller`` makes do with smaller windows and then with the CPU and says so,
             ``stop`` ends there and says so.
+        matrix: where the user has put the moving scan: 4 x 4 RAS in mm to the fixed scan's world,
+            row by row; then it is taken as it is, and ``align`` says nothing. None: nobody has.
     """
 
     align: str = "auto"
     device: str = "auto"
     overlap: float = 0.1
     out_of_memory: str = "smaller"
+    matrix: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.align not in ALIGNMENTS:
@@ -35,6 +40,12 @@ class SegmentSettings:
         if self.out_of_memory not in OUT_OF_MEMORY:
             choices = ", ".join(OUT_OF_MEMORY)
             raise ValueError(f"{self.out_of_memory!r} on out-of-memory is not one of {choices}.")
+        if self.matrix is not None:
+            object.__setattr__(self, "matrix", tuple(self.matrix))  # JSON makes a list of it
+            whole = len(self.matrix) == 16
+            turn = np.reshape(self.matrix, (4, 4))[:3, :3] if whole else np.zeros((3, 3))
+            if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-6):
+                raise ValueError("A matrix by hand is rigid: 16 numbers, row by row.")
 
 
 @dataclass(frozen=True, kw_only=True)

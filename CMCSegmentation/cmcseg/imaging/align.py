@@ -85,6 +85,7 @@ def align(
     moving_role: str,
     fixed_title: str | None = None,
     moving_title: str | None = None,
+    by_hand: np.ndarray | None = None,
     report: Report = ignore,
 ) -> Alignment:
     """Find how the moving scan lies to the fixed one.
@@ -95,6 +96,7 @@ def align(
             keeps the files' coordinates unless the gain is clear and the motion plausible.
         fixed_role, moving_role: what the scans are to the model.
         fixed_title, moving_title: how a message calls them.
+        by_hand: 4 x 4, where a user has put the moving scan; then it is only judged.
         report: told what is going on.
 
     Raises:
@@ -105,7 +107,7 @@ def align(
     if method not in ALIGNMENTS:
         raise ValueError(f"Alignment {method!r} is not one of {', '.join(ALIGNMENTS)}.")
     placement = describe(fixed.grid, moving.grid)
-    apart = placement.overlap == 0
+    apart = placement.overlap == 0 and by_hand is None
     if apart and (
         method == "none" or (method == "auto" and _gap(fixed.grid, moving.grid) > NEAR_MM)
     ):
@@ -116,8 +118,8 @@ def align(
     report(Progress(stage=f"aligning the {names[1]} to the {names[0]}", done=0, total=1))
     pair = _Pair.of(fixed, moving)
     header = np.eye(4)
-    matrix = header
-    if method != "none":
+    matrix = header if by_hand is None else by_hand
+    if method != "none" and by_hand is None:
         start = _centred(fixed.grid, moving.grid) if apart else header
         found = pair.register(start, FAR_REACH_MM if apart else REACH_MM)
         if apart or method == "rigid" or _clearly_better(pair, found, header, moving.grid):
@@ -129,7 +131,7 @@ def align(
         fixed=fixed_role,
         moving=moving_role,
         matrix=matrix,
-        method="header" if matrix is header else "rigid",
+        method="hand" if by_hand is not None else "header" if matrix is header else "rigid",
         similarity=value,
         confidence=_confidence(stands_out),
         overlap=min(1.0, describe(fixed.grid, moving.grid, matrix).overlap),

@@ -148,6 +148,7 @@ def _align(
         moving_role=moving_role,
         fixed_title=card.input(fixed_role).title,
         moving_title=card.input(moving_role).title,
+        by_hand=np.array(settings.matrix).reshape(4, 4) if settings.matrix else None,
         report=report,
     )
 
@@ -168,12 +169,12 @@ def _trust(alignment: Alignment | None, settings: SegmentSettings) -> float:
     """How far the scans may help each other; fully where the user says that they are aligned."""
     if alignment is None:
         return 0.0
-    return 1.0 if settings.align == "none" else alignment.confidence
+    return 1.0 if settings.align == "none" else alignment.trust
 
 
 def _doubted(alignment: Alignment | None, trust: float) -> list[str]:
     """A sentence when two scans were given that do not look aligned: what was done with them."""
-    if alignment is None or alignment.confidence >= LEAST_TRUST:
+    if alignment is None or alignment.trust >= LEAST_TRUST:
         return []
     if trust >= LEAST_TRUST:
         return [

@@ -29,6 +29,7 @@ from cmcseg.queue.disk import in_words, is_full
 from cmcseg.queue.entry import EntryScan, QueueEntry, check_id, check_pair, pair_of
 from cmcseg.queue.holdout import LEARN, new_pair
 from cmcseg.queue.publish import publish, write_entry, write_scans
+from cmcseg.queue.returnable import returnable
 from cmcseg.queue.scan_index import SCANS, ScanIndex, twins
 from cmcseg.queue.submission import Submission
 
@@ -163,10 +164,8 @@ class Ledger:
         return self.entry(name)
 
     def taken_out(self) -> list[str]:
-        """Entries that were removed and are not back, the last one first."""
-        moved = [path.name.rpartition(".")[::2] for path in self._listed("removed")]
-        gone = dict.fromkeys(name for name, _ in sorted(moved, key=lambda at: at[1], reverse=True))
-        return [name for name in gone if name not in self._names(every=True)]
+        """Entries that ``restore`` could bring a pair back by; see ``returnable``."""
+        return returnable([path.name for path in self._listed("removed")], self._names())
 
     def close_to_others(self) -> int:
         """Take away what other accounts of the computer may read here.

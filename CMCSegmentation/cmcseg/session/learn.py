@@ -32,7 +32,7 @@ class LearnSession:
         failed: ``(sentence, log path or "")``.
         compared: ``(Message)`` of ``look_at``: scans by role, and label maps "old ROLE", "new ROLE"
             and "drawn ROLE".
-        removed: ``(entry)`` that was taken out of the queue.
+        removed, restored: ``(entry)`` that was taken out of the queue, or brought back.
         opened: ``(Message)`` of ``open_entry``: scans by role, label maps "corrected ROLE" and
             "found ROLE".
         exported: ``(path)`` of an archive.
@@ -60,7 +60,7 @@ class LearnSession:
         self.cancelled = Signal()
         self.compared = Signal()
         self.switched = Signal()
-        self.removed = Signal()
+        self.removed, self.restored = Signal(), Signal()
         self.opened, self.exported = Signal(), Signal()
         self.taken_out: tuple[str, ...] = ()
         self.called: dict[str, str] = {}
@@ -110,7 +110,12 @@ class LearnSession:
 
     def restore_entry(self, entry: str) -> None:
         """Bring back an entry that was removed."""
-        self._ask(self._about("queue-restore", entry), lambda _answer: self.load_queue(self._asked))
+
+        def finished(_answer: Message) -> None:
+            self.restored.emit(entry)
+            self.load_queue(self._asked)
+
+        self._ask(self._about("queue-restore", entry), finished)
 
     def open_entry(self, entry: str) -> None:
         """Ask for what an entry holds; ``opened`` follows."""

@@ -307,7 +307,7 @@ class MarkSession:
         """Propose the same in the other scan, where it is known how the two lie."""
         alignment = result.prediction.alignment
         other = next((role for role in result.scans if role != stroke.role), "")
-        if other and alignment and alignment.confidence >= TRUSTED:
+        if other and alignment and alignment.trust >= TRUSTED:
             self._line.append(replace(stroke, role=other, carried=True))
             self._next()
 

@@ -81,6 +81,19 @@ class Models:
         # The worker lives in another folder.
         self._change("import-model", {"source": str(Path(source).absolute())}, over)
 
+    def extend(self, name: str, organ: str) -> None:
+        """Make a model with room for one organ more, which a fine-tuning can teach it; choose it.
+
+        Raises:
+            BadInput: when the organ has no name, or the model knows it.
+        """
+        organ = organ.strip()
+        if not organ:
+            raise BadInput(_("Give the organ a name."))
+        if organ.casefold() in [label.name.casefold() for label in self.named(name).table]:
+            raise BadInput(_("The model knows the {organ} already.").format(organ=organ))
+        self._change("extend-model", {"model": name, "organ": organ})
+
     def remove(self, name: str) -> None:
         """Delete a model that was imported."""
         self._change("remove-model", {"model": name})

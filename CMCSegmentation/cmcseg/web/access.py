@@ -184,12 +184,22 @@ def _add_headers(answer: web.StreamResponse, host: str) -> None:
 
 
 def _elsewhere() -> str:
+    """The page of a second window, as the app's own looks, in light and dark."""
     title = "CMCSeg is open in another window"
     return (
-        f"<!doctype html><meta charset=utf-8><title>{escape(title)}</title>"
-        "<body style='font:16px system-ui;max-width:34em;margin:20vh auto;color:#333'>"
-        f"<h1 style='font-size:1.3em'>{escape(title)}</h1>"
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>"
+        "<meta name=viewport content='width=device-width'><style>"
+        ":root{color-scheme:light dark;--back:#fafafa;--text:#222;--card:#fff;--go:#1b5e8c;"
+        "--on:#fff}@media(prefers-color-scheme:dark){:root{--back:#121212;--text:#eee;"
+        "--card:#212121;--go:#7cc0ee;--on:#111}}"
+        "body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;"
+        "place-items:center;background:var(--back);color:var(--text)}"
+        "main{max-width:30em;margin:16px;padding:24px 28px;background:var(--card);"
+        "border-radius:8px;box-shadow:0 1px 6px #0003}h1{font-size:1.25em;margin:0 0 8px}"
+        "button{font:inherit;padding:8px 18px;border:0;border-radius:4px;background:var(--go);"
+        "color:var(--on);cursor:pointer}</style>"
+        f"<main><h1>{escape(title)}</h1>"
         "<p>Two windows would draw on the same organ without knowing of each other. Go on there, "
         "or close it and work here; what you have drawn is kept.</p>"
-        "<form method=post action=here><button>Work in this window</button></form>"
+        "<form method=post action=here><button>Work in this window</button></form></main>"
     )

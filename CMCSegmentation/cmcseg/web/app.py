@@ -29,11 +29,13 @@ from cmcseg.web.case_loader import CaseLoader
 from cmcseg.web.case_states import CaseStates
 from cmcseg.web.cases_actions import CasesActions
 from cmcseg.web.cases_layout import lay_out_cases
+from cmcseg.web.comparison import Comparison
 from cmcseg.web.display_actions import DisplayActions
 from cmcseg.web.display_layout import lay_out_display
 from cmcseg.web.draft_keeper import DraftKeeper
 from cmcseg.web.drafts import Drafts
 from cmcseg.web.editor import Editor
+from cmcseg.web.entry_opener import EntryOpener
 from cmcseg.web.folder import Folder
 from cmcseg.web.keys import bind_keys
 from cmcseg.web.learn_actions import LearnActions
@@ -45,6 +47,7 @@ from cmcseg.web.open_case import OpenCase
 from cmcseg.web.output_actions import OutputActions
 from cmcseg.web.page import Page
 from cmcseg.web.page_layout import lay_out_page
+from cmcseg.web.queue_actions import QueueActions
 from cmcseg.web.review_actions import ReviewActions
 from cmcseg.web.review_layout import lay_out_review
 from cmcseg.web.routes import Routes
@@ -70,8 +73,9 @@ class App:
         self._server.enable_module(trame_slicer_module)
         self._server.state.update({"trame__title": "CMCSeg", "trame__favicon": ""})
         self._guard = guard
-        self._page = Page(self._server)
-        self._make_sessions(Folder(folder))
+        self._folder = Folder(folder)
+        self._page = Page(self._server, self._folder.root)
+        self._make_sessions(self._folder)
         self._make_panels()
         self._connect()
         self._lay_out()
@@ -113,7 +117,7 @@ class App:
 
     def _make_sessions(self, folder: Folder) -> None:
         """What can be done, whatever it looks like."""
-        self._folder, self._slicer = folder, SlicerApp()
+        self._slicer = SlicerApp()
         # VTK warns of what trame-slicer does with its windows, twenty lines before the link, and
         # says everything twice; its errors are still told, once.
         vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_ERROR)
@@ -137,8 +141,9 @@ class App:
     def _make_panels(self) -> None:
         """What is shown, each with what it needs."""
         page, folder, views, editor = self._page, self._folder, self._views, self._editor
-        case = OpenCase(page, self._segment, views, CaseStates(folder))
-        drafts = Drafts(folder)
+        states, drafts = CaseStates(folder), Drafts(folder)
+        loader = CaseLoader(folder, self._slicer, self._scene, self._reader)
+        case = OpenCase(page, self._segment, views, states)
         self._keeper = DraftKeeper(
             page,
             drafts,
@@ -152,7 +157,7 @@ class App:
             page,
             folder=folder,
             drafts=drafts,
-            loader=CaseLoader(folder, self._slicer, self._scene, self._reader),
+            loader=loader,
             case=case,
             segment=self._segment,
             runner=self._runner,
@@ -189,7 +194,21 @@ class App:
             folder=folder,
             case=case,
         )
-        self._learning = LearnActions(page, self._learn, self._segment)
+        opener = EntryOpener(
+            self._learn, cases=self._cases, states=states, loader=loader, drafts=self._keeper
+        )
+        self._queue = QueueActions(page, self._learn, opener, folder)
+        self._comparison = Comparison(
+            page,
+            self._slicer.scene,
+            views=views,
+            case=case,
+            segment=self._segment,
+            tools=self._tools,
+        )
+        self._learning = LearnActions(
+            page, self._learn, self._segment, comparison=self._comparison, folder=folder
+        )
         self._models = ModelsActions(page, self._segment)
 
     def _connect(self) -> None:
@@ -205,6 +224,7 @@ class App:
         self._segment.finished.connect(self._on_result)
         self._cases.closing.connect(self._keeper.save_now)
         self._cases.closing.connect(self._on_closing)
+        self._views.nudged.connect(lambda: self._segmenting.nudge(self._views.links.across))
         self._cases.opened.connect(self._keeper.offer)
         self._segment.started.connect(self._output.forget)
         self._views.pointed.connect(self._tools.point)
@@ -223,7 +243,7 @@ class App:
             partial(lay_out_cases, self._cases),
             partial(lay_out_segment, self._segmenting, self._output),
             partial(lay_out_review, self._reviewing, self._marking, self._cases, self._output),
-            partial(lay_out_learn, self._learning),
+            partial(lay_out_learn, self._learning, self._queue),
             partial(lay_out_models, self._models, self._learning),
         ]
         bar = partial(lay_out_display, self._display)
@@ -239,6 +259,7 @@ class App:
                 self._marking,
                 self._reviewing,
                 self._display,
+                self._queue,
                 self._learning,
                 self._models,
             ):
@@ -249,6 +270,7 @@ class App:
         self._reviewing.begin(result)
 
     def _on_closing(self) -> None:
+        self._comparison.put_away()
         self._editor.drop()
         self._tools.lay_down()
         self._review.clear()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trame_slicer.core import SlicerApp
 
+from cmcseg.core.volume import Volume
 from cmcseg.mrml.new_scan import put_scan
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.reading import ReadScan, ScanReader, numbered
@@ -89,6 +90,21 @@ class CaseLoader:
         )
         self._next(self._loading)
 
+    def put(
+        self, case_id: str, called: str, volumes: dict[str, Volume], title: Callable[[str], str]
+    ) -> list[LoadedScan]:
+        """Put scans that were read elsewhere into the scene, as those of a case.
+
+        Args:
+            case_id: whose.
+            called: what a reader calls it.
+            volumes: by role.
+            title: what a clinician calls a role.
+        """
+        self.stop()
+        keys = {r: self._put(case_id, called, title(r), volume) for r, volume in volumes.items()}
+        return [LoadedScan(role=role, key=key, source=Path()) for role, key in keys.items()]
+
     def stop(self) -> None:
         """Read no further; nothing is told."""
         if self._loading:
@@ -141,11 +157,16 @@ class CaseLoader:
             title = loading.titles[role] or scan.volume.facts.get("series", "") or "Scan"
             if len(scan.stacks) > 1:
                 title = f"{title} #{scan.stack}"
-            key = put_scan(self._app.scene, scan.volume, f"{title} of {loading.case.id}")
-            self._app.scene.GetNodeByID(key).SetAttribute(CASE, loading.case.id)
+            case = loading.case
+            key = self._put(case.id, case.title or case.id, title, scan.volume)
             loaded.append(LoadedScan(role=role, key=key, source=source))
             notes += [*_choice(scan), *(f"{title}: {note}" for note in scan.notes)]
         loading.done(loaded, notes)
+
+    def _put(self, case_id: str, called: str, title: str, volume: Volume) -> str:
+        key = put_scan(self._app.scene, volume, f"{title} of {called}")
+        self._app.scene.GetNodeByID(key).SetAttribute(CASE, case_id)
+        return key
 
     def _keys(self, case_id: str, keep: list[str]) -> list[str]:
         keys = []

@@ -1,4 +1,4 @@
-"""What became of each case, kept on disk: its doubt, and the entry that it was accepted as."""
+"""What became of each case, kept on disk: its doubt, the entry that it was accepted as or was."""
 
 import json
 from contextlib import suppress
@@ -6,7 +6,7 @@ from contextlib import suppress
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.web.folder import Folder, filed
 
-KEPT = ("doubt", "accepted")
+KEPT = ("doubt", "accepted", "taken_out")
 
 
 class CaseStates:
@@ -21,7 +21,7 @@ class CaseStates:
         self._known: dict[str, dict[str, str]] = {}
 
     def of(self, case: str) -> dict[str, str]:
-        """``doubt`` and ``accepted`` of a case, where they are known."""
+        """``doubt``, ``accepted`` and ``taken_out`` of a case, where they are known."""
         if case not in self._known:
             self._known[case] = self._read(case)
         return self._known[case]

@@ -82,6 +82,7 @@ class CasesActions:
         self.state.data.cases = [
             {
                 "id": case.id,
+                "title": case.title,
                 "about": self._about(case),
                 "state": self._word(case, drafts),
                 "picture": self._pictures.get(case.id, ""),
@@ -109,8 +110,7 @@ class CasesActions:
         Raises:
             BadInput: when it is gone, or a segmentation runs.
         """
-        if self._segment.stage is Stage.SEGMENTING:
-            raise BadInput("A segmentation is running; cancel it before you open another case.")
+        self.check_free()
         case = next((case for case in self._cases if case.id == case_id), None)
         if case is None:
             raise BadInput(f"{case_id} is no longer in the folder.")
@@ -119,11 +119,25 @@ class CasesActions:
             return
         self._loader.load(
             case,
-            {role: self._title(role) for role in case.files},
-            done=lambda loaded, notes: self._open(case, loaded, [said] * bool(said) + notes),
+            {role: self.title(role) for role in case.files},
+            done=lambda loaded, notes: self.open_loaded(case, loaded, said, *notes),
             failed=self._not_opened,
         )
         self.page.touch()
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What the list calls the cases of the folder, by their ids."""
+        return {case.id: case.title for case in self._cases}
+
+    def check_free(self) -> None:
+        """Another case may be opened.
+
+        Raises:
+            BadInput: when a segmentation runs.
+        """
+        if self._segment.stage is Stage.SEGMENTING:
+            raise BadInput("A segmentation is running; cancel it before you open another case.")
 
     def next(self) -> None:
         """Open the next case that was not accepted."""
@@ -139,8 +153,17 @@ class CasesActions:
         self.page.tell(sentence, log)
         self.page.touch()
 
-    def _open(self, case: Case, loaded: list[LoadedScan], notes: list[str]) -> None:
-        """The scans of a case have come into the scene: they take the place of the open one."""
+    def open_loaded(self, case: Case, loaded: list[LoadedScan], *told: str) -> bool:
+        """The scans of a case have come into the scene: they take the place of the open one.
+
+        Args:
+            case: whose.
+            loaded: its scans.
+            told: what the user should know of how they came.
+
+        Returns:
+            Whether they have.
+        """
         keys = [scan.key for scan in loaded]
         try:
             if self._segment.stage is Stage.SEGMENTING:
@@ -149,18 +172,19 @@ class CasesActions:
         except BadInput as error:
             self._loader.unload(case.id)
             self._not_opened(str(error), "")
-            return
+            return False
         self._loader.unload(self._case.id, keep=keys)
         self._case.id = case.id
-        self._case.sources = {scan.key: scan.source for scan in loaded}
-        if notes:
-            self.page.tell(" ".join(notes), kind="warning")
+        self._case.sources = {scan.key: scan.source for scan in loaded if scan.source.name}
+        said = " ".join(filter(None, told))
+        self.page.tell(said, kind="warning")  # what was told of the case before goes
         self._choose_scans(loaded)
         self._case.show()
         self.page.go("segment")
         if self._segment.card:
             self._segment.warm_up()
             self.opened.emit(case.id)
+        return True
 
     def arrived(self, came: Received) -> None:
         """A new case lies in the folder: list it and open it."""
@@ -227,7 +251,7 @@ class CasesActions:
         if not any(scan.role in known for scan in loaded):
             segment.guess()
 
-    def _title(self, role: str) -> str:
+    def title(self, role: str) -> str:
         """What a clinician calls a role; a role that no model has is called as it is."""
         word = role.strip("'")
         titles = {
@@ -243,7 +267,7 @@ class CasesActions:
         return "draft" if filed(case.id) in drafts else ""
 
     def _about(self, case: Case) -> str:
-        names = [self._title(role) or "scans" for role in case.files]
+        names = [self.title(role) or "scans" for role in case.files]
         doubt = self._case.states.of(case.id).get("doubt", "")
         return " + ".join(names) + (f" · doubt {doubt}" if doubt else "")
 

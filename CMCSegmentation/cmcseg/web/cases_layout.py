@@ -21,7 +21,7 @@ def lay_out_cases(cases: CasesActions) -> None:
                 key="row.id",
                 active=(f"row.id === {names.opened}",),
                 click=(page.trying(cases.choose, str), "[row.id]"),
-                title=("row.id",),
+                title=("row.title",),
                 subtitle=("row.about",),
                 classes="case",
             ):

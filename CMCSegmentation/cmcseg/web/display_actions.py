@@ -12,13 +12,17 @@ from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.web.editor import Editor
+from cmcseg.web.ghosts import BLEND, KINDS
 from cmcseg.web.page import Page
+from cmcseg.web.pointer import NUDGE
 from cmcseg.web.tools_actions import ToolsActions
-from cmcseg.web.views import ORIENTATIONS, Views
+from cmcseg.web.view_poses import ORIENTATIONS
+from cmcseg.web.views import Views
 from cmcseg.web.widgets import NUMBER, share
 from cmcseg.web.windowing import PRESETS
 
 AUTO = "auto"
+SHOWN = 50  # per cent, of the other scan when it is asked for
 
 
 @dataclass
@@ -30,6 +34,7 @@ class DisplayState:
     opacity: int | float = 45
     blend: int | float = 0
     overlay: str = ""
+    kind: str = BLEND
 
 
 class DisplayActions:
@@ -59,7 +64,7 @@ class DisplayActions:
         self.page, self.tools, self.views = page, tools, views
         self._session, self._scene, self._editor = session, scene, editor
         self._segment = segment
-        self._overlay, self._solid, self._opacity = "", False, 0.45
+        self._overlay, self._solid, self._opacity, self._kind = "", False, 0.45, BLEND
         self.state = TypedState(page.server.state, DisplayState)
         page.watch(self.state.name.blend, self._blend, NUMBER)
         page.watch(self.state.name.opacity, self._paint, NUMBER)
@@ -107,6 +112,36 @@ class DisplayActions:
         scans = result.scans.values() if self._overlay else ()
         self.views.overlays.veil([asks[self._overlay](key) for key in scans])
 
+    def show_other(self, kind: str) -> None:
+        """How the other scan is laid over each scan: blended, in squares, or its edges.
+
+        Raises:
+            BadInput: when there is no such way.
+        """
+        if kind not in KINDS:
+            raise BadInput(f"There is no way {kind!r} to show the other scan.")
+        data = self.state.data
+        self._kind = data.kind = kind
+        if data.blend <= 0:
+            data.blend = SHOWN
+        self._blend(data.blend)
+
+    def nudge(self) -> None:
+        """Take the other scan in hand, or lay it down; it is shown while it is moved.
+
+        Raises:
+            BadInput: when there is none.
+        """
+        if len(self._segment.chosen) < 2:
+            raise BadInput("There is no other scan to move.")
+        if self.state.data.blend <= 0:
+            self.show_other(self._kind)
+        self.tools.use(NUDGE)
+
+    def three_planes(self) -> None:
+        """Show a single scan in all three planes, or in one again."""
+        self.views.three_planes(not self.views.state.data.planes)
+
     def window(self, name: str) -> None:
         """Show the scans at a preset of window and level; ``auto`` suits each by its own values.
 
@@ -139,7 +174,7 @@ class DisplayActions:
         if percent > 0:
             self._overlay = ""
         if not self._overlay:
-            self.views.overlays.blend(share(percent))
+            self.views.overlays.blend(share(percent), self._kind)
 
     def _paint(self, percent: float) -> None:
         self._opacity = share(percent)

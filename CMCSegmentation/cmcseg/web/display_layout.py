@@ -5,15 +5,20 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from cmcseg.mrml.colours import MAGMA
 from cmcseg.web.display_actions import AUTO, DisplayActions
-from cmcseg.web.views import ORIENTATIONS
+from cmcseg.web.ghosts import KINDS
+from cmcseg.web.view_poses import ORIENTATIONS
 from cmcseg.web.widgets import icon_button, labelled
 from cmcseg.web.windowing import PRESETS
+
+HOW = "How the other scan is laid over: blend, checkerboard or edges"
 
 
 def lay_out_display(display: DisplayActions) -> None:
     """Lay the bar out."""
     page, names, views = display.page, display.state.name, display.views.state.name
+    _legend(display)
     with html.Div(classes="bar"):
         with v.VBtnToggle(
             model_value=(names.orientation,),
@@ -31,6 +36,14 @@ def lay_out_display(display: DisplayActions) -> None:
             page.trying(display.toggle_solid),
             active=(names.solid,),
             id="solid",
+        )
+        icon_button(
+            "mdi-view-column-outline",
+            "Three planes of this scan",
+            page.trying(display.three_planes),
+            v_if=views.single,
+            active=(views.planes,),
+            id="planes",
         )
         with v.VMenu():
             with v.Template(v_slot_activator="{ props }"):
@@ -51,10 +64,8 @@ def lay_out_display(display: DisplayActions) -> None:
                     )
         # One part, so that a narrow window breaks the line before it and not within it.
         with html.Div(classes="shown"):
-            html.Span("organs", classes="quiet")
             _slider(names.opacity, "opacity", "How strongly the organs are drawn")
-            html.Span("blend", classes="quiet", v_if=f"{views.corners}[1]")
-            _slider(names.blend, "blend", "Blend in the other scan", v_if=f"{views.corners}[1]")
+            _other_scan(display)
             with v.VBtnToggle(
                 model_value=(names.overlay,),
                 update_modelValue=(page.trying(display.lay_over, str | None), "[$event]"),
@@ -67,9 +78,54 @@ def lay_out_display(display: DisplayActions) -> None:
                     "disagreement",
                     value="disagreement",
                     size="small",
-                    v_if=f"{display.tools.state.name.roles}.length > 1",
+                    disabled=(f"{display.tools.state.name.roles}.length < 2",),
                     id="show-disagreement",
                 )
+
+
+def _other_scan(display: DisplayActions) -> None:
+    """The other scan over each scan: how strongly, in which way, and moved by hand."""
+    page, names, tools = display.page, display.state.name, display.tools.state.name
+    views = display.views.state.name
+    with html.Div(v_if=f"{views.corners}[1] && !{views.planes}", classes="line"):
+        with v.VMenu():
+            with v.Template(v_slot_activator="{ props }"):
+                v.VBtn(
+                    icon="mdi-checkerboard",
+                    size="small",
+                    variant="text",
+                    id="others",
+                    v_bind="props",
+                    title=HOW,
+                    raw_attrs=labelled(HOW),
+                )
+            with v.VList(density="compact"):
+                for kind in KINDS:
+                    v.VListItem(
+                        title=kind,
+                        click=page.trying(lambda kind=kind: display.show_other(kind)),
+                        id=f"other-{kind}",
+                    )
+        _slider(names.blend, "blend", "How strongly the other scan is laid over")
+        icon_button(
+            "mdi-hand-back-right-outline",
+            "Move the other scan by hand; the next segmentation takes it as it lies",
+            page.trying(display.nudge),
+            active=(f"{tools.tool} === 'nudge'",),
+            id="nudge",
+        )
+
+
+def _legend(display: DisplayActions) -> None:
+    """What the colours of a map mean."""
+    with html.Div(
+        v_if=display.state.name.overlay, classes="legend", id="legend", title="Colours of the map"
+    ):
+        html.Span("sure", v_if=f"{display.state.name.overlay} === 'doubt'")
+        html.Span("agree", v_if=f"{display.state.name.overlay} !== 'doubt'")
+        html.I(style=f"background: linear-gradient(to right, {', '.join(MAGMA)})")
+        html.Span("unsure", v_if=f"{display.state.name.overlay} === 'doubt'")
+        html.Span("contradict", v_if=f"{display.state.name.overlay} !== 'doubt'")
 
 
 def _slider(name: str, key: str, title: str, **more: object) -> None:

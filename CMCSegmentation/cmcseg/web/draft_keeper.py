@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from trame_server.utils.typed_state import TypedState
 
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.prediction import Prediction
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.ports import Runner
 from cmcseg.session.result import Result
@@ -16,6 +18,7 @@ from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
 from cmcseg.web.drafts import Drafts
+from cmcseg.web.folder import filed
 from cmcseg.web.open_case import OpenCase
 from cmcseg.web.page import Page
 
@@ -25,9 +28,10 @@ EVERY = 3.0  # seconds between two drafts
 
 @dataclass
 class DraftState:
-    """Of which case there is a draft that can be taken up."""
+    """Of which case there is a draft that can be taken up, and when what is drawn was kept."""
 
     of: str = ""
+    saved: str = ""
 
 
 class DraftKeeper:
@@ -67,6 +71,7 @@ class DraftKeeper:
     def begin(self, result: Result) -> None:
         """A result is shown: draw the draft over it that was asked for, else keep the result."""
         self._touched = self._saved = 0.0
+        self.state.data.saved = ""
         case, drafts = self._case.id, self._drafts
         if self._pending is not None:
             drawn, self._pending = self._pending, None
@@ -132,12 +137,26 @@ class DraftKeeper:
         Raises:
             BadInput: when the draft is damaged or belongs to other scans.
         """
-        segment = self._segment
         self.state.data.of = ""
-        kept = self._drafts.open(self._case.id)
-        if kept is None:
-            return
-        prediction, drawn = kept
+        if kept := self._drafts.open(self._case.id):
+            self._show(*kept)
+
+    def is_kept(self, case: str) -> bool:
+        """Whether a drawing of a case lies on disk."""
+        return filed(case) in self._drafts.cases()
+
+    def show_accepted(self, prediction: Prediction, drawn: dict[str, LabelMap]) -> None:
+        """Show a pair as it was accepted.
+
+        Raises:
+            BadInput: when it belongs to another model, or to other scans.
+        """
+        self._accepted = True
+        self._show(prediction, drawn)
+        self.page.go("review")
+
+    def _show(self, prediction: Prediction, drawn: dict[str, LabelMap]) -> None:
+        segment = self._segment
         if prediction.model in [card.name for card in segment.models.cards]:
             segment.choose_model(prediction.model)
         for role in [role for role in segment.chosen if role not in prediction.labels]:
@@ -152,7 +171,7 @@ class DraftKeeper:
         self._accepted = False
         self._drafts.drop(self._case.id)
         self._saved = self._touched = 0.0
-        self.state.data.of = ""
+        self.state.data.of = self.state.data.saved = ""
 
     def finish(self) -> None:
         """The pair was accepted: keep it as it was handed over, so that it can be opened again."""
@@ -187,6 +206,7 @@ class DraftKeeper:
             self._reading = False
             if self._review.result is result:
                 self._saved = at
+                self.state.data.saved = datetime.now().astimezone().strftime("%H:%M")
             self.page.touch()
 
         def failed(sentence: str, log: str) -> None:

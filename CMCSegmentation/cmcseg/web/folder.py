@@ -29,12 +29,14 @@ class Case:
     """One or more scans of a patient.
 
     Attributes:
-        id: what the list shows; unique in the folder.
+        id: unique in the folder.
+        title: what the list shows; unique as well.
         files: scans by role; under the empty role those whose names tell none. A scan has several
             files when it is DICOM.
     """
 
     id: str
+    title: str = ""
     files: dict[str, tuple[Path, ...]]
 
 
@@ -150,7 +152,16 @@ class Folder:
                 while role in found[key]:
                     role += "'"
                 found[key][role] = tuple(rest)
-        return tuple(Case(id=key, files=dict(found[key])) for key in sorted(found))
+        titles = {key: _title(key, roles) for key in found}
+        called = [*titles.values()]
+        return tuple(
+            Case(
+                id=key,
+                title=titles[key] if called.count(titles[key]) == 1 else key,
+                files=dict(found[key]),
+            )
+            for key in sorted(found)
+        )
 
     def _folders(self) -> list[tuple[Path, list[Path]]]:
         """Folders with their files; nothing that starts with a dot, no queue, no link outwards."""
@@ -196,6 +207,14 @@ def plain(name: str) -> str:
         return kept
     end = next((end for end in sorted(IMAGES, key=len)[::-1] if kept.endswith(end)), "")
     return kept[: LONGEST - len(end)] + end
+
+
+def _title(key: str, roles: set[str]) -> str:
+    """An id without a folder that says what the file says: patient7 of patient7_ct/patient7."""
+    *above, name = key.split("/")
+    if above and _told(Path(above[-1]), roles)[1] in (name, ""):
+        above = above[:-1]
+    return "/".join((*above, name))
 
 
 def _told(file: Path, roles: set[str]) -> tuple[str, str | None]:

@@ -9,16 +9,18 @@ from cmcseg.web.review_actions import ReviewActions
 
 KEYS = (
     ("N / P", "next, previous doubt"),
+    ("F", "fine here, on to the next"),
     ("A", "accept"),
     ("1 … 9", "organ"),
     ("B / E", "brush, erase"),
     ("[ / ]", "smaller, larger brush"),
-    ("W", "window and level: drag"),
+    ("W / R", "window and level, ruler: drag"),
     ("M / Shift-M", "mark what is, what is not the organ"),
     ("Enter / Esc", "take, drop what is proposed"),
     ("Esc", "with nothing proposed: lay the tool down"),
     ("Z / Shift-Z", "undo, redo"),
     ("Space", "hold to hide the organs"),
+    ("double click", "one view alone, or all"),
     ("?", "this list"),
 )
 
@@ -43,12 +45,14 @@ def bind_keys(
     calls = {
         "n": review.next,
         "p": review.previous,
+        "f": review.fine,
         "a": review.accept,
         "b": lambda: tools.use("brush"),
         "e": lambda: tools.use("erase"),
         "[": lambda: tools.resize(-1),
         "]": lambda: tools.resize(1),
         "w": lambda: tools.use("window"),
+        "r": lambda: tools.use("measure"),
         "m": lambda: marks.hold(IS),
         "M": lambda: marks.hold(IS_NOT),
         "Enter": marks.take,
@@ -64,5 +68,6 @@ def bind_keys(
         elif name in calls and review.session.result is not None:
             calls[name]()
 
+    page.server.trigger("enlarge")(page.trying(display.views.enlarge, int))
     page.server.trigger("key")(page.trying(key, str))
     page.server.trigger("hold")(page.trying(display.hide_organs, bool))

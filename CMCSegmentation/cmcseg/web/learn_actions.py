@@ -1,4 +1,4 @@
-"""Step 5: the queue, fine-tuning, the verdict, adopt, keep, roll back."""
+"""Step 5: fine-tuning, the verdict, adopt, keep, and which version is in use."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass, field
 from trame_server.utils.typed_state import TypedState
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress
 from cmcseg.session.learn import LearnSession
+from cmcseg.session.progress_line import progress_line
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import LearnStage
+from cmcseg.session.verdict import at_fault, headline, is_against, is_made, organ_lines, told
+from cmcseg.web.comparison import Comparison
+from cmcseg.web.folder import Folder
 from cmcseg.web.page import Page
+from cmcseg.web.queue_actions import moment
 
-VERDICTS = {
-    "adopt": "The new model is better.",
-    "keep": "The old model is kept: a new one does not do better.",
-    "insufficient": "There is not enough evidence.",
-}
 POINTS = 120  # of the curve that is drawn
 LONGEST = 600  # minutes of a fine-tuning
 
 
 @dataclass
 class LearnState:
-    """What the panel shows; ``minutes`` and ``reason`` are the user's."""
+    """What the panel shows; ``minutes``, ``rehearse`` and ``reason`` are the user's."""
 
-    entries: list[dict] = field(default_factory=list)
-    new_entries: int = 0
     expectation: str = ""
     minutes: object = 10
+    rehearse: bool = False
     tuning: bool = False
     why_not: str = ""
     percent: int = 0
@@ -39,12 +39,17 @@ class LearnState:
     verdict: str = ""
     verdict_line: str = ""
     verdict_rows: list[dict] = field(default_factory=list)
+    faults: list[dict] = field(default_factory=list)
     judging: bool = False
+    made: bool = False
     against: bool = False
     reason: object = ""
     outcome: str = ""
-    history: list[dict] = field(default_factory=list)
-    removed: str = ""
+    changed_most: list[dict] = field(default_factory=list)
+    case: str = ""
+    looking: bool = False
+    versions: list[dict] = field(default_factory=list)
+    back_to: str = ""
 
 
 class LearnActions:
@@ -53,20 +58,31 @@ class LearnActions:
     Args:
         page: that it is shown on.
         session: does the work.
-        segment: knows which model is chosen.
+        segment: knows which model is chosen, and where it runs.
+        comparison: shows what both models find.
+        folder: whose other scans a model may be rehearsed on.
     """
 
-    def __init__(self, page: Page, session: LearnSession, segment: SegmentSession) -> None:
+    def __init__(
+        self,
+        page: Page,
+        session: LearnSession,
+        segment: SegmentSession,
+        *,
+        comparison: Comparison,
+        folder: Folder,
+    ) -> None:
         self.page, self._session, self._segment = page, session, segment
+        self.comparison, self._folder = comparison, folder
         self._progress: Progress | None = None
         self._told = ""
         self.state = TypedState(page.server.state, LearnState)
         session.progressed.connect(self._on_progress)
         session.switched.connect(self._on_switched)
-        session.removed.connect(self._on_removed)
+        session.compared.connect(self._on_compared)
         segment.changed.connect(self._on_model)
 
-    def fine_tune(self, minutes: object) -> None:
+    def fine_tune(self, minutes: object, rehearse: bool) -> None:
         """Learn from the queue for some minutes.
 
         Raises:
@@ -80,7 +96,8 @@ class LearnActions:
             number = math.nan
         if not 0 < number <= LONGEST:
             raise BadInput(f"Learning takes a number of minutes up to {LONGEST}; give another.")
-        self._session.fine_tune(self._model, number)
+        folder = str(self._folder.root) if rehearse else ""
+        self._session.fine_tune(self._model, number, self._segment.settings.device, folder)
 
     def cancel(self) -> None:
         """Stop learning."""
@@ -92,21 +109,28 @@ class LearnActions:
 
     def keep(self) -> None:
         """Go on with the old model."""
+        self.comparison.put_away()
         self._session.keep()
 
-    def roll_back(self) -> None:
-        """Use the version before."""
+    def look(self, case: str) -> None:
+        """Show what the old and the new model say about a pair.
+
+        Raises:
+            BadInput: when they were not compared on it.
+        """
+        self._progress = None
+        self._session.look_at(case, self._segment.settings.device)
+
+    def roll_back(self, name: str) -> None:
+        """Use another version; the one before where none is named.
+
+        Raises:
+            BadInput: when there is none of that name.
+        """
+        if name not in ("", *(row["name"] for row in self._session.history)):
+            raise BadInput("There is no such version any more.")
         if self._model:
-            self._session.roll_back(self._model)
-
-    def remove(self, entry: str) -> None:
-        """Take a pair out of the queue."""
-        self._session.remove_entry(entry)
-
-    def restore(self) -> None:
-        """Bring the pair back that was taken out last."""
-        self._session.restore_entry(self.state.data.removed)
-        self.state.data.removed = ""
+            self._session.roll_back(self._model, name)
 
     def load_queue(self) -> None:
         """Ask for the queue's table again."""
@@ -115,39 +139,56 @@ class LearnActions:
     def refresh(self) -> None:
         """Show the session's state."""
         data, session, verdict = self.state.data, self._session, self._session.verdict
-        data.entries = [
-            {
-                "id": row.id,
-                "pair": row.pair,
-                "at": _at(row.at),
-                "summary": row.summary,
-                "status": row.status,
-            }
-            for row in session.rows
-        ]
-        data.new_entries = session.new
         data.expectation = session.expectation()
         data.tuning = session.stage is LearnStage.FINE_TUNING
         data.why_not = session.why_not()
+        data.looking = bool(session.looking)
         if self._progress:
-            data.percent = round(100 * self._progress.fraction)
-            data.line = f"{self._progress.stage} · {data.percent} %"
+            data.percent = self._progress.percent
+            data.line = progress_line(self._progress, "")
         data.curve = _thinned([sum(losses.values()) for _, losses in session.curve])
-        data.verdict = VERDICTS.get(verdict.get("verdict", ""), "")
-        data.verdict_line = verdict.get("reason", "")
-        data.verdict_rows = [_row(name, row) for name, row in verdict.get("organs", {}).items()]
+        data.verdict, data.verdict_line = headline(verdict), told(verdict, session.title)
+        data.verdict_rows = [
+            {
+                "name": line.name,
+                "word": line.word,
+                **{name: f"{getattr(line, name):.3f}" for name in ("old", "new")},
+            }
+            for line in organ_lines(verdict, self._segment.card)
+        ]
+        there = {name: row.id for row in session.rows for name in (row.pair, row.id)}
+        data.faults = [
+            {"title": session.title(name), "why": why, "entry": there.get(name, "")}
+            for name, why in at_fault(verdict).items()
+        ]
         data.judging = session.stage is LearnStage.VERDICT
-        data.against = verdict.get("verdict") != "adopt"
+        data.made, data.against = is_made(verdict), is_against(verdict)
         data.outcome = {
             LearnStage.ADOPTED: "The new model is in use.",
             LearnStage.KEPT: "The old model stays in use.",
         }.get(session.stage, "")
-        data.history = [
+        data.changed_most = [
+            {"value": case, "title": f"{session.title(case)} ({change:+.3f})"}
+            for case, change in session.changed_most().items()
+        ]
+        if data.case not in session.changed_most():
+            data.case = next(iter(session.changed_most()), "")
+        self._show_versions()
+
+    # Private
+
+    def _show_versions(self) -> None:
+        before = self._session.before
+        self.state.data.back_to = before["version"] if before else ""
+        self.state.data.versions = [
             {
-                "version": str(row.get("version", "")),
-                "at": _at(str(row.get("change", {}).get("at", ""))),
+                "name": row["name"],
+                "version": str(row["version"]),
+                "at": moment(str(row["change"].get("at", ""))) or "as it came",
+                "in_use": row["in_use"],
+                "damage": row["damage"],
             }
-            for row in session.history
+            for row in self._session.history
         ]
 
     @property
@@ -160,34 +201,22 @@ class LearnActions:
     def _on_model(self) -> None:
         """Another model is chosen, or it has become another version."""
         card = self._segment.card
-        told = f"{card.name} {card.sha256}" if card else ""
-        if told != self._told:
-            self._told = told
+        told_of = f"{card.name} {card.sha256}" if card else ""
+        if told_of != self._told:
+            self._told = told_of
             if card:
                 self._session.load_queue(card.name)
                 self._session.load_history(card.name)
 
-    def _on_removed(self, entry: str) -> None:
-        self.state.data.removed = entry
+    def _on_compared(self, answer: Message) -> None:
+        self.comparison.show(answer, self._segment.card)
 
     def _on_switched(self, name: str) -> None:
+        self.comparison.put_away()
         self._session.load_history(name)
-        self.page.tell(f"The model {name} was switched.", kind="success")
-
-
-def _at(moment: str) -> str:
-    """A moment of ISO 8601 as a table shows it."""
-    return moment[:16].replace("T", " ")
+        self.page.tell("Another version of the model is in use from now on.", kind="success")
 
 
 def _thinned(values: list[float]) -> list[float]:
     step = max(1, len(values) // POINTS)
     return [round(value, 4) for value in values[::step] if math.isfinite(value)]
-
-
-def _row(name: str, row: dict) -> dict:
-    def shown(key: str) -> str:
-        value = row.get(key)
-        return f"{value:.3f}" if isinstance(value, int | float) and math.isfinite(value) else "–"
-
-    return {"name": name, "old": shown("old"), "new": shown("new"), "cases": row.get("cases", "")}

@@ -27,6 +27,7 @@ def picture_marks(
         "window": f"W {display.GetWindow():.0f} L {display.GetLevel():.0f}",
         "ring": None,
         "cross": None,
+        "ruler": None,
         "value": "",
     }
 
@@ -89,6 +90,22 @@ def mark_at(node: slicer.vtkMRMLSliceNode, point: np.ndarray, mm: float) -> dict
         "y": round(100 * (1 - y / rows), 2),
         "w": round(200 * radius / columns, 2),
         "h": round(200 * radius / rows, 2),
+    }
+
+
+def line_between(node: slicer.vtkMRMLSliceNode, start: np.ndarray, end: np.ndarray) -> dict | None:
+    """A measured line, per cent of the view; None when the slice misses it."""
+    ends = [to_pixel(node, point) for point in (start, end)]
+    if max(abs(away) for _, _, away in ends) > 0.5:
+        return None
+    columns, rows, _ = node.GetDimensions()
+    (x1, y1), (x2, y2) = ((100 * x / columns, 100 * (1 - y / rows)) for x, y, _ in ends)
+    return {
+        "x1": round(x1, 2),
+        "y1": round(y1, 2),
+        "x2": round(x2, 2),
+        "y2": round(y2, 2),
+        "mm": f"{np.linalg.norm(end - start):.1f} mm",
     }
 
 

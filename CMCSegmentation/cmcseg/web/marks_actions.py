@@ -15,7 +15,7 @@ from cmcseg.session.review import ReviewSession
 from cmcseg.web.page import Page
 from cmcseg.web.pointer import DRAW, MOVE
 from cmcseg.web.tools_actions import ToolsActions
-from cmcseg.web.views import SLICES, Views
+from cmcseg.web.views import Views
 
 IS, IS_NOT = "is", "is_not"  # what the pen says of the organ in hand
 
@@ -73,11 +73,12 @@ class MarksActions:
             raise BadInput("There is nothing to correct yet; segment a scan first.")
         self.lay_down()
         if says != before:
-            self._tools.escape()
+            self._tools.use("")
             self._says, self._views.pointer.mode = says, DRAW
             self._session.prepare(self._tools.role)
-            for tag, role in zip(SLICES, result.scans, strict=False):
-                view, drawn = self._views.slice(tag), partial(self._drawn, role)
+            roles = list(result.scans)
+            for number, scan in enumerate(self._views.links.shown):
+                view, drawn = self._views.slice(number), partial(self._drawn, roles[scan])
                 self._pens.append(StrokePen(view.get_view_node(), view.render_window(), drawn))
         self.page.touch()
 

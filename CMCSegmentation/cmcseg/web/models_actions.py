@@ -13,9 +13,10 @@ from cmcseg.web.page import Page
 
 @dataclass
 class ModelsState:
-    """What the panel shows: a row per model."""
+    """What the panel shows: a row per model; ``organ`` is the user's."""
 
     cards: list[dict] = field(default_factory=list)
+    organ: object = ""
 
 
 class ModelsActions:
@@ -33,6 +34,11 @@ class ModelsActions:
     def use(self, name: str) -> None:
         """Choose a model."""
         self._session.choose_model(name)
+
+    def extend(self, name: str, organ: str) -> None:
+        """Make a model with room for one organ more, and choose it."""
+        self._session.models.extend(name, organ)
+        self.state.data.organ = ""
 
     def remove(self, name: str) -> None:
         """Delete a model that was imported."""

@@ -23,10 +23,32 @@ def lay_out_models(models: ModelsActions, learn: LearnActions) -> None:
                 html.P("{{ c.terms }}", classes="quiet")
                 html.P(
                     "Version {{ h.version }}, {{ h.at }}",
-                    v_for=f"h in (c.chosen ? {learn.state.name.history}.filter((h) => h.at) : [])",
-                    key="h.version + h.at",
+                    v_for=f"h in (c.chosen ? {learn.state.name.versions} : [])",
+                    key="h.name",
                     classes="quiet",
                 )
+                with html.Details(v_if="c.chosen", classes="more mt-2 mb-0", id="new-organ"):
+                    html.Summary("Teach it a new organ")
+                    html.P(
+                        "A copy of the model gets room for it. Draw it in a few cases, accept "
+                        "them, and fine-tune.",
+                        classes="quiet mb-2",
+                    )
+                    v.VTextField(
+                        v_model=(names.organ,),
+                        label="Name of the organ",
+                        hide_details=True,
+                        density="compact",
+                        id="organ-name",
+                    )
+                    v.VBtn(
+                        "Make room for it",
+                        click=(page.trying(models.extend, str, str), f"[c.name, {names.organ}]"),
+                        size="small",
+                        variant="tonal",
+                        classes="mt-2",
+                        id="make-room",
+                    )
             with v.VCardActions():
                 v.VBtn(
                     "Use it",

@@ -72,7 +72,7 @@ class OutputActions:
         """
         result = self._review.result
         keys = result.scans.items() if result else ()
-        sources = {role: str(self._case.sources.get(key, "")) for role, key in keys}
+        sources = {role: str(self._case.sources.get(key, "queue")) for role, key in keys}
         self._write("export", "exports", ".zip", {"sources": sources})
 
     def forget(self) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 from trame_slicer.views import SliceView
 
-from cmcseg.web.ghosts import Ghosts
+from cmcseg.web.ghosts import BLEND, Ghosts
 
 
 class Overlays:
@@ -40,17 +40,27 @@ class Overlays:
             view.set_foreground_volume_id(None)
         self._ghosts.forget()
 
-    def blend(self, share: float) -> None:
-        """Lay the other scan over each scan, moved by the alignment, with an opacity of 0 to 1."""
+    def blend(self, share: float, kind: str = BLEND) -> None:
+        """Lay the other scan over each scan, moved by the alignment, with an opacity of 0 to 1.
+
+        Args:
+            share: of the opacity; nothing is laid over at 0.
+            kind: of ``ghosts.KINDS``.
+        """
         if len(self._scans) < 2:
             return
         if share <= 0:
             self.clear()
             return
-        ghosts = self._ghosts.of(self._scans, self._across)
-        for view, key in zip(self._views, ghosts, strict=True):
+        ghosts = self._ghosts.of(self._scans, self._across, kind)
+        for view, key in zip(self._views, ghosts, strict=False):
             view.set_foreground_volume_id(key)
             view.set_foreground_opacity(min(1.0, share))
+
+    def move(self, across: np.ndarray) -> None:
+        """The alignment is another one; what lies over the scans follows."""
+        self._across = across
+        self._ghosts.move(across)
 
     def veil(self, maps: list[str]) -> None:
         """Lay a map over each scan (doubt, disagreement); none when the list is empty."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import UnionType
 
 from trame_server import Server
@@ -31,19 +33,29 @@ class PageState:
     notice_kind: str = "error"
 
 
+PATH = re.compile(r"(?<![\w./:])/(?:[\w.@%+~ -]+/)+([\w.@%+~-]+)")
+
+
+def short(sentence: str, folder: Path) -> str:
+    """A sentence without whole paths: below the folder from there on, elsewhere the name alone."""
+    inside = sentence.replace(f"{folder}/", "").replace(str(folder), folder.name)
+    return PATH.sub(r"\1", inside)
+
+
 class Page:
     """What every panel may use: all of the page but the other panels.
 
     Args:
         server: trame's.
+        folder: that the app works in; what is told names what lies below it without it.
 
     Attributes:
         server: as given.
         state: names and values of ``PageState``.
     """
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server, self._folder = server, folder
         self.state = TypedState(server.state, PageState)
         self._stale, self._told = True, 0.0
 
@@ -65,7 +77,8 @@ class Page:
         self._told = time.monotonic()
         with self.server.state:
             data = self.state.data
-            data.notice, data.notice_log, data.notice_kind = sentence, log, kind
+            data.notice, data.notice_log = (short(text, self._folder) for text in (sentence, log))
+            data.notice_kind = kind
 
     @property
     def _is_error(self) -> bool:

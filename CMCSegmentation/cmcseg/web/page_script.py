@@ -17,7 +17,7 @@ SCRIPT = """
       if (!document.getElementById('take-mark')) return;
       e.preventDefault();
     }
-    if (!/^([1-9npabewzm?[\\]]|Escape|Enter)$/i.test(e.key) || e.repeat) return;
+    if (!/^([1-9npafbewrzm?[\\]]|Escape|Enter)$/i.test(e.key) || e.repeat) return;
     const both = e.shiftKey && /^[zm]$/i.test(e.key);
     tell('key', both ? e.key.toUpperCase() : e.key.length === 1 ? e.key.toLowerCase() : e.key);
   });
@@ -27,6 +27,15 @@ SCRIPT = """
     const button = e.detail && e.target.closest('button, [tabindex="0"]');
     if (button && !typing(e)) button.blur();
   });
+  // Twice into a view: it fills the page, or shares it again.
+  document.addEventListener('dblclick', (e) => {
+    const area = e.target.closest('.remote-controlled-area');
+    const view = area && area.parentElement.querySelector('[data-view]');
+    if (view) tell('enlarge', Number(view.dataset.view));
+  });
+  // trame makes the pictures of the views, and gives them no words.
+  setInterval(() => document.querySelectorAll('img.image-display-area:not([alt])').forEach(
+    (image) => { image.alt = 'Picture of the scan with its organs'; }), 500);
   // When the server is gone, say what to do, and come back by ourselves. The style goes along:
   // with the connection, trame takes the page and its style sheet away.
   const STOPPED = 'CMCSeg has stopped; start it again with the same command: what you have drawn ' +

@@ -32,6 +32,7 @@ html { overflow: hidden; }
 .line { display: flex; align-items: center; gap: 8px; }
 .grow { flex: 1 1 auto; }
 .quiet { opacity: .72; font-size: 13px; }
+.v-messages { opacity: .8 !important; }
 .number { text-align: right !important; font-variant-numeric: tabular-nums; }
 .unit { min-width: 4em; }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 8px; }
@@ -39,14 +40,18 @@ html { overflow: hidden; }
   font-size: 13px; align-items: center; padding: 3px 8px; border-radius: 6px; cursor: pointer; }
 .row.chosen { background: rgba(var(--v-theme-primary), .14); }
 .list { margin: 2px 0 6px; font-size: 13px; max-height: 220px; overflow: auto; }
-.list summary { cursor: pointer; text-align: center; }
+summary:focus-visible { outline: 2px solid rgb(var(--v-theme-primary)); }
+.more { margin: 0 0 14px; font-size: 13px; }
+.list summary, .more summary { cursor: pointer; text-align: center; }
 .organ:focus-visible, .row:focus-visible { outline: 2px solid rgb(var(--v-theme-primary)); }
-.organ { display: flex; align-items: center; padding: 3px 8px; border-radius: 6px;
-  cursor: pointer; }
 .organ.chosen { background: rgba(var(--v-theme-primary), .14); }
+.legend { position: absolute; z-index: 2; right: 12px; top: 34px; padding: 2px 8px;
+  border-radius: 4px; background: #000a; color: #eee; display: flex; align-items: center;
+  gap: 6px; font-size: 12px; white-space: nowrap; }
+.legend i { width: 72px; height: 8px; border-radius: 2px; display: inline-block; }
 .organs { margin: 4px 0 8px; }
 .tools { display: flex; margin: 4px -4px; }
-.tools .v-btn { width: 34px; height: 34px; }
+.tools .v-btn { width: 30px; height: 34px; }
 .tools .v-btn--active { background: rgba(var(--v-theme-primary), .2); }
 .place { text-align: center; font-size: 13px; min-height: 2.6em; display: flex;
   align-items: center; justify-content: center; }
@@ -67,16 +72,22 @@ html { overflow: hidden; }
   text-shadow: 0 0 3px #000, 0 0 2px #000; font-size: 13px; }
 .marks > * { position: absolute; }
 .letter { font-weight: 600; }
-.letter.left { left: 34px; top: 50%; }
+.letter.left { left: 10px; top: 50%; }
+.through { position: absolute; bottom: 0; left: 0; width: 100%; }
 .letter.right { right: 10px; top: 50%; }
 .letter.top { top: 6px; left: 50%; }
-.letter.bottom { bottom: 62px; left: 50%; }
-.scale { right: 12px; bottom: 40px; height: 6px; border: solid #e8e8e8; border-width: 0 1px 1px;
+.letter.bottom { bottom: 60px; left: 50%; }
+.scale { right: 12px; bottom: 62px; height: 6px; border: solid #e8e8e8; border-width: 0 1px 1px;
   text-align: center; }
 .scale span { position: relative; top: -15px; white-space: nowrap; }
 .told { left: 10px; bottom: 38px; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ring { border: 2px solid #ffe04a; border-radius: 50%; transform: translate(-50%, -50%);
   box-shadow: 0 0 0 1px #000a; }
+.ruler { inset: 0; }
+.length { transform: translate(6px, -50%); background: #000a; color: #ffe04a; padding: 0 4px;
+  border-radius: 3px; font-variant-numeric: tabular-nums; }
+.few { white-space: nowrap; text-align: right; }
+.fault { margin: 4px 0; font-size: 13px; }
 .cross { width: 23px; height: 23px; transform: translate(-50%, -50%);
   background: linear-gradient(#7cf, #7cf) 50% 0 / 1px 100% no-repeat,
     linear-gradient(#7cf, #7cf) 0 50% / 100% 1px no-repeat; }
@@ -84,8 +95,10 @@ html { overflow: hidden; }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 2px 12px;
   min-height: 44px; }
 .bar .v-btn-toggle { flex: none; }
-.shown { display: flex; flex: 1 1 420px; align-items: center; justify-content: flex-end; gap: 6px; }
-.short { max-width: 130px; min-width: 70px; }
+.bar .v-btn { padding: 0 7px; min-width: 0; }
+.bar .v-btn--icon { width: 34px; height: 34px; }
+.shown { display: flex; flex: 1 1 360px; align-items: center; justify-content: flex-end; gap: 6px; }
+.bar .short.v-input { max-width: 110px; min-width: 60px; margin: 0 10px 0 16px; }
 .stage { position: absolute; inset: 0; display: flex; flex-direction: column; }
 .stage .views { flex: 1 1 auto; display: flex; min-height: 0; background: #000; }
 .empty { position: absolute; inset: 0; display: flex; align-items: center; justify-content: center;

@@ -5,30 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-DRAW, MOVE, WINDOW = "draw", "move", "window"
+DRAW, MOVE, WINDOW, NUDGE, MEASURE = "draw", "move", "window", "nudge", "measure"
 DRAGS = {"LeftButtonPress": "LeftButtonRelease", "MiddleButtonPress": "MiddleButtonRelease"}
 
 
 class Pointer:
     """Follows the mouse over the slice views.
 
-    The left button draws, moves the picture or sets its window, as ``mode`` says; the middle one
-    always moves it. The wheel and the right button are Slicer's: slices, and zoom.
+    The left button draws, measures, moves the picture, sets its window or nudges the other scan, as
+    ``mode`` says; the middle one always moves it. The wheel and the right button are Slicer's:
+    slices, and zoom.
 
     Args:
         pointed: told the number of the view, and where in it, in pixels from its lower left.
-        panned: told the view, and by how many pixels the picture is dragged.
-        windowed: told the same while the window is set.
+        drags: by mode, told the view, and by how many pixels the picture is dragged.
+        measured: told the view, and where a measured line begins and ends.
 
     Attributes:
-        mode: ``draw``, ``move`` or ``window``.
+        mode: what the left button does.
     """
 
-    def __init__(self, pointed: Callable, panned: Callable, windowed: Callable) -> None:
-        self._pointed, self._panned, self._windowed = pointed, panned, windowed
+    def __init__(self, pointed: Callable, drags: dict[str, Callable], measured: Callable) -> None:
+        self._pointed, self._drags, self._measured = pointed, drags, measured
         self.mode = MOVE
-        self._drag: tuple[int, str, Callable] | None = None
-        self._at = (0.0, 0.0)
+        self._drag: tuple[int, str, str] | None = None
+        self._at = self._began = (0.0, 0.0)
         self._held = False
 
     def hear(self, number: int, event: dict, scale: float) -> bool:
@@ -51,16 +52,19 @@ class Pointer:
             self._held = True
         elif kind == "LeftButtonRelease":
             self._held = False
-        moves = kind == "MiddleButtonPress" or self.mode == MOVE
         if kind not in DRAGS or (kind == "LeftButtonPress" and self.mode == DRAW):
             return False
-        self._at, self._drag = at, (number, DRAGS[kind], self._panned if moves else self._windowed)
+        mode = self.mode if kind == "LeftButtonPress" else MOVE
+        self._at, self._began, self._drag = at, at, (number, DRAGS[kind], mode)
         return True
 
     def _go_on(self, kind: str, at: tuple[float, float]) -> bool:
-        number, end, call = self._drag
+        number, end, mode = self._drag
         if kind == "MouseMove":
-            call(number, at[0] - self._at[0], at[1] - self._at[1])
+            if mode == MEASURE:
+                self._measured(number, self._began, at)
+            else:
+                self._drags[mode](number, at[0] - self._at[0], at[1] - self._at[1])
             self._at = at
         elif kind == end:
             self._drag, self._held = None, False

@@ -10,6 +10,7 @@ from trame_server.utils.typed_state import TypedState
 from cmcseg.core.errors import BadInput
 from cmcseg.core.review_places import Place
 from cmcseg.session.learn import LearnSession
+from cmcseg.session.looked_at import LookedAt
 from cmcseg.session.place_words import place_sentence
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
@@ -19,6 +20,8 @@ from cmcseg.web.open_case import OpenCase
 from cmcseg.web.page import Page
 from cmcseg.web.tools_actions import ToolsActions
 from cmcseg.web.views import Views
+
+ALL, OPEN = "all", "open"  # places of the list
 
 
 @dataclass
@@ -34,6 +37,9 @@ class ReviewState:
     unseen: str = ""
     places: list[dict] = field(default_factory=list)
     at: int = -1
+    seen: int = 0
+    shown: str = ALL
+    filters: list[dict] = field(default_factory=list)
 
 
 class ReviewActions:
@@ -62,8 +68,10 @@ class ReviewActions:
     ) -> None:
         self.page, self.session, self.tools, self.drafts = page, session, tools, drafts
         self._views, self._case, self._learn = views, case, learn
-        self._seen: set[int] = set()
+        self._looked = LookedAt()
+        self._entry = ""  # that the open case is, or was until it was taken out
         learn.removed.connect(self._on_removed)
+        learn.restored.connect(self._on_restored)
         self._drawn = False
         self._changes = session.changes
         self.state = TypedState(page.server.state, ReviewState)
@@ -78,9 +86,9 @@ class ReviewActions:
         self._drawn = False
         level = max(found.level for row in result.rows for found in row.found.values())
         self._case.note(doubt=level.word)
-        self._seen = set()
+        self._looked = LookedAt(self.session.places)
         data = self.state.data
-        data.accepted, data.unseen = "", ""
+        data.accepted, data.unseen, self._entry = "", "", ""
         if entry := self._case.states.of(self._case.id).get("accepted", ""):
             self._tell_accepted(entry)
         self.drafts.begin(result)
@@ -114,12 +122,9 @@ class ReviewActions:
         Raises:
             BadInput: when there is nothing to hand over.
         """
-        unseen = len(self.session.places) - len(self._seen)
-        if unseen > 0 and not self.state.data.unseen and not self.session.why_not():
-            count = len(self.session.places)
-            self.state.data.unseen = (
-                f"{unseen} of {count} places were not looked at. Accept nevertheless?"
-            )
+        question = self._looked.question()
+        if question and not self.state.data.unseen and not self.session.why_not():
+            self.state.data.unseen = question
             return
         self.state.data.unseen = ""
         self.session.accept()
@@ -127,7 +132,7 @@ class ReviewActions:
     def look_on(self) -> None:
         """Go on looking instead of accepting."""
         self.state.data.unseen = ""
-        self.session.next()
+        self.session.go(max(0, self._looked.next_unseen(self.session.index)))
 
     def go(self, number: int) -> None:
         """Jump to a place of the list.
@@ -139,10 +144,39 @@ class ReviewActions:
             raise BadInput("There is no such place any more.")
         self.session.go(number)
 
+    def mark_fine(self, number: int) -> None:
+        """Nothing is wrong at a place of the list; a second time takes the mark away.
+
+        Raises:
+            BadInput: when there is none of that number.
+        """
+        if not 0 <= number < len(self.session.places):
+            raise BadInput("There is no such place any more.")
+        self._looked.mark_fine(number)
+
+    def fine(self) -> None:
+        """The place that is shown is fine; go to the next that nobody has looked at."""
+        if self.session.place is None:
+            return
+        self._looked.fine.add(self.session.index)
+        self._looked.see(self.session.index)
+        if (number := self._looked.next_unseen(self.session.index)) >= 0:
+            self.session.go(number)
+
+    def filter(self, shown: str) -> None:
+        """Which places the list shows: ``all``, those that are ``open``, or those of an organ.
+
+        Raises:
+            BadInput: when there is no such organ.
+        """
+        if shown not in [choice["value"] for choice in self._choices()]:
+            raise BadInput("There are no such places.")
+        self.state.data.shown = shown
+
     def take_back(self) -> None:
         """Take the accepted pair out of the queue again."""
-        if entry := self._case.states.of(self._case.id).get("accepted"):
-            self._learn.remove_entry(entry)
+        if self._entry:
+            self._learn.remove_entry(self._entry)
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -161,21 +195,34 @@ class ReviewActions:
         if result is None:
             data.accepted = data.unseen = ""
         data.at = session.index
+        data.filters = self._choices()
+        if data.shown not in [choice["value"] for choice in data.filters]:
+            data.shown = ALL
+        data.seen = len(self._looked.seen)
         data.places = [
             {
                 "n": n,
                 "words": place_sentence(place),
                 "scan": result.title(place.role),
-                "seen": n in self._seen,
+                "seen": n in self._looked.seen,
+                "fine": n in self._looked.fine,
+                "shown": data.shown in (ALL, place.organ)
+                or (data.shown == OPEN and n not in self._looked.seen),
             }
             for n, place in enumerate(session.places if result else ())
         ]
 
     # Private
 
+    def _choices(self) -> list[dict]:
+        """What the list can be narrowed to."""
+        organs = dict.fromkeys(place.organ for place in self.session.places if place.organ)
+        words = {ALL: "all places", OPEN: "not looked at", **{organ: organ for organ in organs}}
+        return [{"value": value, "title": title} for value, title in words.items()]
+
     def _on_jumped(self, place: Place) -> None:
         """What is looked at is what the tools work on."""
-        self._seen.add(self.session.index)
+        self._looked.see(self.session.index)
         self.tools.edit(place.role)
         if place.organ:
             self.tools.choose_organ(place.organ)
@@ -190,15 +237,21 @@ class ReviewActions:
         self._case.note(accepted=entry)
 
     def _tell_accepted(self, entry: str, warning: str = "") -> None:
+        self._entry = entry
         self.state.data.accepted = f"Kept in the queue as {entry}. {warning}".strip()
 
     def _on_removed(self, entry: str) -> None:
         """An entry left the queue; when it was that of the open case, it can be accepted again."""
-        if self._case.states.of(self._case.id).get("accepted") == entry:
-            self._case.note(accepted="")
+        if self._entry == entry:
             self.state.data.accepted = ""
             if self.session.stage is Stage.ACCEPTED:
                 self.session.stage = Stage.CORRECTING
+            self.page.touch()
+
+    def _on_restored(self, entry: str) -> None:
+        """It is back; what was drawn meanwhile can still be accepted, as a revision."""
+        if self._entry == entry:
+            self._tell_accepted(entry)
             self.page.touch()
 
 

@@ -33,6 +33,8 @@ def lay_out_review(
             lay_out_marks(marks)
             lay_out_tools(review.tools)
             html.P(text(names.changes), classes="quiet", id="changes")
+            saved = review.drafts.state.name.saved
+            html.P(text(f"'Saved at ' + {saved}"), v_if=saved, classes="quiet", id="saved")
             _accepting(review, cases)
             lay_out_output(output, "review")
             research_line()
@@ -109,20 +111,42 @@ def _places(review: ReviewActions) -> None:
             disabled=(f"!{names.has_places}",),
             id="next",
         )
-    with html.Details(v_if=f"{names.places}.length", classes="list", id="places"):
-        html.Summary(
-            text(f"{names.places}.filter((p) => p.seen).length + ' of ' + {names.places}.length")
-            + " places seen"
+        icon_button(
+            "mdi-check-circle-outline",
+            "Fine here, on to the next (F)",
+            page.trying(review.fine),
+            disabled=(f"{names.at} < 0",),
+            id="fine",
         )
-        with html.Button(
-            v_for=f"p in {names.places}",
-            key="p.n",
-            type="button",
-            click=(page.trying(review.go, int), "[p.n]"),
-            classes=(f"['row', {{'chosen': p.n === {names.at}}}]",),
+    with html.Details(v_if=f"{names.places}.length", classes="list", id="places"):
+        html.Summary(text(f"{names.seen} + ' of ' + {names.places}.length") + " places seen")
+        v.VSelect(
+            model_value=(names.shown,),
+            update_modelValue=(page.trying(review.filter, str), "[$event]"),
+            items=(names.filters,),
+            label="Show",
+            variant="underlined",
+            density="compact",
+            id="filter",
+        )
+        with html.Div(
+            v_for=f"p in {names.places}", key="p.n", v_show="p.shown", classes="line place-row"
         ):
-            html.Span("{{ p.scan }}: {{ p.words }}", classes="grow")
-            v.VIcon("mdi-check", size="small", v_if="p.seen")
+            with html.Button(
+                type="button",
+                click=(page.trying(review.go, int), "[p.n]"),
+                classes=(f"['row', {{'chosen': p.n === {names.at}}}]",),
+            ):
+                html.Span("{{ p.scan }}: {{ p.words }}", classes="grow")
+                v.VIcon("mdi-eye-check-outline", size="small", v_if="p.seen && !p.fine")
+            icon_button(
+                ("p.fine ? 'mdi-check-circle' : 'mdi-check-circle-outline'",),
+                "Nothing is wrong here",
+                (page.trying(review.mark_fine, int), "[p.n]"),
+                density="compact",
+                active=("p.fine",),
+                classes="fine",
+            )
 
 
 def _organs(review: ReviewActions) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 from trame_server.utils.typed_state import TypedState
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress
-from cmcseg.core.settings import ALIGNMENTS
 from cmcseg.core.signal import Signal
 from cmcseg.session.progress_line import progress_line
 from cmcseg.session.result import Result, notes, volume_words
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
+from cmcseg.session.setting_words import align_words, device_words, memory_words
 from cmcseg.session.stage import Stage
 from cmcseg.web.open_case import OpenCase
 from cmcseg.web.page import Page
+from cmcseg.web.widgets import share
+
+BY_HAND = "hand"  # among the ways to align
 
 
 @dataclass
@@ -32,6 +36,12 @@ class SegmentState:
     placement: str = ""
     hint: str = ""
     align: str = "auto"
+    aligns: list[dict] = field(default_factory=list)
+    device: str = "auto"
+    devices: list[dict] = field(default_factory=list)
+    memory: str = "smaller"
+    memories: list[dict] = field(default_factory=list)
+    overlap: int | float = 10
     why_not: str = ""
     running: bool = False
     percent: int = 0
@@ -67,6 +77,7 @@ class SegmentActions:
         self.starting = Signal()
         self._case, self._review = case, review
         self._progress: Progress | None = None
+        self._nudged: tuple[dict[str, str], tuple[float, ...]] | None = None
         self.state = TypedState(page.server.state, SegmentState)
         session.started.connect(self._on_started)
         session.progressed.connect(self._on_progress)
@@ -96,14 +107,52 @@ class SegmentActions:
         self._session.warm_up()
 
     def choose_align(self, align: str) -> None:
-        """How the two scans are aligned first.
+        """How the two scans are aligned first; what was nudged by hand is forgotten.
 
         Raises:
             BadInput: when there is no such way.
         """
-        if align not in ALIGNMENTS:
-            raise BadInput(f"There is no alignment {align!r}.")
-        self._session.settings = replace(self._session.settings, align=align)
+        if align == BY_HAND:
+            return
+        self._nudged = None
+        self._set(align=align)
+
+    def choose_device(self, device: str) -> None:
+        """Where the network runs.
+
+        Raises:
+            BadInput: when there is no such device.
+        """
+        if device not in device_words():
+            raise BadInput(f"There is no device {device!r}.")
+        self._set(device=device)
+        self._session.warm_up()
+
+    def choose_memory(self, way: str) -> None:
+        """What to do when memory runs out.
+
+        Raises:
+            BadInput: when there is no such way.
+        """
+        self._set(out_of_memory=way)
+
+    def choose_overlap(self, percent: float) -> None:
+        """By how much neighbouring windows overlap.
+
+        Raises:
+            BadInput: when it is none that can be.
+        """
+        self._set(overlap=round(share(percent), 2))
+
+    def nudge(self, across: np.ndarray) -> None:
+        """The second scan was moved by hand; the next segmentation takes it as it lies.
+
+        Args:
+            across: 4 x 4 RAS in mm, from the first scan's world to the second one's.
+        """
+        matrix = tuple(np.linalg.inv(across).ravel().tolist())
+        self._nudged = (dict(self._session.chosen), matrix)
+        self.page.touch()
 
     def segment(self) -> None:
         """Segment the chosen scans.
@@ -113,6 +162,7 @@ class SegmentActions:
         """
         if reason := self._session.why_not():
             raise BadInput(reason)
+        self._set(matrix=self._matrix)
         self.starting.emit()
         self._session.segment()
 
@@ -135,7 +185,7 @@ class SegmentActions:
             for spec in (card.inputs if card else ())
         ]
         data.placement, data.hint = session.placement, session.hint()
-        data.align = session.settings.align
+        self._show_settings()
         data.running = session.stage is Stage.SEGMENTING
         data.why_not = session.why_not()
         if self._progress:
@@ -145,6 +195,28 @@ class SegmentActions:
         self._show_result(session.result)
 
     # Private
+
+    @property
+    def _matrix(self) -> tuple[float, ...] | None:
+        """Where the second of the chosen scans was put by hand."""
+        scans, matrix = self._nudged or ({}, None)
+        return matrix if scans == self._session.chosen else None
+
+    def _set(self, **values: object) -> None:
+        try:
+            self._session.settings = replace(self._session.settings, **values)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        self.page.touch()
+
+    def _show_settings(self) -> None:
+        data, settings = self.state.data, self._session.settings
+        by_hand = {BY_HAND: "as placed by hand"} if self._matrix else {}
+        data.align = BY_HAND if by_hand else settings.align
+        data.aligns = _items({**align_words(), **by_hand})
+        data.devices, data.memories = _items(device_words()), _items(memory_words())
+        data.device, data.memory = settings.device, settings.out_of_memory
+        data.overlap = round(100 * settings.overlap)
 
     def _show_result(self, result: Result | None) -> None:
         data = self.state.data
@@ -175,6 +247,10 @@ class SegmentActions:
 
     def _on_ended(self, *_told: object) -> None:
         self._progress = None
+
+
+def _items(words: dict[str, str]) -> list[dict]:
+    return [{"value": value, "title": title} for value, title in words.items()]
 
 
 def _model_line(card: ModelCard) -> str:

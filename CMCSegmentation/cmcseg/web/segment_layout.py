@@ -8,12 +8,7 @@ from trame.widgets import vuetify3 as v
 from cmcseg.web.output_actions import OutputActions
 from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.segment_actions import SegmentActions
-from cmcseg.web.widgets import icon_button, research_line, text
-
-ALIGN = (
-    "[{title: 'Align when it helps', value: 'auto'}, {title: 'Always align', value: 'rigid'}, "
-    "{title: 'Trust the files', value: 'none'}]"
-)
+from cmcseg.web.widgets import NUMBER, icon_button, labelled, research_line, text
 
 
 def lay_out_segment(segment: SegmentActions, output: OutputActions) -> None:
@@ -39,13 +34,11 @@ def _choices(segment: SegmentActions) -> None:
             no_data_text="Open a case first",
             classes="mb-2",
         )
+    two = f"{names.roles}.filter((r) => r.key).length === 2"
     with html.Div(classes="line mb-3", v_if=f"{names.roles}.length"):
         html.Span(text(names.placement), classes="quiet grow")
         icon_button(
-            "mdi-swap-vertical",
-            "Swap the scans",
-            page.trying(segment.swap),
-            v_if=f"{names.roles}.length === 2",
+            "mdi-swap-vertical", "Swap the scans", page.trying(segment.swap), v_if=two, id="swap"
         )
     v.VAlert(text(names.hint), v_if=names.hint, type="info", density="compact", classes="mb-2")
     v.VSelect(
@@ -57,13 +50,38 @@ def _choices(segment: SegmentActions) -> None:
         persistent_hint=True,
         classes="mb-3",
     )
+    with html.Details(classes="more", id="more"):
+        html.Summary("More choices")
+        align = page.trying(segment.choose_align, str)
+        _chooser(align, names.align, names.aligns, "Alignment", two)
+        _chooser(page.trying(segment.choose_device, str), names.device, names.devices, "Runs on")
+        _chooser(
+            page.trying(segment.choose_memory, str),
+            names.memory,
+            names.memories,
+            "When memory runs out",
+        )
+        html.Span(f"Windows overlap by {text(names.overlap)} %", classes="quiet")
+        v.VSlider(
+            model_value=(names.overlap,),
+            update_modelValue=(page.trying(segment.choose_overlap, NUMBER), "[$event]"),
+            min=0,
+            max=90,
+            step=5,
+            hide_details=True,
+            raw_attrs=labelled("How far neighbouring windows overlap"),
+        )
+
+
+def _chooser(call: object, name: str, items: str, label: str, shown: str = "true") -> None:
     v.VSelect(
-        model_value=(names.align,),
-        update_modelValue=(page.trying(segment.choose_align, str), "[$event]"),
-        items=(ALIGN,),
-        label="Alignment",
-        v_if=f"{names.roles}.length === 2",
-        classes="mb-2",
+        model_value=(name,),
+        update_modelValue=(call, "[$event]"),
+        items=(items,),
+        label=label,
+        v_if=shown,
+        variant="underlined",
+        density="compact",
     )
 
 

@@ -1,4 +1,4 @@
-"""What is laid out over a slice view: its title, letters, scale, slice, ring, cross and value."""
+"""What is laid out over a slice view: title, letters, scale, slice, ring, cross, ruler, value."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ from typing import Any
 
 from trame.widgets import html
 from trame_server import Server
-from trame_slicer.app.ui import create_vertical_slice_view_gutter_ui
+from trame_slicer.app.logic.slice_view_logic import connect_slice_view_slider_to_state
+from trame_slicer.app.ui.slider import Slider
 from trame_slicer.views import SliceView
 
-from cmcseg.web.widgets import text
+from cmcseg.web.widgets import labelled, text
 
 EDGES = ("left", "right", "top", "bottom")
 
 
-def lay_out_slice(server: Server, view_id: str, view: SliceView, number: int, names: Any) -> None:
-    """Slicer's slider, and what the views tell of the picture.
+def lay_out_slice(server: Server, view: SliceView, number: int, names: Any) -> None:
+    """A slider through the slices, and what the views tell of the picture.
 
     Args:
-        server, view_id, view: as Slicer's own layout takes them.
+        server: of the page.
+        view: that it is laid over.
         number: of the view.
         names: of the views' state.
     """
-    create_vertical_slice_view_gutter_ui(server, view_id, view)
+    with html.Div(classes="through"):
+        Slider(
+            typed_state=connect_slice_view_slider_to_state(server, view),
+            theme="dark",
+            dense=True,
+            raw_attrs=labelled("Slice"),
+        )
     marks = f"{names.marks}[{number}]"
     html.Div(text(f"{names.corners}[{number}]"), classes="corner")
-    with html.Div(v_if=f"{marks}.letters", classes="marks", raw_attrs=['aria-hidden="true"']):
+    hidden = ['aria-hidden="true"', f'data-view="{number}"']
+    with html.Div(v_if=f"{marks}.letters", classes="marks", raw_attrs=hidden):
         for edge in EDGES:
             html.Span(text(f"{marks}.letters.{edge}"), classes=f"letter {edge}")
         with html.Div(
@@ -37,6 +46,7 @@ def lay_out_slice(server: Server, view_id: str, view: SliceView, number: int, na
             classes="told",
             id=f"told-{number}",
         )
+        _ruler(f"{marks}.ruler", number)
         for kind in ("ring", "cross"):
             html.Div(
                 v_if=f"{marks}.{kind}",
@@ -44,6 +54,23 @@ def lay_out_slice(server: Server, view_id: str, view: SliceView, number: int, na
                 id=f"{kind}-{number}",
                 style=(_placed(f"{marks}.{kind}", kind == "ring"),),
             )
+
+
+def _ruler(line: str, number: int) -> None:
+    """A measured line, and its length at its end."""
+    ends = " ".join(f":{name}=\"{line}.{name} + '%'\"" for name in ("x1", "y1", "x2", "y2"))
+    html.Div(
+        f'<svg width="100%" height="100%"><line {ends} stroke="#ffe04a" stroke-width="2"/></svg>',
+        v_if=line,
+        classes="ruler",
+    )
+    html.Span(
+        text(f"{line}.mm"),
+        v_if=line,
+        classes="length",
+        id=f"length-{number}",
+        style=(f"{{left: {line}.x2 + '%', top: {line}.y2 + '%'}}",),
+    )
 
 
 def _placed(mark: str, sized: bool) -> str:

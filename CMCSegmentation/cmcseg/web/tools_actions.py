@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
 from trame_server.utils.typed_state import TypedState
 from trame_slicer.core import SlicerApp
 
@@ -15,10 +16,13 @@ from cmcseg.session.review import ReviewSession
 from cmcseg.web.editor import Editor
 from cmcseg.web.limits import Limits
 from cmcseg.web.page import Page
-from cmcseg.web.pointer import DRAW, MOVE, WINDOW
+from cmcseg.web.pointer import DRAW, MEASURE, MOVE, NUDGE, WINDOW
 from cmcseg.web.views import Views
 
 THICKEST = 40  # mm, of the brush
+HELD = (5, 95)  # percentiles of an organ's values that Threshold starts with
+SAMPLE = 50_000  # voxels that they are taken from
+LOOKING = (WINDOW, MEASURE, NUDGE)  # tools that draw nothing
 
 
 @dataclass
@@ -63,7 +67,7 @@ class ToolsActions:
         self._editor, self._views, self._app = editor, views, app
         self.role = self.organ = self._tool = ""
         self._brush_mm, self._ball = 10.0, True
-        self._ranged = ""  # the scan that the range of Threshold was set for
+        self._ranged = ("", "")  # the scan and organ that the range of Threshold was set for
         self._hidden: set[str] = set()
         self.limits = Limits(page, editor)
         self.state = TypedState(page.server.state, ToolsState)
@@ -102,19 +106,25 @@ class ToolsActions:
             self.edit(roles[number])
 
     def use(self, tool: str) -> None:
-        """Take a tool in hand, or lay it down when it is in hand already."""
+        """Take a tool in hand, or lay it down when it is in hand already.
+
+        Raises:
+            BadInput: when there is nothing that it could work on.
+        """
         tool = "" if tool == self._tool else tool
-        self._editor.use("" if tool == WINDOW else tool)
+        if tool and self._views.comparing:
+            raise BadInput("Two models are compared just now; go back to your scans first.")
+        self._editor.use("" if tool in LOOKING else tool)
         self._tool = tool
-        self._views.pointer.mode = {"": MOVE, WINDOW: WINDOW}.get(tool, DRAW)
+        self._views.pointer.mode = MOVE if not tool else tool if tool in LOOKING else DRAW
         if tool in ("brush", "erase"):
             self._editor.brush(self._brush_mm, self._ball)
         if tool == "threshold":
             self._set_range()
 
     def escape(self) -> None:
-        """Lay the tool down."""
-        if self._tool:
+        """Take the measured line away; where there is none, lay the tool down."""
+        if not self._views.marked.drop_ruler() and self._tool:
             self.use(self._tool)
 
     def lay_down(self) -> None:
@@ -132,6 +142,8 @@ class ToolsActions:
         if result and organ in [label.name for label in result.card.table]:
             self.organ = organ
             self._editor.choose(organ)
+            if self._tool == "threshold":
+                self._set_range()
             self.page.touch()
 
     def toggle_organ(self, organ: str) -> None:
@@ -212,13 +224,15 @@ class ToolsActions:
 
     def _set_range(self) -> None:
         """Give Threshold the range of the scan in hand, and of it what the organ now holds."""
-        scan = self._session.result.scans[self.role]
-        if scan == self._ranged:
+        result, scan = self._session.result, self._session.result.scans[self.role]
+        if (scan, self.organ) == self._ranged:
             return
-        self._ranged = scan
-        low, high = self._range()
-        self.state.data.range = [low, high]
-        self.threshold((low + high) / 2, high)
+        self._ranged = (scan, self.organ)
+        self.state.data.range = list(self._range())
+        values = result.volumes[self.role].array
+        found = result.prediction.labels[self.role].array == result.value(self.organ)
+        own = values[found] if found.any() else values
+        self.threshold(*(float(p) for p in np.percentile(own[:: max(1, own.size // SAMPLE)], HELD)))
 
     def _range(self) -> tuple[float, float]:
         """The values of the scan in hand."""

@@ -12,6 +12,7 @@ from cmcseg.web.widgets import NUMBER, icon_button, labelled, text
 ICONS = {
     "": ("mdi-cursor-move", "Move and zoom (Esc)"),
     "window": ("mdi-circle-half-full", "Window and level: drag (W)"),
+    "measure": ("mdi-ruler", "Ruler: drag a line (R)"),
     "brush": ("mdi-brush", "Brush (B)"),
     "erase": ("mdi-eraser", "Erase (E)"),
     "scissors": ("mdi-content-cut", "Scissors"),
@@ -123,6 +124,11 @@ def _settings(tools: ToolsActions) -> None:
     with html.Div(v_if=f"['brush', 'erase'].includes({names.tool})"):
         lay_out_limits(tools.limits)
     with html.Div(v_if=f"{names.tool} === 'threshold'"):
+        html.Div(
+            f"{text(names.low + '.toFixed(0)')} to {text(names.high + '.toFixed(0)')}",
+            classes="quiet",
+            id="threshold-range",
+        )
         v.VRangeSlider(
             model_value=(f"[{names.low}, {names.high}]",),
             update_modelValue=(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import vtk
 from trame_server import Server
-from trame_slicer.app.ui import create_vertical_view_gutter_ui
 from trame_slicer.core import ViewManager
 from trame_slicer.rca_view import RemoteViewFactory
 from trame_slicer.views import NoScheduleRendering, SliceView, ThreeDView, ViewType
@@ -32,7 +31,7 @@ def register_views(
     """
     for kind, view_type, dressed in (
         (SliceView, ViewType.SLICE_VIEW, dress),
-        (ThreeDView, ViewType.THREE_D_VIEW, create_vertical_view_gutter_ui),
+        (ThreeDView, ViewType.THREE_D_VIEW, lambda *_told: None),
     ):
         factory = _ViewFactory(server, _maker(kind, resized), view_type, populate_view_ui_f=dressed)
         factory.first = hear

@@ -1,5 +1,6 @@
 """What can be asked of a worker. Torch is imported by the verbs that need it, when they need it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def import_model(request: Message, cache: ModelCache, report: Report) -> Message
     """Take over a model from ``source``, a folder or a zip archive."""
     folder = cache.store.import_(Path(request.values["source"]))
     return Message(verb="import-model", values={"name": folder.name})
+
+
+def extend_model(request: Message, cache: ModelCache, report: Report) -> Message:
+    """Make a model of the user's own that has room for one ``organ`` more."""
+    from cmcseg.bundle.extend import extend
+
+    report(Progress(stage="making room for the organ", done=0, total=1))
+    model, organ = request.values["model"], request.values["organ"].strip()
+    plain = re.sub(r"[^a-z0-9]+", "-", organ.casefold()).strip("-")
+    card = extend(cache.store, model, organ, f"{model}-{plain}")
+    return Message(verb="extend-model", values={"name": card.name})
 
 
 def remove_model(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
@@ -128,6 +140,7 @@ def report_page(request: Message, cache: ModelCache, report: Report) -> Message:
 VERBS: dict[str, Verb] = {
     "models": models,
     "import-model": import_model,
+    "extend-model": extend_model,
     "remove-model": remove_model,
     "warm-up": warm_up,
     "describe": describe,

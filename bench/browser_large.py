@@ -1,0 +1,131 @@
+"""How fast the review in the browser answers on a large CT, and whether its progress is honest.
+
+    python bench/browser_large.py [--scan CT.nii.gz]
+
+Without a scan, one of 512 x 512 x 150 voxels is rendered. It is segmented with the shipped model;
+then mouse and keys are used. Prints a table: milliseconds from the end of a stroke to the changed
+picture and to the changed volume, from the wheel to the changed picture (medians), seconds of the
+report, and what the progress bar said at each fifth of the time that the segmentation took.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from browser import PATIENCE, scroll, served
+from cmcseg.bundle.load import load_bundle
+from cmcseg.bundle.store import default_store
+from cmcseg.imaging.files import write_volume
+from playwright.sync_api import sync_playwright
+from stroke_speed import scans
+
+STROKES, WHEELS = 10, 20
+# When the button went up, and when picture and volume were others after it.
+WATCH = """
+(() => {
+  const view = document.querySelector('.image-display-area');
+  const volume = () => document.querySelector('.organ.chosen .number').textContent;
+  const seen = window.stroke = { up: 0, picture: 0, volume: 0 };
+  let src = view.src, text = volume();
+  document.addEventListener('mouseup', () => {
+    seen.up = performance.now(); seen.picture = seen.volume = 0; src = view.src; text = volume();
+  }, { capture: true });
+  const look = () => {
+    if (seen.up && !seen.picture && view.src !== src) seen.picture = performance.now();
+    if (seen.up && !seen.volume && volume() !== text) seen.volume = performance.now();
+    requestAnimationFrame(look);
+  };
+  look();
+})()
+"""
+
+
+def progress(page):
+    """``(second, per cent, line)`` while a segmentation runs."""
+    began, told = time.monotonic(), []
+    page.click("#segment:not([disabled])")
+    page.wait_for_selector("#cancel")
+    while not page.locator("#to-review").count():
+        line = page.locator("#progress-line")
+        text = line.inner_text() if line.count() else ""
+        if text and (not told or text != told[-1][2]):
+            told.append((time.monotonic() - began, int(text.split("%")[0]), text))
+        page.wait_for_timeout(250)
+    return told, time.monotonic() - began
+
+
+def strokes(page):
+    """Milliseconds to the picture and to the volume, of each stroke."""
+    box = page.locator(".image-display-area").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.keyboard.press("b")
+    page.wait_for_selector("#tool-brush.v-btn--active")
+    page.evaluate(WATCH)
+    pictures, volumes = [], []
+    for number in range(STROKES):
+        page.wait_for_timeout(3000)  # the draft of the one before is on disk
+        page.mouse.move(x - 60 + 12 * number, y - 60)
+        page.mouse.down()
+        page.mouse.move(x - 40 + 12 * number, y + 20, steps=8)
+        page.mouse.up()
+        page.wait_for_function("window.stroke.volume > 0 && window.stroke.picture > 0")
+        took = page.evaluate("[stroke.picture - stroke.up, stroke.volume - stroke.up]")
+        pictures.append(took[0])
+        volumes.append(took[1])
+        page.evaluate("window.stroke.up = 0")
+    page.keyboard.press("Escape")
+    return pictures, volumes
+
+
+def main():
+    """Parse the arguments, start the app, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scan", type=Path)
+    parser.add_argument("--browser", default=shutil.which("chromium"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as started:
+        case = Path(place) / "scans" / "large"
+        case.mkdir(parents=True)
+        if options.scan:
+            shutil.copy(options.scan, case / "ct.nii.gz")
+        else:
+            table = load_bundle(default_store().find("abdomen-ct-mr")).card.table
+            write_volume(next(scans("ct", table))[1], case / "ct.nii.gz")
+        arguments = ["--no-sandbox", "--disable-gpu"]
+        browser = started.chromium.launch(executable_path=options.browser, args=arguments)
+        with served(case.parent) as (_server, address, _printed):
+            page = browser.new_page(viewport={"width": 1280, "height": 720})
+            page.set_default_timeout(PATIENCE)
+            page.goto(address)
+            page.click(".case")
+            told, whole = progress(page)
+            page.click("#to-review")
+            page.wait_for_timeout(5000)
+            wheel = scroll(page, WHEELS)
+            pictures, volumes = strokes(page)
+            began = time.monotonic()
+            page.click("#review-report")
+            page.wait_for_selector("#review-report-link")
+            report = time.monotonic() - began
+            page.close()
+        browser.close()
+    print("| what | |\n|---|---|")
+    print(f"| stroke to picture, median of {STROKES} | {statistics.median(pictures):.0f} ms |")
+    print(f"| stroke to volume, median of {STROKES} | {statistics.median(volumes):.0f} ms |")
+    print(f"| wheel to picture, median of {WHEELS} | {statistics.median(wheel):.0f} ms |")
+    print(f"| report | {report:.1f} s |")
+    print(f"| segmentation | {whole:.1f} s |")
+    for fifth in range(1, 5):
+        at = whole * fifth / 5
+        second, percent, line = [row for row in told if row[0] <= at][-1]
+        print(f"| progress at {20 * fifth} % of that | {percent} % ({second:.0f} s: {line}) |")
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"\n{os.cpu_count()} cores; load over 1, 5 and 15 minutes: {load}")
+
+
+if __name__ == "__main__":
+    main()
