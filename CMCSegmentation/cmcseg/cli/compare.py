@@ -54,7 +54,9 @@ class Compare:
             with bar() as report:
                 found = [
                     s
-                    for scan in scored(pairs, bundle, cohort, settings, report=report)
+                    for scan in scored(
+                        pairs, bundle, cohort, settings, together=False, report=report
+                    )
                     for s in scan.scores
                 ]
             dice.append(_alone(found))
@@ -63,17 +65,17 @@ class Compare:
             raise BadInput(f"{self.first} and {self.second} have no role and organ in common.")
         rows = [(*key, dice[0][key], dice[1][key]) for key in keys]
         show = Table("role", "organ", "cases", "first", "second", "difference", "95 % interval")
-        intervals = {}
-        for name, mine in _groups(rows).items():
+        intervals: dict[tuple[str, str], tuple[float, float, float]] = {}
+        for group, mine in _groups(rows).items():
             by_case = _by_case(mine)
-            middle, low, high = intervals[name] = paired_interval(list(by_case.values()))
+            middle, low, high = intervals[group] = paired_interval(list(by_case.values()))
             first, second = (sum(row[n] for row in mine) / len(mine) for n in (3, 4))
             numbers = (f"{first:.3f}", f"{second:.3f}", f"{middle:+.3f}")
             sure = f"{low:+.3f} to {high:+.3f}" if low == low else "one case"
-            show.add_row(*name, str(len(by_case)), *numbers, sure)
+            show.add_row(*group, str(len(by_case)), *numbers, sure)
         with new_folder(self.out) as draft:
             _write(rows, draft / "differences.csv")
-            changes = {name: list(_by_case(mine).values()) for name, mine in _groups(rows).items()}
+            changes = {key: list(_by_case(mine).values()) for key, mine in _groups(rows).items()}
             draw_differences(
                 changes, intervals, draft / "differences.png", names=(self.first, self.second)
             )

@@ -136,7 +136,7 @@ def means(
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Columns and rows of the table of means, per role and organ."""
     surface = f"surface Dice {tolerance_mm:g} mm"
-    columns = (
+    columns: tuple[str, ...] = (
         "role",
         "organ",
         "cases",
@@ -146,7 +146,7 @@ def means(
         "volume error",
         "Dice together",
     )
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for role, organ in dict.fromkeys((score.role, score.organ) for score in scores):
         mine = [s for s in scores if (s.role, s.organ) == (role, organ) and s.dice == s.dice]
         alone = [score for score in mine if score.scans == "alone"]

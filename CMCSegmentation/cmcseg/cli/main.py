@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, subcommand
@@ -55,18 +55,24 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments == ["--version"]:
         print(f"cmcseg {__version__}")
         return
-    options = {
-        "args": arguments,
-        "description": f"Segment misaligned pairs of scans. {RESEARCH_USE}.",
-        "config": (FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    }
+    told = f"Segment misaligned pairs of scans. {RESEARCH_USE}."
+    style = (FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
+    command: Any
     try:
         if arguments[:1] == ["train"] and (given := _configuration(arguments)):
-            options["args"] = arguments[1:]
             written = Train(**train_from(given))
-            command = tyro.cli(Train, prog="cmcseg train", default=written, **options)
+            command = tyro.cli(
+                Train,
+                prog="cmcseg train",
+                args=arguments[1:],
+                default=written,
+                description=told,
+                config=style,
+            )
         else:
-            command = tyro.cli(Command, prog="cmcseg", **options)
+            command = tyro.cli(
+                Command, prog="cmcseg", args=arguments, description=told, config=style
+            )
         command.run()
         sys.stdout.flush()  # not only at the very end, where it could no longer be caught
     except BrokenPipeError:  # whoever reads us (head, less) has seen enough

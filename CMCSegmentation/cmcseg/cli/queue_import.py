@@ -57,6 +57,7 @@ class Import:
                 corrected={
                     role: read_label_map(scan.annotation, *values, scans[role].grid)
                     for role, scan in drawn.items()
+                    if scan.annotation
                 },
                 table=card.table,
                 pair=pair_for_import(ledger, pair.id, part),

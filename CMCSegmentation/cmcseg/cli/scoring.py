@@ -90,9 +90,20 @@ def scored(
     settings: SegmentSettings,
     *,
     tolerance_mm: float = TOLERANCE_MM,
+    together: bool = True,
     report: Report = ignore,
 ) -> Iterator[ScoredScan]:
-    """Segment and score case by case; scans alone first, then together where there are two."""
+    """Segment and score case by case; scans alone first, then together where there are two.
+
+    Args:
+        pairs: cases with labels.
+        bundle: the model.
+        cohort: says what the values of the label maps mean.
+        settings: how to segment.
+        tolerance_mm: of the surface Dice.
+        together: whether two scans of a case are looked at together, too.
+        report: told before every case.
+    """
     from cmcseg.imaging.files import read_label_map, read_volume
     from cmcseg.predict.segment import segment
 
@@ -107,7 +118,7 @@ def scored(
             if scan.labels
         }
         ways = [("alone", {role: volumes[role]}) for role in truths]
-        if len(volumes) == 2:
+        if together and len(volumes) == 2:
             ways.append(("together", volumes))
         for way, given in ways:
             found = segment(given, bundle, settings).labels

@@ -99,8 +99,8 @@ class New:
         cost = step_cost(card)
         SCREEN.print(
             f"A step takes about {cost.seconds:.2g} s here ({cost.device}), so {TRIED} steps of "
-            f"the recipe supervised about {cost.minutes(TRIED):.0f} minutes, of best three times "
-            f"as many; {cost.parameters / 1e6:.1f} million weights. {RESEARCH_USE}.",
+            f"the recipe supervised about {cost.minutes(TRIED):.0f} minutes, of best three to "
+            f"five times as many; {cost.parameters / 1e6:.1f} million weights. {RESEARCH_USE}.",
             soft_wrap=True,
         )
 

@@ -195,7 +195,7 @@ def parent_of(model: str | None) -> "Bundle | None":
 def weights_of(model: str | None) -> dict | None:
     """The weights of a model, by its name or folder; None for None."""
     parent = parent_of(model)
-    return parent and parent.network.state_dict()
+    return parent.network.state_dict() if parent else None
 
 
 def _tell(sentence: str) -> None:

@@ -56,7 +56,7 @@ def spread_color(place: int) -> str:
 
 def _wrong(value: Any, kind: type, where: str):  # noqa: ANN202
     """What is unknown or missing, with the path of its key."""
-    known = {field.name for field in fields(kind)} | {*_MORE.get(kind, ())}  # type: ignore[arg-type]
+    known = {field.name for field in fields(kind)} | {*_MORE.get(kind, ())}
     if not isinstance(value, dict):
         yield f"{where.rstrip('.')} must be an object with {', '.join(_NEEDED.get(kind, known))}"
         return

@@ -127,7 +127,8 @@ def _joined(parts: list[FoundData], folder: Path) -> FoundData:
         return parts[0]
     first = parts[0]
     by_channel = len({part.roles for part in parts}) == len(parts)
-    roles, cases = [], {}
+    roles: list[str] = []
+    cases: dict[str, FoundCase] = {}
     for part in parts:
         if len(part.roles) != 1 or part.names != first.names:
             raise BadInput(
@@ -192,7 +193,7 @@ def _paths(root: Path, value: object) -> list[Path]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(each, str) and each for each in values):
         raise BadInput(f"{value!r} was given where the path of a file was wanted.")
-    return [root / each for each in values]
+    return [root / str(each) for each in values]
 
 
 def _is(path: Path) -> bool:

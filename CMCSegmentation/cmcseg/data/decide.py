@@ -18,7 +18,7 @@ from cmcseg.data.fingerprint import Fingerprint
 from cmcseg.imaging.label_names import BACKGROUND
 
 SCAN_VOXELS = 2_400_000  # of a scan on the working grid: four windows, affordable without a GPU
-WINDOW_VOXELS = 96 * 96 * 64  # as of the shipped models; 4 GiB while training
+WINDOW_VOXELS = 96 * 96 * 64  # as of the shipped models
 THICK = 3.0  # slices so many times as thick as pixels are kept as slices
 WIDTHS = (32, 64, 128, 192)
 CT_WORDS, PET_WORDS = {"ct", "cbct"}, {"pet", "pt", "suv"}
@@ -155,7 +155,7 @@ def _window(
     covered = " x ".join(f"{round(n * s)}" for n, s in zip(w, spacing, strict=True))
     reasons["grid.window"] = (
         f"{covered} mm of the median {' x '.join(f'{e:.0f}' for e in found.extent_mm)} mm; at most "
-        f"{WINDOW_VOXELS / 1e6:.2f} million voxels fit into memory"
+        f"{WINDOW_VOXELS / 1e6:.2f} million voxels, as the shipped models have"
     )
     reasons["network.patch"] = (
         "2 voxels, and 1 across thick slices" if follow else "2 voxels along every axis"
@@ -169,15 +169,23 @@ def _input(role: str, found: Fingerprint, reasons: dict[str, str]) -> InputSpec:
     facts = found.roles[role]
     words = set(re.split(r"[^a-z0-9]+", role))
     key = f"inputs.{role}.intensity"
-    common = {"role": role, "title": role.upper() if len(role) < 5 else role, "keywords": (role,)}
+    title = role.upper() if len(role) < 5 else role
     if (facts.ct or words & CT_WORDS) and facts.organ_range:
         low = 5 * math.floor(facts.organ_range[0] / 5)
         high = max(5 * math.ceil(facts.organ_range[1] / 5), low + 5)
         why = "its name" if words & CT_WORDS else "many strongly negative values"
         reasons[key] = f"CT by {why}; the window holds 99 % of the organs' voxels"
+        limits = (float(low), float(high))
         return InputSpec(
-            **common, modality="CT", intensity="window", window=(float(low), float(high))
+            role=role,
+            title=title,
+            keywords=(role,),
+            modality="CT",
+            intensity="window",
+            window=limits,
         )
     modality = "PT" if words & PET_WORDS else "CT" if facts.ct or words & CT_WORDS else "MR"
     reasons[key] = "its numbers mean something else in every scan: mean 0 and deviation 1"
-    return InputSpec(**common, modality=modality, intensity="standardise")
+    return InputSpec(
+        role=role, title=title, keywords=(role,), modality=modality, intensity="standardise"
+    )

@@ -33,7 +33,8 @@ def read_named_files(
     Raises:
         BadInput: when there is no scan, or a name is given twice.
     """
-    images, maps = {}, {}
+    images: dict[str, Path] = {}
+    maps: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name.lower().endswith(IMAGES) and not is_junk(path):
             key, is_map = _key(path.relative_to(folder))

@@ -27,14 +27,11 @@ def look_at(place: Path, roles: tuple[str, ...] = (), *, unpaired: bool = False)
         BadInput: when nothing is found, or roles do not fit.
     """
     place = place.expanduser()
-    if place.is_file():
-        data = read_list(place)
-    elif not place.is_dir():
+    if not place.exists():
         raise BadInput(f"{place} is not there; give a folder of scans or a JSON list of them.")
-    else:
-        data = read_dataset_folder(place)
-        if data is None:
-            return read_named_files(place, roles, unpaired=unpaired)
+    data = read_list(place) if place.is_file() else read_dataset_folder(place)
+    if data is None:
+        return read_named_files(place, roles, unpaired=unpaired)
     return _renamed(data, roles) if roles else data
 
 

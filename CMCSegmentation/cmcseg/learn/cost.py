@@ -25,7 +25,7 @@ class StepCost:
     device: str
 
     def minutes(self, steps: int) -> float:
-        """Of a training of so many steps; ``best`` takes about three times as long."""
+        """Of a training of so many steps; ``best`` takes three to five times as long."""
         return steps * self.seconds / 60
 
 

@@ -73,7 +73,7 @@ def train_model(
             settings,
             folder,
             name=name,
-            parent=parent and parent.card,
+            parent=parent.card if parent else None,
             best=place == BEST,
         )
         save_bundle(state.average, card, folder / place, replace=True)
