@@ -162,7 +162,9 @@ class Served:
 def ask():
     owner = Owner()
     served = Served(owner)
-    guard_calls(served, lambda name: name in ("step", "dark"))
+    # trame has variables of its own in the same place.
+    known = ("step", "dark", "trame__template_main", "trame__scripts", "trame__busy")
+    guard_calls(served, known.__contains__)
 
     def asked(method, *args):
         owner.heard.clear()
