@@ -95,7 +95,17 @@ def test_so_it_is_of_two_scans_that_contradict_each_other_after_a_registration(n
         assert np.abs(fast - plain).max() < STEP / 2
 
 
+def test_a_block_of_a_coarse_or_tilted_scan_is_worth_its_overhead():
+    thick = Grid(shape=(256, 256, 38), affine=np.diag([1.25, 1.25, 7.7, 1.0]))
+    for least, most in ((module.LEAST, 150), (module.LEAST_OBLIQUE, 40)):
+        boxes = list(module.blocks(thick, least))
+        assert len(boxes) <= most
+        sizes = [np.prod([cut.stop - cut.start for cut in box]) for box in boxes]
+        assert sum(sizes) == thick.size
+
+
 def test_the_cost_follows_the_organs_and_not_the_scan(monkeypatch):
+    monkeypatch.setattr(module, "LEAST", 2**12)  # the scan is small, too
     seen = []
     decided = module._decided
     monkeypatch.setattr(module, "_decided", lambda s, k: seen.append(s[0].size) or decided(s, k))

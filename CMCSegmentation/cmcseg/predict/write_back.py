@@ -18,7 +18,10 @@ from cmcseg.imaging.resample import resample
 from cmcseg.predict.doubt_maps import combine
 
 Box = tuple[slice, ...]
-BLOCK_MM = 24.0  # edge of a block; what it needs of the working grid stays in the processor's cache
+BLOCK_MM = 24.0  # least edge of a block; what it needs of the working grid stays in the cache
+# Least voxels of a block, so that each is worth its overhead: SimpleITK's, where axes are not
+# parallel, is a millisecond for every class.
+LEAST, LEAST_OBLIQUE = 2**15, 2**18
 # Less probability than this of anything but background is no doubt: the entropy of it stays below
 # half a step of the file in which doubt is kept.
 CERTAIN = 1e-4
@@ -65,7 +68,7 @@ def write_back(
         matters |= trust * gap > CERTAIN
     straight = Axiswise.between(grid, target, matrix)
     to_working = np.linalg.inv(grid.affine) @ np.linalg.inv(matrix) @ target.affine
-    boxes = list(blocks(target))
+    boxes = list(blocks(target, LEAST if straight is not None else LEAST_OBLIQUE))
     for number, box in enumerate(boxes, 1):
         if number % SELDOM == 0 or number == len(boxes):
             done(number / len(boxes))
@@ -97,11 +100,12 @@ def write_back(
     return labels, doubt, apart
 
 
-def blocks(grid: Grid) -> Iterator[Box]:
-    """Boxes of about ``BLOCK_MM`` that cover a grid."""
+def blocks(grid: Grid, least: int) -> Iterator[Box]:
+    """Boxes of about ``BLOCK_MM``, or of so many voxels if that is more, that cover a grid."""
+    edge = max(BLOCK_MM, (least * 1000 * grid.voxel_ml) ** (1 / 3))
     cuts = []
     for n, spacing in zip(grid.shape, grid.spacing, strict=True):
-        size = min(n, max(1, round(BLOCK_MM / spacing)))
+        size = min(n, max(1, round(edge / spacing)))
         cuts.append([slice(start, min(start + size, n)) for start in range(0, n, size)])
     return itertools.product(*cuts)
 
