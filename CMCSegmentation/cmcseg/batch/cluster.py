@@ -5,12 +5,14 @@ when a computer is lost. All of them must see the scans, the model and the folde
 the same paths.
 """
 
+import socket
 from collections.abc import Iterator
 
 from cmcseg.batch.task import Outcome, Task, carry_out, known_outcome
 from cmcseg.core.errors import BadInput
 
 AGAIN = 5  # times that a task may lose its computer
+PATIENCE = 5.0  # seconds for an address to answer
 AHEAD = 2  # tasks for every processor that Ray is told of before the first has ended
 
 
@@ -31,13 +33,12 @@ class Cluster:
             import ray
         except ImportError as error:
             raise BadInput("Ray is not installed; pip install 'cmcseg[ray]'.") from error
+        _check(address)
         try:
             if not ray.is_initialized():
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except Exception as error:  # Ray has many ways to say so
-            raise BadInput(
-                f"No Ray cluster answers at {address} ({str(error).splitlines()[0].rstrip('.')})."
-            ) from error
+            raise BadInput(_silent(address, error)) from error
         self._ray = ray
         self._remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=AGAIN)(_once)
         self._cpus, self._gpus = cpus, gpus
@@ -72,6 +73,22 @@ class Cluster:
             return Outcome(
                 pair=task.pair, trouble=f"Its computer was lost: {type(error).__name__}."
             )
+
+
+def _check(address: str) -> None:
+    """Refuse an address at which nobody listens; Ray itself tries for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise BadInput(_silent(address, error)) from error
+
+
+def _silent(address: str, error: Exception) -> str:
+    why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return f"No Ray cluster answers at {address} ({why})."
 
 
 def _once(task: Task) -> Outcome:
