@@ -60,11 +60,11 @@ def _tuning(learn: LearnActions) -> None:
             type="number",
             min=1,
             max=LONGEST,
-            suffix="minutes",
+            suffix="min",
             hide_details=True,
             style="max-width: 9.5em",
             disabled=(names.tuning,),
-            raw_attrs=labelled("Minutes to learn for"),
+            raw_attrs=labelled("Minutes from the start to the verdict"),
             id="minutes",
         )
     html.P(text(names.expectation), v_if=names.expectation, classes="quiet", id="expectation")
