@@ -9,7 +9,7 @@ what they see in FOLDER, an ignored one. `measure` lets the simulated user of `s
 correct every scan with each tool in turn, ten strokes per organ, and writes a row per scan, organ,
 tool and number of strokes to `docs/measured/strokes.csv`; the user always takes what is proposed.
 The user follows the same rule with every tool, and so draws the same strokes until the results
-differ. `table` fills docs/strokes.md.
+differ. `table` fills the table in docs/results.md.
 
 Painting uses a brush of 3 mm. *Grow from seeds* is Slicer's own, over seeds that a user would
 have: the present organs and the background without their rims of 4 mm, and all strokes. *Fill
@@ -38,7 +38,13 @@ from stroke_tools import fill_between, grow, paint
 from stroke_user import Case, correct
 
 DOCS = Path(__file__).parents[1] / "docs"
-ROWS = DOCS / "measured" / "strokes.csv"
+ROWS, RESULTS = DOCS / "measured" / "strokes.csv", DOCS / "results.md"
+BEGIN, END = "<!-- strokes: made by bench/strokes.py table -->", "<!-- strokes end -->"
+SETS = {
+    "acdc-validation": "Hearts of another hospital, heart 0.4.0:",
+    "abdomen": "Abdomens of the model's own hospitals, abdomen 0.5.0:",
+    "heart": "Hearts of the model's own hospital, heart 0.4.0:",
+}
 MARGIN_MM = 45.0  # kept around what is labelled or found
 AFTER = (0, 1, 3, 5, 10)
 MODELS = {"heart": "heart-bssfp-lge", "acdc": "heart-bssfp-lge", "abdomen": "abdomen-ct-mr"}
@@ -231,22 +237,30 @@ def append(rows, path):
 
 
 def table(options):
-    """Mean Dice and 95 % Hausdorff distance over scans and organs; what is left of the error."""
+    """Fill the table in docs/results.md, a row a set and tool."""
     rows = read_rows(options.out)
-    for name in dict.fromkeys(row["set"] for row in rows):
-        print(f"\n{name}\n{set_table([row for row in rows if row['set'] == name])}")
+    parts = [
+        f"{title}\n\n{set_table([row for row in rows if row['set'] == name])}"
+        for name, title in SETS.items()
+        if any(row["set"] == name for row in rows)
+    ]
+    text = RESULTS.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    filled = "\n\n".join([BEGIN, *parts, END])
+    RESULTS.write_text(f"{before}{filled}{after}", encoding="utf-8")
 
 
 def set_table(rows):
-    heads = ["tool", *(f"Dice after {n}" for n in AFTER)]
-    heads += ["error left after 5", "HD95 after 5 (mm)", "harmed voxels after 5"]
+    heads = ["tool", *(f"Dice after {n}" for n in AFTER), "error left after 5"]
+    heads += [f"HD95 (mm) after {', '.join(map(str, AFTER))}", "harmed voxels after 5"]
     heads += ["scans and organs worse", "s a stroke", "s at worst"]
     lines = []
     for tool in dict.fromkeys(row["tool"] for row in rows):
         mine = [row for row in rows if row["tool"] == tool]
         at = {n: [row for row in mine if row["strokes"] == str(n)] for n in AFTER}
-        last = at[10] or at[5]
-        scores = {n: mean(at[n], "dice") for n in AFTER if at[n]}
+        at = {n: found for n, found in at.items() if len(found) == len(at[0])}
+        scores = {n: mean(found, "dice") for n, found in at.items()}
         worse = sum(
             float(b["dice"]) < float(a["dice"]) - 1e-4 for a, b in zip(at[0], at[5], strict=True)
         )
@@ -255,11 +269,11 @@ def set_table(rows):
                 tool,
                 *(f"{scores[n]:.3f}" if n in scores else "-" for n in AFTER),
                 f"{(1 - scores[5]) / (1 - scores[0]):.0%}",
-                f"{mean(at[0], 'hd95_mm'):.1f} -> {mean(at[5], 'hd95_mm'):.1f}",
+                ", ".join(f"{mean(at[n], 'hd95_mm'):.1f}" if n in at else "-" for n in AFTER),
                 f"{mean(at[5], 'harm'):.0f}",
                 f"{worse} of {len(at[5])}",
-                f"{median(float(row['seconds']) for row in last):.2f}",
-                f"{max(float(row['worst']) for row in last):.2f}",
+                f"{median(float(row['seconds']) for row in at[5]):.2f}",
+                f"{max(float(row['worst']) for row in at[5]):.2f}",
             ]
         )
     rule = ["---"] * len(heads)

@@ -68,6 +68,7 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
             "listing",
             "panel_size",
             "preflight",
+            "presence",
             "result",
             "reviewing",
         ),

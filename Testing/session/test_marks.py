@@ -169,6 +169,18 @@ def test_strokes_drawn_while_one_is_worked_on_wait_in_line(marks):
     assert len([t for t in marks.proposals["ct"].marks if not t.carried]) == 2
 
 
+def test_nothing_is_taken_while_a_stroke_is_worked_on_and_nothing_is_lost(marks):
+    marks.stroke("ct", "liver", line())
+    marks.runner.finish()
+    before = drawn(marks, "ct")
+    marks.stroke("ct", "liver", line(BESIDE + np.array((0, 0, 7))))
+    with pytest.raises(BadInput, match=r"The last step is still being finished; try again in a"):
+        marks.take()
+    marks.runner.finish()
+    assert len([t for t in marks.proposals["ct"].marks if not t.carried]) == 2
+    assert np.array_equal(drawn(marks, "ct"), before)
+
+
 def test_what_was_painted_meanwhile_stays(marks):
     marks.stroke("ct", "liver", line())
     marks.runner.finish()
@@ -229,6 +241,7 @@ def test_an_accepted_pair_tells_what_a_hand_drew(marks):
         ("pet", "liver", line(), "There is no result for 'pet'."),
         ("ct", "liver", np.zeros((MOST_POINTS + 1, 3)), "A stroke of 10000 points is too long"),
         ("ct", "liver", np.zeros((0, 3)), "The stroke has no place in the scan"),
+        ("ct", "liver", np.full((3, 3), np.nan), "The stroke has no place in the scan"),
         ("ct", "liver", np.array([[0, 0, 0], [1e9, 0, 0]]), "longer than any scan"),
     ],
 )
