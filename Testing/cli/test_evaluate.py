@@ -10,6 +10,7 @@ from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import default_store
 from cmcseg.cli import main
+from cmcseg.cli.compare import verdict
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.volume import Volume
@@ -123,13 +124,15 @@ def test_two_models_are_compared_case_by_case(tmp_path, a_cohort, capsys):
     main(["compare", str(one), str(other), *words])
     told = capsys.readouterr().out
     assert "all organs" in told
+    assert "Too few cases (2) to tell which model is better" in told
     rows = list(csv.DictReader((tmp_path / "out" / "differences.csv").read_text().splitlines()))
     assert {(row["case"], row["role"]) for row in rows} >= {("both", "ct"), ("one", "ct")}
     assert (tmp_path / "out" / "differences.png").stat().st_size > 5_000
 
 
-def test_a_model_against_itself_cannot_be_told_apart(tmp_path, a_cohort, capsys):
-    one = tiny_bundle(tmp_path / "one")
-    words = ["--cohort", str(a_cohort), "--out", str(tmp_path / "out")]
-    main(["compare", str(one), str(one), *words])
-    assert "These cases cannot tell which model is better" in capsys.readouterr().out
+def test_which_model_is_better_is_only_told_of_enough_cases():
+    better, doubtful = (0.1, 0.05, 0.2), (0.1, -0.05, 0.2)
+    assert verdict(better, 6, "one", "other") == "other is better on such cases, by 0.100 Dice."
+    assert verdict((-0.1, -0.2, -0.05), 6, "one", "other").startswith("one is better")
+    assert verdict(better, 5, "one", "other").startswith("Too few cases (5) to tell which model")
+    assert "the interval holds 0" in verdict(doubtful, 6, "one", "other")

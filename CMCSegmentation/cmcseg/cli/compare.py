@@ -13,6 +13,7 @@ from cmcseg.cli.scoring import Score, labelled_validation, scored
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.paired import paired_interval
+from cmcseg.core.sequential_test import FIRST
 from cmcseg.core.whole_folder import new_folder
 
 ALL = "all organs"
@@ -80,7 +81,9 @@ class Compare:
                 changes, intervals, draft / "differences.png", names=(self.first, self.second)
             )
         SCREEN.print(show)
-        SCREEN.print(_verdict(intervals["", ALL], self.first, self.second), soft_wrap=True)
+        cases = len({row[0] for row in rows})
+        told = verdict(intervals["", ALL], cases, self.first, self.second)
+        SCREEN.print(told, soft_wrap=True, markup=False)
         SCREEN.print(f"Differences: {self.out / 'differences.csv'} and .png", soft_wrap=True)
 
 
@@ -107,10 +110,21 @@ def _by_case(rows: list[tuple]) -> dict[str, float]:
     return {case: sum(values) / len(values) for case, values in cases.items()}
 
 
-def _verdict(interval: tuple[float, float, float], first: str, second: str) -> str:
+def verdict(interval: tuple[float, float, float], cases: int, first: str, second: str) -> str:
+    """One sentence: which model is better, or why that cannot be told.
+
+    Args:
+        interval: mean difference, lower and upper end.
+        cases: how many there are; drawing a few of them again says too little of others.
+        first: what the first model is called.
+        second: the other one.
+    """
     middle, low, high = interval
-    if low != low:
-        return "One case cannot tell which model is better."
+    if cases < FIRST:
+        return (
+            f"Too few cases ({cases}) to tell which model is better on others; at least {FIRST} "
+            "are needed."
+        )
     if low > 0 or high < 0:
         better = second if low > 0 else first
         return f"{better} is better on such cases, by {abs(middle):.3f} Dice."
