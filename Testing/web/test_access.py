@@ -8,6 +8,7 @@ from aiohttp import ClientSession, CookieJar, WSMsgType, web
 from aiohttp.test_utils import TestServer
 from cmcseg.web import access
 from cmcseg.web.access import BITS, COOKIE, Guard, is_loopback, new_token
+from yarl import URL
 
 SECRET = "what the patient is called"
 PATHS = ("/", "/ws", "/index.html", "/report/x", "/upload", "/here")
@@ -184,14 +185,17 @@ def test_a_foreign_page_gets_nothing(headers, path):
         b"Cookie: cmcseg=\xc3\xa9; cmcseg=\x80",
         b"Cookie: " + b"a=b; " * 900,
         b"Host: \xff",
+        b"Host: [::1",
+        b"Host: 127.0.0.1:x",
         b"Origin: \xff\xfe",
+        b"Origin: http://[::1",
         b"Origin: http://127.0.0.1:99999999999",
         b"Sec-WebSocket-Key: x",
         b"Content-Length: -1",
         b"Content-Length: 5\r\nTransfer-Encoding: chunked",
         b"Upgrade: websocket\r\nConnection: Upgrade",
     ],
-    ids=range(10),
+    ids=range(13),
 )
 @pytest.mark.parametrize("path", [b"/", b"/a%00b", b"/%ff", b"/..%2f..", b"*", b"http://x/", b"//"])
 def test_an_odd_request_is_refused_and_no_fault_of_ours(head, path):
@@ -209,6 +213,13 @@ def test_an_odd_request_is_refused_and_no_fault_of_ours(head, path):
 
     for answer in served(talk):
         assert int(answer.split()[1]) in (400, 403, 404), answer
+
+
+def test_no_name_with_a_control_character_is_looked_for():
+    """Whoever has the token may ask for it; the system would raise at such a name."""
+    odd = "/report/a%00b", "/report/%0d%0aSet-Cookie"
+    ask = [served(lambda visit, p=p: visit.ask(URL(visit.home + p, encoded=True))) for p in odd]
+    assert ask == [(403, "That is no path of this app.")] * 2
 
 
 # What changes anything

@@ -46,12 +46,14 @@ def test_a_call_arrives_whole_from_its_pieces():
     assert sent(BoundedMessages(), value) == value
 
 
-def test_a_header_that_promises_gigabytes_claims_nothing():
+@pytest.mark.parametrize("size", [MOST_MESSAGE + 1, 1 << 30, (4 << 30) - 1])
+def test_a_header_that_promises_gigabytes_claims_nothing(size):
     messages = BoundedMessages()
     messages.set_max_message_size(4 << 30)  # wslink says so once somebody has said hello
     for name in range(1000):
-        head = b"".join(n.to_bytes(4, "little") for n in (name, 0, (4 << 30) - 1))
-        assert messages.process_chunk(head + b"x") is None
+        head = b"".join(n.to_bytes(4, "little") for n in (name, 0, size))
+        begun = b"\xdb" + min(size - 5, (1 << 31) - 1).to_bytes(4, "big")  # a long text
+        assert messages.process_chunk(head + begun) is None
     assert messages.pending_messages == {}
 
 
