@@ -221,6 +221,7 @@ ODD_CARDS = {
     "a window as large as a ward": ("grid", {"window": [4096, 4096, 4096]}),
     "a window of fractions": ("grid", {"window": [96.0, 96, 64]}),
     "axes that are none": ("grid", {"axes": [[1, 0, 0], [1, 0, 0], [0, 0, 1]]}),
+    "axes of no length": ("grid", {"axes": [[1, 0, 0], [0, 1], [0, 0, 1]]}),
     "axes of NaN": ("grid", {"axes": [[float("nan")] * 3] * 3}),
     "a network without end": ("network", {"widths": [4] * 10_000, "strides": [[1, 1, 1]] * 9_999}),
     "a wide network": ("network", {"widths": [10**9, 8, 8, 8]}),

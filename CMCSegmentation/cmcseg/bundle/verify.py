@@ -258,8 +258,6 @@ def _parse_card(content: bytes, where: str) -> ModelCard:
         return ModelCard.from_dict(value)
     except BadInput as error:
         raise BadInput(f"card.json in {where} cannot be used: {error}") from error
-    except (ArithmeticError, AttributeError, IndexError) as error:
-        raise BadInput(f"card.json in {where} is not a model card: {error}.") from error
 
 
 def _parse_json(content: bytes, name: str, where: str) -> dict:

@@ -259,7 +259,7 @@ class ModelCard:
                 history=tuple(value.get("history", ())),
             )
             check_field_types(card)
-        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise BadInput(f"This is not a model card: {str(error).rstrip('.')}.") from error
         return card
 
@@ -307,7 +307,7 @@ def _tuples(value: Any) -> Any:
 
 def _right_angled(axes: tuple[tuple[float, float, float], ...]) -> bool:
     pairs = [(one, other) for one in range(3) for other in range(3)]
-    return len(axes) == 3 and all(
+    return [len(row) for row in axes] == [3, 3, 3] and all(
         abs(sum(row[one] * row[other] for row in axes) - (one == other)) < TILT
         for one, other in pairs
     )
