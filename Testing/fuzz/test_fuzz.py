@@ -1,12 +1,15 @@
 """Damaged inputs of every kind end in a sentence or in a scan: the short form of ``run.py``."""
 
 import random
+import re
 import time
+from pathlib import Path
 
 import pytest
 from fuzz.mutate import mutated
 from fuzz.targets import TARGETS
 
+PAGE = Path(__file__).parents[2] / "docs" / "reading.md"
 INPUTS, SLOW = 60, 10.0  # of each kind, seconds
 
 
@@ -23,3 +26,10 @@ def test_no_damaged_input_breaks_its_reader(name):
         began = time.monotonic()
         TARGETS[name].ask(data)
         assert time.monotonic() - began < SLOW
+
+
+def test_the_page_tells_of_readers_that_did_not_break():
+    rows = re.findall(r"^\| (\w+) \| ([\d,]+) \| [\d.]+ \| none \|$", PAGE.read_text("utf-8"), re.M)
+    assert len(rows) >= 5
+    assert {name for name, _ in rows} <= set(TARGETS)
+    assert all(int(count.replace(",", "")) >= 500 for _, count in rows)
