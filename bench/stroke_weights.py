@@ -93,7 +93,8 @@ def fitted(x, y, w):
         slower.step()
     first, last = net[0], net[2]
     out = torch.cat([last.bias, last.weight[0]])
-    return [part.detach().numpy() for part in (mean, spread, first.weight.T, first.bias, out)]
+    rest = (part.detach().numpy() for part in (first.weight.T, first.bias, out))
+    return mean, spread, *rest
 
 
 def told(parts, x, y, w):
