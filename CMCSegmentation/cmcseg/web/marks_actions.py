@@ -76,8 +76,10 @@ class MarksActions:
             self._tools.use("")
             self._says, self._views.pointer.mode = says, DRAW
             self._session.prepare(self._tools.role)
-            roles = list(result.scans)
+            roles = dict(enumerate(result.scans))
             for number, scan in enumerate(self._views.links.shown):
+                if scan not in roles:
+                    continue
                 view, drawn = self._views.slice(number), partial(self._drawn, roles[scan])
                 self._pens.append(StrokePen(view.get_view_node(), view.render_window(), drawn))
         self.page.touch()
