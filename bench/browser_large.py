@@ -121,7 +121,7 @@ def main():
     print(f"| segmentation | {whole:.1f} s |")
     for fifth in range(1, 5):
         at = whole * fifth / 5
-        second, percent, line = [row for row in told if row[0] <= at][-1]
+        second, percent, line = [(0.0, 0, "nothing yet"), *(r for r in told if r[0] <= at)][-1]
         print(f"| progress at {20 * fifth} % of that | {percent} % ({second:.0f} s: {line}) |")
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"\n{os.cpu_count()} cores; load over 1, 5 and 15 minutes: {load}")

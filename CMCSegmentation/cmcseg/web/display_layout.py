@@ -64,6 +64,7 @@ def lay_out_display(display: DisplayActions) -> None:
                     )
         # One part, so that a narrow window breaks the line before it and not within it.
         with html.Div(classes="shown"):
+            v.VIcon("mdi-circle-opacity", size="small", title="How strongly the organs are drawn")
             _slider(names.opacity, "opacity", "How strongly the organs are drawn")
             _other_scan(display)
             with v.VBtnToggle(

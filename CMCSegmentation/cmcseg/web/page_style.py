@@ -39,11 +39,16 @@ html { overflow: hidden; }
 .organ, .row { display: flex; width: 100%; text-align: left; gap: 4px;
   font-size: 13px; align-items: center; padding: 3px 8px; border-radius: 6px; cursor: pointer; }
 .row.chosen { background: rgba(var(--v-theme-primary), .14); }
-.list { margin: 2px 0 6px; font-size: 13px; max-height: 220px; overflow: auto; }
+.list { margin: 2px 0 6px; font-size: 13px; max-height: 190px; overflow: auto; }
 summary:focus-visible { outline: 2px solid rgb(var(--v-theme-primary)); }
 .more { margin: 0 0 14px; font-size: 13px; }
 .list summary, .more summary { cursor: pointer; text-align: center; }
 .organ:focus-visible, .row:focus-visible { outline: 2px solid rgb(var(--v-theme-primary)); }
+.chooser { display: flex; align-items: center; gap: 8px; margin: 6px 0; }
+.chooser span { flex: 1 1 auto; }
+.chooser select { font: inherit; color: inherit; padding: 4px 6px; border: 1px solid #8888;
+  border-radius: 4px; background: rgb(var(--v-theme-surface)); max-width: 60%; }
+.pane .v-checkbox .v-label { font-size: 14px; }
 .organ.chosen { background: rgba(var(--v-theme-primary), .14); }
 .legend { position: absolute; z-index: 2; right: 12px; top: 34px; padding: 2px 8px;
   border-radius: 4px; background: #000a; color: #eee; display: flex; align-items: center;

@@ -12,7 +12,7 @@ from cmcseg.web.output_actions import OutputActions
 from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.review_actions import ReviewActions
 from cmcseg.web.tools_layout import lay_out_scan_choice, lay_out_tools
-from cmcseg.web.widgets import icon_button, research_line, text
+from cmcseg.web.widgets import chooser, icon_button, research_line, text
 
 
 def lay_out_review(
@@ -120,15 +120,7 @@ def _places(review: ReviewActions) -> None:
         )
     with html.Details(v_if=f"{names.places}.length", classes="list", id="places"):
         html.Summary(text(f"{names.seen} + ' of ' + {names.places}.length") + " places seen")
-        v.VSelect(
-            model_value=(names.shown,),
-            update_modelValue=(page.trying(review.filter, str), "[$event]"),
-            items=(names.filters,),
-            label="Show",
-            variant="underlined",
-            density="compact",
-            id="filter",
-        )
+        chooser(page.trying(review.filter, str), names.shown, names.filters, "Show", "filter")
         with html.Div(
             v_for=f"p in {names.places}", key="p.n", v_show="p.shown", classes="line place-row"
         ):

@@ -8,7 +8,7 @@ from trame.widgets import vuetify3 as v
 from cmcseg.web.output_actions import OutputActions
 from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.segment_actions import SegmentActions
-from cmcseg.web.widgets import NUMBER, icon_button, labelled, research_line, text
+from cmcseg.web.widgets import NUMBER, chooser, icon_button, labelled, research_line, text
 
 
 def lay_out_segment(segment: SegmentActions, output: OutputActions) -> None:
@@ -52,15 +52,11 @@ def _choices(segment: SegmentActions) -> None:
     )
     with html.Details(classes="more", id="more"):
         html.Summary("More choices")
-        align = page.trying(segment.choose_align, str)
-        _chooser(align, names.align, names.aligns, "Alignment", two)
-        _chooser(page.trying(segment.choose_device, str), names.device, names.devices, "Runs on")
-        _chooser(
-            page.trying(segment.choose_memory, str),
-            names.memory,
-            names.memories,
-            "When memory runs out",
-        )
+        align, device = (page.trying(c, str) for c in (segment.choose_align, segment.choose_device))
+        chooser(align, names.align, names.aligns, "Alignment", "align", v_if=two)
+        chooser(device, names.device, names.devices, "Runs on", "device")
+        memory = page.trying(segment.choose_memory, str)
+        chooser(memory, names.memory, names.memories, "When memory runs out", "memory")
         html.Span(f"Windows overlap by {text(names.overlap)} %", classes="quiet")
         v.VSlider(
             model_value=(names.overlap,),
@@ -71,18 +67,6 @@ def _choices(segment: SegmentActions) -> None:
             hide_details=True,
             raw_attrs=labelled("How far neighbouring windows overlap"),
         )
-
-
-def _chooser(call: object, name: str, items: str, label: str, shown: str = "true") -> None:
-    v.VSelect(
-        model_value=(name,),
-        update_modelValue=(call, "[$event]"),
-        items=(items,),
-        label=label,
-        v_if=shown,
-        variant="underlined",
-        density="compact",
-    )
 
 
 def _button(segment: SegmentActions) -> None:

@@ -34,6 +34,20 @@ def icon_button(icon: object, title: str, click: object, **more: object) -> None
     )
 
 
+def chooser(call: object, name: str, items: str, label: str, key: str, **more: object) -> None:
+    """A choice of the browser's own: Vuetify's loses its shape where it is folded away at first."""
+    with html.Label(classes="chooser", for_=key, **more):
+        html.Span(label, classes="quiet")
+        with html.Select(id=key, change=(call, "[$event.target.value]")):
+            html.Option(
+                "{{ i.title }}",
+                v_for=f"i in {items}",
+                key="i.value",
+                value=("i.value",),
+                raw_attrs=[f':selected="i.value === {name}"'],
+            )
+
+
 def research_line() -> None:
     """What stands below every result."""
     html.P(RESEARCH_USE, classes="research")
