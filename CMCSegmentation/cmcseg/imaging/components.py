@@ -16,8 +16,9 @@ def clean(label_map: LabelMap, rule: CleaningRule) -> LabelMap:
         return label_map
     array = whole[box]
     array = array.T if whole.flags.f_contiguous else array  # as it lies in memory
-    union = np.isin(array, [label_map.table.named(name).value for name in rule.joined])
-    array[union & ~largest_piece(union)] = 0
+    if rule.joined:
+        union = np.isin(array, [label_map.table.named(name).value for name in rule.joined])
+        array[union & ~largest_piece(union)] = 0
     for name in rule.largest:
         value = label_map.table.named(name).value
         array[(array == value) & ~largest_piece(array == value)] = 0
