@@ -4,9 +4,10 @@
 
 `docs/measured/MODEL.csv` is the `scores.csv` that `cmcseg evaluate` wrote for a shipped model,
 `former.csv` keeps the means of versions that are no longer shipped, `fusion-heart.csv` is what
-`bench/fusion.py` wrote, and each `study*` folder is the `study.csv` and `plan.json` of a `cmcseg
-study`. A table stands between two comments in the page; what is written around it is written by
-hand.
+`bench/fusion.py` wrote, `heart-acdc.csv` the heart's scores on another hospital's scans,
+`robustness-MODEL.csv` is of `bench/robustness.py`, `stream-acdc.csv` of `bench/stream.py`, and each
+`study*` folder is the `study.csv` and `plan.json` of a `cmcseg study`. A table stands between two
+comments in the page; what is written around it is written by hand.
 """
 
 import csv
@@ -38,6 +39,11 @@ def main() -> None:
     text = filled(text, "organs", organ_table(rows))
     text = filled(text, "means", mean_table(rows, former))
     text = filled(text, "apart", apart_table(read(DOCS / "measured" / "fusion-heart.csv")))
+    text = filled(text, "acdc", organ_table(read(DOCS / "measured" / "heart-acdc.csv")))
+    for model in MODELS:
+        altered = read(DOCS / "measured" / f"robustness-{model}.csv")
+        text = filled(text, f"robustness of {model}", robustness_table(altered))
+    text = filled(text, "stream", stream_table(read(DOCS / "measured" / "stream-acdc.csv")))
     page.write_text(text, encoding="utf-8")
     for folder, name in STUDIES.items():
         write_report(DOCS / "measured" / folder, DOCS / name)
@@ -91,6 +97,40 @@ def mean_table(rows: list[Row], former: list[Row]) -> str:
         lines.append((role, *means, *(earlier.get(version, NONE) for version in versions)))
     heads = ("scan", "alone", "together", *(f"version {v}, alone" for v in versions))
     return _table(heads, lines)
+
+
+def robustness_table(rows: list[Row]) -> str:
+    """Per scan and way of altering it: mean Dice, and how much it fell, on average and at worst."""
+    lines = []
+    for role, way in _unique(rows, "role", "way"):
+        mine = {r["case"]: float(r["dice"]) for r in rows if (r["role"], r["way"]) == (role, way)}
+        first = next(row for row in rows if (row["role"], row["way"]) == (role, way))
+        if not first["allowed"]:
+            plain = mine
+            lines.append((role, way, f"{mean(mine.values()):.3f}", NONE, NONE, NONE))
+            continue
+        gaps = [mine[case] - plain[case] for case in mine]
+        change = (f"{mean(gaps):+.3f}", f"{min(gaps):+.3f}", f"-{first['allowed']}")
+        lines.append((role, way, f"{mean(mine.values()):.3f}", *change))
+    return _table(("scan", "altered", "Dice", "change", "worst case", "allowed"), lines)
+
+
+def stream_table(rows: list[Row]) -> str:
+    """What so many corrected cases brought: Dice of the new model and, in brackets, its gain."""
+    sets = {"validation bssfp": "20 others", "next bssfp": "next five", "home bssfp": "home bSSFP",
+            "home lge": "home LGE"}  # fmt: skip
+    lines = []
+    for row in rows:
+        cells = []
+        for name in sets:
+            pairs = [
+                (float(row[f"candidate {name} {organ}"]), float(row[f"in use {name} {organ}"]))
+                for organ in ("right ventricle", "myocardium", "left ventricle")
+            ]
+            cells.append(" / ".join(f"{new:.3f} ({new - old:+.3f})" for new, old in pairs))
+        found = f"{row['verdict']}, {float(row['mean change']):+.3f} on {row['compared']}"
+        lines.append((row["order"], row["cases"], found, *cells))
+    return _table(("order", "corrected", "verdict", *sets.values()), lines)
 
 
 def apart_table(rows: list[Row]) -> str:

@@ -4,7 +4,8 @@
 
 Every labelled validation scan is altered in one way at a time, segmented alone and compared with
 its truth on its own grid. Shifting by half a window and cropping change where the organs lie
-between windows; what is cropped away or missing is left out of the comparison.
+between windows; what is cropped away or missing is left out of the comparison. `bench/results.py`
+makes the table.
 """
 
 import argparse
@@ -13,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 from cmcseg.bundle.load import load_bundle
@@ -27,6 +27,7 @@ from cmcseg.imaging.resample import resample
 from cmcseg.learn.scores import dice
 from cmcseg.predict.segment import segment
 
+AS_IT_IS = "as it is"
 PLACE, LOOK = 0.01, 0.03  # how much of the mean Dice a change of place and of look may cost
 Altered = tuple[Volume, np.ndarray]
 Way = Callable[[Volume, np.ndarray, tuple[float, ...]], Altered]
@@ -133,10 +134,9 @@ def main() -> None:
     wanted = parser.parse_args()
     bundle = load_bundle(default_store().find(wanted.model))
     cohort = read_cohort(wanted.cohort, bundle.card)
-    rows = []
     with wanted.out.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
-        writer.writerow(("case", "role", "way", "dice"))
+        writer.writerow(("case", "role", "way", "allowed", "dice"))
         for pair in islice(cohort.validation, wanted.cases):
             for role, scan in pair.scans.items():
                 if scan.labels is None:
@@ -144,10 +144,9 @@ def main() -> None:
                 volume = read_volume(scan.image)
                 truth = read_label_map(scan.labels, cohort.table, cohort.unannotated).array
                 for way, score in scores(bundle, role, volume, truth, wanted.ways):
-                    rows.append((pair.id, role, way, score))
-                    writer.writerow((pair.id, role, way, f"{score:.4f}"))
+                    allowed = WAYS[way][1] if way in WAYS else ""
+                    writer.writerow((pair.id, role, way, allowed, f"{score:.4f}"))
                     handle.flush()
-    print(table(rows))
 
 
 def scores(bundle, role, volume, truth, ways):
@@ -155,35 +154,12 @@ def scores(bundle, role, volume, truth, ways):
     grid = bundle.card.grid
     window_mm = tuple(np.array(grid.window) * grid.spacing)
     plain: Way = lambda scan, labels, _: (scan, labels)  # noqa: E731
-    for way in ("as it is", *ways):
-        alter = plain if way == "as it is" else WAYS[way][0]
+    for way in (AS_IT_IS, *ways):
+        alter = plain if way == AS_IT_IS else WAYS[way][0]
         scan, labels = alter(volume, truth, window_mm)
         found = segment({role: scan}, bundle, SegmentSettings()).labels[role].array
         organs = [dice(found, labels, label.value) for label in bundle.card.table]
         yield way, float(np.nanmean(organs))
-
-
-def table(rows: list[tuple[str, str, str, float]]) -> str:
-    """Per role and way: the mean Dice, and how much it falls in the mean and in the worst case."""
-    lines = [
-        "| scan | altered | Dice | change | worst case | allowed |",
-        "|---|---|---|---|---|---|",
-    ]
-    roles = dict.fromkeys(role for _, role, _, _ in rows)
-    for role in roles:
-        mine = {
-            way: {c: d for c, r, w, d in rows if (r, w) == (role, way)} for _, _, way, _ in rows
-        }
-        plain = mine.pop("as it is")
-        lines.append(f"| {role} | as it is | {mean(plain.values()):.3f} | - | - | - |")
-        for way, found in mine.items():
-            gaps = [found[case] - plain[case] for case in found]
-            allowed = WAYS[way][1]
-            lines.append(
-                f"| {role} | {way} | {mean(found.values()):.3f} | {mean(gaps):+.3f} | "
-                f"{min(gaps):+.3f} | -{allowed} |"
-            )
-    return "\n".join(lines)
 
 
 def _cut(scan: Volume, array: np.ndarray, corner: np.ndarray) -> Volume:

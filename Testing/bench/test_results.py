@@ -78,3 +78,31 @@ def test_only_what_stands_between_the_comments_is_replaced():
     assert results.filled(once, "x", "| new |") == once
     with pytest.raises(SystemExit, match="has no place for y"):
         results.filled(page, "y", "")
+
+
+def test_an_altered_scan_is_compared_with_the_same_scan_as_it_was():
+    rows = [
+        {"case": case, "role": "ct", "way": way, "allowed": allowed, "dice": dice}
+        for case, way, allowed, dice in (
+            ("a", "as it is", "", "0.90"),
+            ("a", "turned", "0.01", "0.88"),
+            ("b", "as it is", "", "0.80"),
+            ("b", "turned", "0.01", "0.81"),
+        )
+    ]
+    assert results.robustness_table(rows).splitlines()[2:] == [
+        "| ct | as it is | 0.850 | - | - | - |",
+        "| ct | turned | 0.845 | -0.005 | -0.020 | -0.01 |",
+    ]
+
+
+def test_the_stream_tells_what_every_fine_tuning_brought():
+    organs = ("right ventricle", "myocardium", "left ventricle")
+    sets = ("validation bssfp", "next bssfp", "home bssfp", "home lge")
+    row = {"order": "0", "cases": "5", "verdict": "insufficient", "compared": "4"}
+    row |= {"mean change": "-0.0015"}
+    row |= {f"in use {which} {organ}": "0.8" for which in sets for organ in organs}
+    row |= {f"candidate {which} {organ}": "0.81" for which in sets for organ in organs}
+    line = results.stream_table([row]).splitlines()[2]
+    cell = "0.810 (+0.010) / 0.810 (+0.010) / 0.810 (+0.010)"
+    assert line == f"| 0 | 5 | insufficient, -0.002 on 4 | {' | '.join([cell] * 4)} |"
