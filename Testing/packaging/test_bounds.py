@@ -45,6 +45,13 @@ def test_no_faulty_version_is_taken(name):
     assert min(locked) >= SOUND[name]
 
 
+def test_slicer_is_asked_for_the_same_versions():
+    text = (HOME / "CMCSegmentation" / "Resources" / "requirements.txt").read_text("utf-8")
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            assert line in PROJECT["project"]["dependencies"]
+
+
 def test_the_lock_holds_the_torch_of_the_makefile():
     (pinned,) = re.findall(
         r"^TORCH \?= torch==(\S+)$", (HOME / "Makefile").read_text("utf-8"), re.M
