@@ -23,7 +23,8 @@ class Processes:
 
     def __call__(self, tasks: list[Task]) -> Iterator[Outcome]:
         """Outcomes as they come."""
-        waiting, lost = list(reversed(tasks)), []
+        waiting = list(reversed(tasks))
+        lost: list[Task] = []
         while waiting:
             yield from self._round(waiting, lost, self._jobs)
             for task in lost:

@@ -125,14 +125,14 @@ def pooled(array: np.ndarray, steps: tuple[int, int, int]) -> np.ndarray:
 
 def _whole_blocks(box: Box, steps: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[Box, Box]:
     """A box widened to whole blocks, in voxels and in blocks."""
-    cells = tuple(
+    i, j, k = (
         slice(cut.start // step, -(-cut.stop // step)) for cut, step in zip(box, steps, strict=True)
     )
-    voxels = tuple(
+    a, b, c = (
         slice(cell.start * step, min(cell.stop * step, n))
-        for cell, step, n in zip(cells, steps, shape, strict=True)
+        for cell, step, n in zip((i, j, k), steps, shape, strict=True)
     )
-    return voxels, cells
+    return (a, b, c), (i, j, k)
 
 
 def _shares(labels: LabelMap, steps: tuple[int, int, int]) -> dict[int, np.ndarray]:

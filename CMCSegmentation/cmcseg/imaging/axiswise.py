@@ -63,7 +63,8 @@ class Axiswise:
                 blurred = blurred @ _blur(count, grid.spacing[source], sigmas[source])
             weights.append(blurred.astype(np.float32))
             inside.append((places >= -0.5) & (places < count - 0.5))  # as SimpleITK
-        return Axiswise(order=order, weights=tuple(weights), inside=tuple(inside))
+        (a, b, c), (d, e, f), (g, h, i) = order, weights, inside
+        return Axiswise(order=(a, b, c), weights=(d, e, f), inside=(g, h, i))
 
     def part(self, array: np.ndarray, low: tuple[int, ...], box: tuple[slice, ...]) -> np.ndarray:
         """The target's voxels within ``box`` from a part of the source, which begins at ``low``.

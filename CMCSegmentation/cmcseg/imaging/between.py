@@ -38,7 +38,7 @@ def filled_between(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.
 
 def _missing(mask: np.ndarray, axis: int) -> np.ndarray:
     """Empty slices between the first and the last that is not."""
-    there = mask.any(axis=tuple({0, 1, 2} - {axis}))
+    there = np.any(mask, axis=tuple({0, 1, 2} - {axis}), keepdims=True).ravel()
     places = np.flatnonzero(there)
     if not len(places):
         return places

@@ -6,6 +6,7 @@ and RAS. The change happens here and in ``files`` only.
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -53,7 +54,7 @@ def resample(
     matrix: np.ndarray | None = None,
     fill: float = 0.0,
     smooth: bool = True,
-    number: Callable[[np.ndarray], np.ndarray] = np.float32,
+    number: Callable[..., Any] = np.float32,
 ) -> np.ndarray:
     """Linear interpolation onto another grid.
 

@@ -53,7 +53,7 @@ def name_warnings(names: dict[str, str], card: ModelCard) -> list[str]:
 
 def looks_like_ct(volume: Volume) -> bool:
     """Whether at least a twentieth of the voxels are darker than fat on a CT."""
-    return np.count_nonzero(volume.array < FAT_HU) > volume.array.size / 20
+    return bool(np.count_nonzero(volume.array < FAT_HU) > volume.array.size / 20)
 
 
 def looks_like_labels(volume: Volume) -> bool:

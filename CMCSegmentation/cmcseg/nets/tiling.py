@@ -51,9 +51,8 @@ def tile(
         starts.append(sorted({round(i * last / max(count - 1, 1)) for i in range(count)}))
         sizes.append(size)
         padded.append(long)
-    return Tiling(
-        shape=tuple(padded), window=tuple(sizes), starts=tuple(itertools.product(*starts))
-    )
+    (a, b, c), (d, e, f), (g, h, i) = padded, sizes, starts
+    return Tiling(shape=(a, b, c), window=(d, e, f), starts=tuple(itertools.product(g, h, i)))
 
 
 def _cheapest(n: int, lengths: range, overlap: float) -> tuple[int, int]:

@@ -43,7 +43,8 @@ def score(evidence: Evidence) -> np.ndarray:
 
 def looked_at_once(numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The evidence, and what the first look makes of every voxel alone."""
-    odds = sum((np.float32(w) * numbers[name] for name, w in WEIGHTS.items()), np.float32(BIAS))
+    begin = np.array(BIAS, dtype=np.float32)
+    odds = sum((np.float32(w) * numbers[name] for name, w in WEIGHTS.items()), begin)
     return {**numbers, FIRST: odds / 3}
 
 

@@ -9,6 +9,7 @@ Shapes: K classes, I J K' voxels of the working grid.
 
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def write_back(
     matrix: np.ndarray,
     gap: np.ndarray | None = None,
     trust: float = 0.0,
-    order: str = "C",
+    order: Literal["C", "F"] = "C",
     done: Callable[[float], None] = lambda share: None,  # noqa: ARG005
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """The most probable class, the doubt, and what of it comes from the scans' disagreement.

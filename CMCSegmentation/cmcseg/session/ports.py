@@ -183,9 +183,9 @@ class Listener:
     """
 
     finished: Callable[[Message], None]
-    failed: Callable[[str, str], None]
+    failed: Callable[[str, str], object]
     progressed: Callable[[Progress], None] = lambda progress: None  # noqa: ARG005
-    cancelled: Callable[[], None] = lambda: None
+    cancelled: Callable[[], object] = lambda: None
 
 
 class Runner(Protocol):

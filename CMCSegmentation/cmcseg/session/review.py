@@ -301,7 +301,7 @@ class ReviewSession:
             lambda found: self._aside(lambda: sums(found), lambda summed: compared(found, summed)),
         )
 
-    def _read(self, roles: list[str], then: Callable[[dict[str, LabelMap]], None]) -> None:
+    def _read(self, roles: list[str], then: Callable[[dict[str, LabelMap]], object]) -> None:
         self._begin()
         work = reading_drawn(self.scene, {role: self._open.scans[role] for role in roles})
         self.runner.steps(work, self._while(then), self._on_failed)

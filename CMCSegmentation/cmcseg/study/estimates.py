@@ -23,7 +23,7 @@ PARTS: dict[str, dict[str, str | None]] = {
     "without MIA": {"without": "mia"},
     "without fusion": {"fusion": "False"},
     "one modality": {"fusion": "False", "modality": None},
-    "tested together": TOGETHER,
+    "tested together": {**TOGETHER},
 }
 
 
