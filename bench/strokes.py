@@ -29,7 +29,7 @@ from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.store import default_store
 from cmcseg.core.grid import Grid
 from cmcseg.imaging.files import read_label_map, read_volume
-from cmcseg.imaging.surface import hausdorff95
+from cmcseg.imaging.surface_distance import hausdorff95
 from cmcseg.learn.scores import dice
 from cmcseg.predict.propose import propose
 from cmcseg.predict.scan_memory import ScanMemory, look

@@ -148,7 +148,7 @@ def _rows(
     organs: tuple[str, ...],
     tolerance_mm: float,
 ) -> Iterator[Score]:
-    from cmcseg.imaging.surface import surface_scores
+    from cmcseg.imaging.surface_distance import surface_scores
     from cmcseg.learn.scores import dice
 
     seen = truth.array != UNANNOTATED

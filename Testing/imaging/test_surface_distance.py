@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 from cmcseg.core.grid import Grid
-from cmcseg.imaging.surface import hausdorff95, surface_scores
+from cmcseg.imaging.surface_distance import hausdorff95, surface_scores
 
 GRID = Grid(shape=(14, 13, 12), affine=np.diag([1.0, 2.0, 3.5, 1.0]))
 
