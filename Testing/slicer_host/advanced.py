@@ -17,6 +17,7 @@ def test_what_nobody_touched_is_asked_for_as_it_comes(a_desk):
         "device": "auto",
         "overlap": 0.1,
         "out_of_memory": "smaller",
+        "matrix": None,
     }
 
 
@@ -31,6 +32,7 @@ def test_every_choice_travels_to_the_worker_and_into_the_scene(a_desk, a_host):
         "device": "cpu",
         "overlap": 0.5,
         "out_of_memory": "stop",
+        "matrix": None,
     }
     kept = a_desk.panel._choices
     found = [kept.align.name, kept.device.name, kept.outOfMemory.name]

@@ -146,7 +146,7 @@ def test_the_scene_closed_while_running(a_desk):
     ("missing", "found"),
     [
         ("torch", ("PyTorch", "not installed")),
-        ("monai", ("Packages", "missing or too old: monai>=1.4")),
+        ("monai", ("Packages", "missing or too old: monai>=1.6")),
     ],
 )
 def test_a_package_that_is_not_installed(a_panel, until, monkeypatch, missing, found):

@@ -163,7 +163,7 @@ def test_after_the_press_the_models_are_loaded(pip, a_panel, a_worker, until, mo
     assert panel.segment.models.cards == ()
 
     def ensure(requirements, **_how):
-        pip.versions["monai"] = "1.5"
+        pip.versions["monai"] = "1.6"
 
     monkeypatch.setattr(slicer.packaging, "pip_ensure", ensure)
     panel.ui.installButton.click()

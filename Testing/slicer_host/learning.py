@@ -110,7 +110,8 @@ def test_roll_back_is_there_when_there_is_a_version_before(a_school):
     assert "Go back to version 0.1.0" in ui.rollBackButton.toolTip
     ui.rollBackButton.click()
     a_school.quiet()
-    assert [m.values for m in a_school.worker.asked if m.verb == "rollback"] == [{"model": "tiny"}]
+    asked = [m.values for m in a_school.worker.asked if m.verb == "rollback"]
+    assert asked == [{"model": "tiny", "to": ""}]
 
 
 def test_the_losses_are_drawn_as_they_come(a_school):
@@ -217,7 +218,7 @@ def test_both_models_can_be_looked_at_where_they_differ_most(two_models):
 
     ui, scene = two_models.ui, two_models.scene
     shown = [ui.caseCombo.itemText(n) for n in range(ui.caseCombo.count)]
-    assert shown == ["pair-3 (-0.200)", "pair 1 (+0.050)"]
+    assert shown == ["a pair (-0.200)", "pair 1 (+0.050)"]  # one is no longer in the queue
     ui.lookBothButton.click()
     two_models.quiet()
     assert two_models.worker.asked[-1].values["case"] == "pair-3"

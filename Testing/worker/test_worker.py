@@ -208,5 +208,5 @@ def test_a_worker_takes_nothing_from_the_folder_that_its_window_was_started_in(
     runner = ProcessRunner(sys.executable, logs=tmp_path / "logs")
     answer, _ = answered(runner, Message(verb="queue-list", values={"queue": "relative"}))
     runner.close()
-    assert answer.values == {"entries": [], "judged": {}, "new": 0}
+    assert answer.values == {"entries": [], "judged": {}, "new": 0, "taken_out": []}
     assert not (tmp_path / "it ran").exists()
