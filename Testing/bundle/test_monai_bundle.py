@@ -79,7 +79,7 @@ def test_the_hearts_axes_and_numbers_are_told_in_monais_words():
 
 
 def test_a_folder_that_is_there_is_not_written_into(a_model, tmp_path):
-    with pytest.raises(BadInput, match="exists; give a new folder"):
+    with pytest.raises(BadInput, match="exists already; give another folder"):
         write_monai_bundle(a_model, tmp_path)
 
 

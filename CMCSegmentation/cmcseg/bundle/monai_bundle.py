@@ -9,8 +9,6 @@ voxel from what ``cmcseg segment`` finds; a partner's scan cannot be given.
 
 import itertools
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import torch
@@ -19,7 +17,7 @@ from torch import Tensor, nn
 from cmcseg.bundle.load import Bundle
 from cmcseg.bundle.pack import monai_metadata
 from cmcseg.core.card import GridSpec, InputSpec, ModelCard
-from cmcseg.core.errors import BadInput
+from cmcseg.core.whole_folder import fresh_folder
 
 LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))  # towards minus and plus of each world axis
 
@@ -51,15 +49,8 @@ def write_monai_bundle(bundle: Bundle, folder: Path) -> Path:
     Raises:
         BadInput: when the folder exists or cannot be written.
     """
-    if folder.exists():
-        raise BadInput(f"{folder} exists; give a new folder.")
     card = bundle.card
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written: {error.strerror}.") from error
-    try:
+    with fresh_folder(folder) as draft:
         for name in ("configs", "models"):
             (draft / name).mkdir()
         _write(draft / "configs" / "metadata.json", monai_metadata(card))
@@ -67,11 +58,6 @@ def write_monai_bundle(bundle: Bundle, folder: Path) -> Path:
             name = "inference.json" if number == 0 else f"inference_{spec.role}.json"
             _write(draft / "configs" / name, inference(card, spec))
             torch.export.save(exported(bundle, spec.role), draft / "models" / f"{spec.role}.pt2")
-        draft.rename(folder)
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 

@@ -55,6 +55,33 @@ def new_folder(folder: Path, former: tuple[str, ...] = ()) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+@contextmanager
+def fresh_folder(folder: Path, what: str = "The folder") -> Iterator[Path]:
+    """A draft that becomes ``folder``, which must not exist yet, when all went well.
+
+    Args:
+        folder: where it shall lie.
+        what: how messages call it.
+
+    Raises:
+        BadInput: when it exists or cannot be written.
+    """
+    if folder.exists():
+        raise BadInput(f"{what} {folder} exists already; give another folder or remove it.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise BadInput(f"{what} {folder} cannot be written: {error.strerror}.") from error
+    try:
+        yield draft
+        draft.rename(folder)
+    except OSError as error:
+        raise BadInput(f"{what} {folder} cannot be written: {error.strerror}.") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
 def _exchange(new: Path, old: Path, folder: Path, former: tuple[str, ...]) -> None:
     """Move what is in the way to ``old`` and the new files in; on an error move all back."""
     folder.mkdir(exist_ok=True)

@@ -1,8 +1,6 @@
 """Making the cache: every scan once on its working grid, normalised, as plain numpy."""
 
 import json
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.volume import Volume
+from cmcseg.core.whole_folder import fresh_folder
 from cmcseg.data.cache import INDEX, Cache, open_cache
 from cmcseg.data.repeated_slices import repeated_slices, without
 from cmcseg.imaging.files import read_label_map, read_volume
@@ -43,14 +42,7 @@ def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = igno
         BadInput: when a scan cannot be used (the case is named), the folder exists or cannot be
             written.
     """
-    if folder.exists():
-        raise BadInput(f"The cache {folder} exists already; give another folder or remove it.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise BadInput(f"The cache {folder} cannot be written: {error.strerror}.") from error
-    try:
+    with fresh_folder(folder, "The cache") as draft:
         rows: list[dict] = []
         total = len(cohort.train) + len(cohort.validation)
         for split, pairs in (("train", cohort.train), ("validation", cohort.validation)):
@@ -60,11 +52,6 @@ def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = igno
                 _refuse_both_sides(rows)
         index = {"format": 1, "cohort": cohort.name, "card": card.to_dict(), "scans": rows}
         write_whole(draft / INDEX, json.dumps(index, indent=1))
-        draft.rename(folder)
-    except OSError as error:
-        raise BadInput(f"The cache {folder} cannot be written: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     report(Progress(stage="prepared", done=total, total=total))
     return open_cache(folder)
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import RESEARCH_USE, ModelCard
+from cmcseg.report.template import template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +39,7 @@ def write_batch_page(path: Path, card: ModelCard, rows: list[BatchRow]) -> None:
     Raises:
         BadInput: when the disk refuses.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("batch.html.j2")
+    page = template("batch.html.j2")
     failed = sum(row.failed for row in rows)
     text = page.render(card=card, rows=rows, failed=failed, disclaimer=f"{RESEARCH_USE}.")
     write_whole(path, text)

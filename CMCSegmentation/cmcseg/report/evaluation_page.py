@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from cmcseg.core.atomic_write import write_whole
@@ -17,6 +16,7 @@ from cmcseg.core.labelmap import UNANNOTATED, LabelMap
 from cmcseg.core.volume import Volume
 from cmcseg.report.pictures import display_limits
 from cmcseg.report.slices import organ_box
+from cmcseg.report.template import template
 
 MARGIN = 12  # voxels around the organs
 
@@ -60,9 +60,6 @@ def write_evaluation(
         plot: a PNG of all scores.
         note: how it was measured.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-    )
     shown = [
         {
             "title": f"{each.case}, {card.input(each.role).title}",
@@ -71,7 +68,7 @@ def write_evaluation(
         }
         for each in worst
     ]
-    page = environment.get_template("evaluation.html.j2").render(
+    page = template("evaluation.html.j2").render(
         card=card,
         columns=columns,
         rows=rows,

@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import RESEARCH_USE, ModelCard
@@ -26,6 +25,7 @@ from cmcseg.report.scan_section import (
     scan_section,
     shown_scans,
 )
+from cmcseg.report.template import template
 from cmcseg.report.view import lattice
 
 TILES = 8  # of the checkerboard, across
@@ -64,7 +64,7 @@ def write_report(
     shown = shown_scans(card, volumes, prediction, roles)
     size = common_size(shown)
     now = datetime.now().astimezone()
-    page = _template().render(
+    page = template("page.html.j2").render(
         card=card,
         prediction=prediction,
         disclaimer=f"{RESEARCH_USE}.",
@@ -144,14 +144,3 @@ def _measured(card: ModelCard) -> dict:
         "cases": card.measured.get("cases", ""),
         "how": card.measured.get("how", ""),
     }
-
-
-def _template():  # noqa: ANN202
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2")
