@@ -121,7 +121,7 @@ def test_the_queue_tells_what_was_judged_and_what_comes_next(a_queue):
     assert listed(a_queue).values["judged"] == {"changes": [], "coming": 1}
     score = {"case": second, "role": "ct", "organ": "liver", "real": True, "fresh": False}
     found = {"scores": [{**score, "old": 0.5, "new": 0.75}], "learned": [first, second]}
-    remember(a_queue.folder, CARD.sha256, {**found, "checked": [], "candidate": "x", "way": 0.5})
+    remember(a_queue.folder, CARD.sha256, {**found, "checked": [], "candidate": "x"})
     assert listed(a_queue).values["judged"] == {"changes": [0.25], "coming": 0}
     accept(a_queue, 3)
     assert listed(a_queue).values["judged"] == {"changes": [0.25], "coming": 1}

@@ -27,14 +27,12 @@ class Past:
         learned: pairs that the candidate has learned from.
         checked: label files whose plausibility was checked and that were not left out.
         candidate: folder of the last run's new model; None when there is none to go on from.
-        way: how far from old to new weights it went best.
     """
 
     scores: tuple[Score, ...] = ()
     learned: tuple[str, ...] = ()
     checked: tuple[str, ...] = ()
     candidate: Path | None = None
-    way: float | None = None
 
     @property
     def judged(self) -> tuple[str, ...]:
@@ -48,7 +46,6 @@ class Past:
             "learned": list(self.learned),
             "checked": list(self.checked),
             "candidate": str(self.candidate or ""),
-            "way": self.way,
         }
 
     @staticmethod
@@ -60,7 +57,6 @@ class Past:
             learned=tuple(value["learned"]),
             checked=tuple(value["checked"]),
             candidate=candidate if candidate and candidate.exists() else None,
-            way=value["way"],
         )
 
 
@@ -85,7 +81,6 @@ def left_behind(verdict: dict, folder: Path) -> dict:
         "learned": verdict["learned_from"],
         "checked": verdict["checked"],
         "candidate": str(made.resolve()) if usable else "",
-        "way": verdict["way"],
     }
 
 
@@ -124,14 +119,6 @@ def scores_of(
                 )
             )
     return scores
-
-
-def mean_change(scores: list[Score]) -> float:
-    """Mean over cases of their mean change; 0 without any."""
-    cases: dict[str, list[float]] = {}
-    for score in scores:
-        cases.setdefault(score.case, []).append(score.new - score.old)
-    return float(np.mean([np.mean(values) for values in cases.values()])) if cases else 0.0
 
 
 def _quality(found: np.ndarray, truth: np.ndarray, value: int, voxel_ml: float) -> float:

@@ -19,12 +19,12 @@ from cmcseg.core.progress import Report, ignore
 from cmcseg.data.cache import Cache, CachedScan, open_cache
 from cmcseg.data.phantom_cases import write_phantoms
 from cmcseg.data.prepare import prepare
-from cmcseg.learn.comparisons import Past, kept_past, left_behind, mean_change, scores_of
+from cmcseg.learn.comparisons import Past, kept_past, left_behind, scores_of
 from cmcseg.learn.label_checks import implausible
 from cmcseg.learn.noninferiority import Score, Verdict, judge
 from cmcseg.learn.rehearsal import own_answers
 from cmcseg.learn.rounds import Clock, rounds
-from cmcseg.learn.stages import CANDIDATE, WAYS, FineTuneSettings, Said, Stages, apart
+from cmcseg.learn.stages import CANDIDATE, WAY, FineTuneSettings, Said, Stages, apart
 from cmcseg.nets.device import pick_device
 
 VERDICT, PLAN = "verdict.json", "plan.json"
@@ -89,8 +89,8 @@ def fine_tune(
     cache = _without(cache, left_out, before, folder, fresh)
     taught = _taught(cache, fresh)
     # A new organ is not found midway.
-    tried = (1.0,) if taught else WAYS
-    ways, scores, way = {one: [] for one in tried}, list(run.past.scores), None
+    way = 1.0 if taught else WAY
+    scores = list(run.past.scores)
     if not labelled:
         verdict = _refusal(left_out)
     else:
@@ -108,15 +108,11 @@ def fine_tune(
         weights = run.starting_weights()
         for number, stretch in enumerate(plan):
             weights = run.learn(cache, stretch, number == len(plan) - 1, number, minutes, weights)
-            way = _best(ways, run.past.way)
             scans = [s for s in _labelled(cache, "train") if s.pair in stretch.judge]
-            for one in tried if scans else ():
-                made = run.candidate(weights, one)
+            if scans:
+                made = run.candidate(weights, way)
                 said = run.ask(made, scans, cache.card, "asking the new model")
-                ways[one] += scores_of(scans, cache.card.table, before, said, fresh)
-            # Which way counts was settled before these pairs were seen.
-            scores += [score for score in ways[way] if score.case in stretch.judge]
-        way = _best(ways, run.past.way)
+                scores += scores_of(scans, cache.card.table, before, said, fresh)
         made = run.candidate(weights, way)
         said = run.ask(made, last, cache.card, "asking the new model")
         compared = scores_of(last, cache.card.table, before, said, fresh)
@@ -214,13 +210,6 @@ def _without(
     return replace(cache, scans=(*labelled, *own_answers(kept, before, folder / "own", fresh)))
 
 
-def _best(ways: dict[float, list[Score]], usual: float | None) -> float:
-    """The way that did best on the pairs judged so far; the shorter one when in doubt."""
-    if not any(ways.values()):
-        return usual if usual in ways else min(ways)
-    return max(ways, key=lambda way: (mean_change(ways[way]), -way))
-
-
 def _fresh_values(card: ModelCard) -> frozenset[int]:
     names = fresh_organs(card)
     return frozenset(label.value for label in card.table if label.name in names)
@@ -259,7 +248,7 @@ def _write(
     left_out: dict[str, str],
     taught: frozenset[str],
     scores: list[Score],
-    way: float | None,
+    way: float,
     hand_on: Callable[[dict], None],
 ) -> dict:
     bundle, folder = run.bundle, run.folder

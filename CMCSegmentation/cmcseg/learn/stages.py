@@ -32,7 +32,7 @@ RATE = 5e-4  # a quarter of what training from nothing uses
 WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
 REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
 AUGMENT = 0.8  # of windows: corrections are few, and another scanner is met with other looks
-WAYS = (0.4,)  # of the way from the old weights to the learned ones; what is known is lost beyond
+WAY = 0.4  # from the old weights to the learned ones; what is known is lost beyond
 
 Said = dict[tuple[str, str], Answer]
 
@@ -82,8 +82,8 @@ class Stages:
     def comparing_takes(self, plan: list[Round], last: list[CachedScan]) -> float:
         """Seconds that the comparisons will probably take, as the model in use took them."""
         judged = {name for stretch in plan for name in stretch.judge}
-        twice = sum(s for (pair, _), s in self.seconds.items() if pair in judged) * len(WAYS)
-        return twice + sum(self.seconds.get((scan.pair, scan.role), 0.0) for scan in last)
+        again = sum(s for (pair, _), s in self.seconds.items() if pair in judged)
+        return again + sum(self.seconds.get((scan.pair, scan.role), 0.0) for scan in last)
 
     def starting_weights(self) -> dict[str, torch.Tensor]:
         """Of the candidate that an earlier run left, or of the model in use."""
