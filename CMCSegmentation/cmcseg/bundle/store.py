@@ -237,7 +237,8 @@ def _refuse_collision(card: ModelCard, store: Store) -> None:
 
 def _models(home: Path) -> tuple[str, ...]:
     """Names of the folders in ``home`` that hold a card."""
-    return tuple(sorted(path.parent.name for path in home.glob(f"*/{CARD}") if _is_named(path)))
+    cards = (path for path in home.glob(f"*/{CARD}") if path.is_file() and _is_named(path))
+    return tuple(sorted(path.parent.name for path in cards))
 
 
 def _is_named(card: Path) -> bool:
