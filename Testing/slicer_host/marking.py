@@ -190,6 +190,7 @@ def test_a_worker_that_dies_over_a_stroke_is_told_and_the_next_one_works(a_pen):
     a_pen.quiet()
     os.kill(a_pen.panel.runner.pid, signal.SIGSTOP)  # or it may be done before it dies
     a_pen.draw(ABOVE)
+    a_pen.until(lambda: a_pen.panel.runner._running)  # an idle one is replaced without a word
     os.kill(a_pen.panel.runner.pid, signal.SIGKILL)
     a_pen.until(lambda: a_pen.ui.messageLabel.text)
     a_pen.quiet()
