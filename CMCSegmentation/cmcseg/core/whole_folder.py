@@ -39,20 +39,11 @@ def new_folder(folder: Path, former: tuple[str, ...] = ()) -> Iterator[Path]:
     """
     check_folder(folder)
     folder = folder.expanduser()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
-    try:
+    with _draft(folder, "The folder") as draft:
         (draft / "new").mkdir()
         (draft / "old").mkdir()
         yield draft / "new"
         _exchange(draft / "new", draft / "old", folder, former)
-    except OSError as error:
-        raise BadInput(f"The folder {folder} cannot be written: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 @contextmanager
@@ -68,18 +59,24 @@ def fresh_folder(folder: Path, what: str = "The folder") -> Iterator[Path]:
     """
     if folder.exists():
         raise BadInput(f"{what} {folder} exists already; give another folder or remove it.")
+    with _draft(folder, what) as draft:
+        yield draft
+        draft.rename(folder)
+
+
+@contextmanager
+def _draft(folder: Path, what: str) -> Iterator[Path]:
+    """A folder beside ``folder`` that goes away in the end; what the disk refuses is a sentence."""
+    draft = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise BadInput(f"{what} {folder} cannot be written: {error.strerror}.") from error
-    try:
         yield draft
-        draft.rename(folder)
     except OSError as error:
         raise BadInput(f"{what} {folder} cannot be written: {error.strerror}.") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        if draft:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _exchange(new: Path, old: Path, folder: Path, former: tuple[str, ...]) -> None:
