@@ -7,11 +7,11 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 from cmcseg.bundle.store import task_card
-from cmcseg.bundle.verify import read_zip, verify
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import is_dicom
@@ -22,7 +22,6 @@ from cmcseg.data.cohort import read_cohort
 from cmcseg.imaging.files import read_label_map, read_volume, write_volume
 from cmcseg.imaging.seg_nrrd import write_seg_nrrd
 from dicom_phantom import write_series
-from tiny import tiny_bundle
 
 SHAPE = (6, 5, 4)
 GRID = Grid(shape=SHAPE, affine=np.diag([-2.0, -2.0, 3.0, 1.0]))
@@ -34,12 +33,17 @@ class Target:
     """One reader.
 
     Attributes:
-        seeds: whole inputs to begin with.
+        make: makes whole inputs to begin with; only when they are asked for, as some take long.
         ask: reads one input; whatever it raises is a fault.
     """
 
-    seeds: tuple[bytes, ...]
+    make: Callable[[], tuple[bytes, ...]]
     ask: Callable[[bytes], None]
+
+    @cached_property
+    def seeds(self) -> tuple[bytes, ...]:
+        """Whole inputs to begin with."""
+        return self.make()
 
 
 def _refused(error: BadInput) -> None:
@@ -70,9 +74,11 @@ def _segmentation() -> bytes:
         return path.read_bytes()
 
 
+@cache
 def _slices() -> list[bytes]:
+    """Three sound slices of one series."""
     with tempfile.TemporaryDirectory() as folder:
-        files = write_series(Path(folder), _voxels(), GRID.affine)
+        files = write_series(Path(folder), _voxels()[..., :3], GRID.affine)
         return [file.read_bytes() for file in files]
 
 
@@ -83,7 +89,7 @@ def _reading(name: str, prepare: Callable[[bytes], bytes] = bytes) -> Callable[[
             path.write_bytes(prepare(data))
             try:
                 if name.endswith(".seg.nrrd"):
-                    read_label_map(path, CARD.table)
+                    read_label_map(path, CARD.table, on=GRID)
                 else:
                     read_volume(path)
             except BadInput as error:
@@ -95,7 +101,7 @@ def _reading(name: str, prepare: Callable[[bytes], bytes] = bytes) -> Callable[[
 def _ask_dicom(data: bytes) -> None:
     """One slice of a series is the fuzzer's, the others are sound."""
     with tempfile.TemporaryDirectory() as folder:
-        for number, slice_ in enumerate(SOUND[1:]):
+        for number, slice_ in enumerate(_slices()[1:]):
             (Path(folder) / f"b{number}").write_bytes(slice_)
         (Path(folder) / "a").write_bytes(data)
         for path in (Path(folder), Path(folder) / "a"):
@@ -165,6 +171,8 @@ def _ask_websocket(data: bytes) -> None:
 
 
 def _ask_model(data: bytes) -> None:
+    from cmcseg.bundle.verify import read_zip, verify  # with torch, which takes seconds
+
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "a.zip"
         archive.write_bytes(data)
@@ -182,6 +190,8 @@ def _call() -> bytes:
 
 def _model() -> bytes:
     """A model whose weights are cut off: all but those is looked at."""
+    from tiny import tiny_bundle
+
     out = io.BytesIO()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -198,7 +208,7 @@ def _zip() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("scan/a.nii", _written("a.nii"))
-        archive.writestr("scan/IM1", SOUND[0])
+        archive.writestr("scan/IM1", _slices()[0])
     return out.getvalue()
 
 
@@ -209,18 +219,19 @@ def _datalist() -> bytes:
     return json.dumps(content).encode()
 
 
-SOUND = _slices()
 TARGETS = {
-    "nifti": Target(seeds=(_written("a.nii"),), ask=_reading("a.nii")),
-    "nifti_gz": Target(seeds=(_written("a.nii"),), ask=_reading("a.nii.gz", gzip.compress)),
-    "nrrd": Target(seeds=(_written("a.nrrd"),), ask=_reading("a.nrrd")),
-    "seg_nrrd": Target(seeds=(_segmentation(),), ask=_reading("a.seg.nrrd")),
-    "meta": Target(seeds=(_written("a.mha"),), ask=_reading("a.mha")),
-    "dicom": Target(seeds=(SOUND[0],), ask=_ask_dicom),
-    "zip": Target(seeds=(_zip(),), ask=_ask_zip),
-    "datalist": Target(seeds=(_datalist(),), ask=_ask_datalist),
-    "first_bytes": Target(seeds=(_zip(), _written("a.nii"), SOUND[0]), ask=_ask_first_bytes),
-    "websocket": Target(seeds=(_call(),), ask=_ask_websocket),
-    "model_zip": Target(seeds=(_model(),), ask=_ask_model),
-    "card": Target(seeds=(json.dumps(CARD.to_dict()).encode(),), ask=_ask_card),
+    "nifti": Target(make=lambda: (_written("a.nii"),), ask=_reading("a.nii")),
+    "nifti_gz": Target(make=lambda: (_written("a.nii"),), ask=_reading("a.nii.gz", gzip.compress)),
+    "nrrd": Target(make=lambda: (_written("a.nrrd"),), ask=_reading("a.nrrd")),
+    "seg_nrrd": Target(make=lambda: (_segmentation(),), ask=_reading("a.seg.nrrd")),
+    "meta": Target(make=lambda: (_written("a.mha"),), ask=_reading("a.mha")),
+    "dicom": Target(make=lambda: (_slices()[0],), ask=_ask_dicom),
+    "zip": Target(make=lambda: (_zip(),), ask=_ask_zip),
+    "datalist": Target(make=lambda: (_datalist(),), ask=_ask_datalist),
+    "first_bytes": Target(
+        make=lambda: (_zip(), _written("a.nii"), _slices()[0]), ask=_ask_first_bytes
+    ),
+    "websocket": Target(make=lambda: (_call(),), ask=_ask_websocket),
+    "model_zip": Target(make=lambda: (_model(),), ask=_ask_model),
+    "card": Target(make=lambda: (json.dumps(CARD.to_dict()).encode(),), ask=_ask_card),
 }

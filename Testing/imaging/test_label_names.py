@@ -123,6 +123,17 @@ def test_voxels_that_slicer_cropped_come_back_on_the_whole_scan(tmp_path, a_labe
     assert back.grid.agrees_with(GRID)
 
 
+def test_a_scan_that_cannot_be_is_never_made_room_for(tmp_path, a_label_map):
+    huge = ("0;4;0;5;0;6;", "0;4;0;99999999999;0;6;")
+    path = segmentation(tmp_path / "a.seg.nrrd", a_label_map, huge)
+    assert refusal(path).startswith(
+        "The header of a.seg.nrrd promises 5 x 100000000000 x 7 voxels; reading it needs 7 TB"
+    )
+    other = segmentation(tmp_path / "b.seg.nrrd", a_label_map, ("0;4;0;5;0;6;", "0;4;0;399;0;6;"))
+    back = read_label_map(other, TABLE, on=GRID)
+    assert np.array_equal(back.array, a_label_map.array)
+
+
 @pytest.mark.parametrize("overlap", [False, True])
 def test_layers_are_laid_together_unless_they_overlap(tmp_path, a_label_map, overlap):
     layers = np.stack([a_label_map.array == 1, a_label_map.array == 2]).astype(np.uint8)

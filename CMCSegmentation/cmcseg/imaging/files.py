@@ -2,7 +2,8 @@
 
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,7 +125,10 @@ def read_label_map(
         BadInput: when the file cannot be used, or holds fractions or unknown values.
     """
     path = Path(path)
-    label_map = _read_segmentation(path, table) or _read_values(path, table, unannotated, names)
+    _check_file(path)
+    with _in_words(path):
+        segments = _read_segmentation(path, table, on)
+    label_map = segments or _read_values(path, table, unannotated, names)
     return label_map if on is None else on_grid_of(label_map, on, path.name)
 
 
@@ -165,22 +169,22 @@ def _read_values(
     return LabelMap(array=array, grid=grid, table=table)
 
 
-def _read_segmentation(path: Path, table: LabelTable) -> LabelMap | None:
+def _read_segmentation(path: Path, table: LabelTable, on: Grid | None) -> LabelMap | None:
     """A segmentation that 3D Slicer wrote, by the names of its segments; None for other files."""
-    if path.suffix.lower() not in NRRD or not path.is_file():
+    if path.suffix.lower() not in NRRD:
         return None
-    _check_file(path)
     pairs = read_text_header(path).pairs
     segments = segments_of(pairs, path.name)
     if not segments:
         return None
     layers, grid = itk_files.read_layers(path)
     array = named_layers(layers, segments, table, path.name)
-    reference = reference_grid(pairs)
-    whole = pasted(array, grid, reference) if reference else None
-    if whole is None or reference is None:
-        return LabelMap(array=array, grid=grid, table=table)
-    return LabelMap(array=whole, grid=reference, table=table)
+    reference = reference_grid(pairs, path.name)
+    if reference and (on is None or reference.size == on.size):
+        whole = pasted(array, grid, reference)
+        if whole is not None:
+            return LabelMap(array=whole, grid=reference, table=table)
+    return LabelMap(array=array, grid=grid, table=table)
 
 
 def write_label_map(label_map: LabelMap, path: Path) -> None:
@@ -220,8 +224,15 @@ def write_share(volume: Volume, path: Path) -> None:
 def _read(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:
     """Voxels ``(I, J, K)`` as stored, their grid, and facts."""
     _check_file(path)
-    try:
+    with _in_words(path):
         return nifti.read(path) if nifti.is_nifti(path) else itk_files.read(path)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """Say in a sentence what disk and memory refuse."""
+    try:
+        yield
     except PermissionError as error:
         raise BadInput(f"{path} may not be read; ask for permission to read it.") from error
     except OSError as error:

@@ -9,6 +9,7 @@ import numpy as np
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, Label, LabelTable
+from cmcseg.imaging.header import ImageHeader, usable_grid
 
 # Names by which files mark voxels that nobody looked at.
 IGNORED = ("ignore", "not annotated", "unannotated")
@@ -51,8 +52,16 @@ def segments_of(pairs: Mapping[str, str], name: str) -> tuple[Segment, ...]:
         ) from error
 
 
-def reference_grid(pairs: Mapping[str, str]) -> Grid | None:
-    """The grid of the scan that was segmented, which Slicer keeps when it crops the voxels."""
+def reference_grid(pairs: Mapping[str, str], name: str) -> Grid | None:
+    """The grid of the scan that was segmented, which Slicer keeps when it crops the voxels.
+
+    Args:
+        pairs: keys of the file's header.
+        name: of the file.
+
+    Raises:
+        BadInput: when that scan could not be: nothing of its size may be asked for.
+    """
     told = re.search(
         r"Reference image geometry\|([^|&]*)", pairs.get("Segmentation_ConversionParameters", "")
     )
@@ -62,9 +71,21 @@ def reference_grid(pairs: Mapping[str, str]) -> Grid | None:
             return None
         affine, ends = np.array(numbers[:16]).reshape(4, 4), np.array(numbers[16:]).reshape(3, 2)
         affine[:3, 3] += affine[:3, :3] @ ends[:, 0]
-        return Grid(shape=tuple((ends[:, 1] - ends[:, 0] + 1).astype(int)), affine=affine)
+        grid = Grid(shape=tuple((ends[:, 1] - ends[:, 0] + 1).astype(int)), affine=affine)
     except (ValueError, OverflowError):
         return None
+    return usable_grid(
+        ImageHeader(
+            name=name,
+            shape=grid.shape,
+            components=1,
+            itemsize=1,
+            spacing=grid.spacing,
+            affine=grid.affine,
+            stored=None,
+            compressed=False,
+        )
+    )
 
 
 def named_layers(
