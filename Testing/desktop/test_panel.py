@@ -70,6 +70,7 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
             "preflight",
             "result",
             "reviewing",
+            "series",
         ),
         ("presence",),  # it shows a layout and a scan of its own
         ("marking",),  # its views draw, and so have a size of their own

@@ -9,6 +9,7 @@ from cmcseg.core.messages import Message, prediction_to_message
 from cmcseg.core.prediction import Alignment, Prediction
 from cmcseg.core.progress import Progress
 from cmcseg.core.volume import Volume
+from cmcseg.worker.reading_verbs import read_scan, series_stacks
 from cmcseg.worker.shape_verbs import fill_between
 from mrml_scene import TABLE, by_value
 
@@ -131,8 +132,9 @@ class Worker:
         if request.verb == "queue-list":
             row = {"id": "pair-1.r1", "pair": "pair-1", "at": "2026-01-01T00:00:00+00:00"}
             return Message(verb="queue-list", values={"entries": [row], "new": 1})
-        if request.verb == "fill-between":
-            return fill_between(request, None, report)
+        own = {"fill-between": fill_between, "series-stacks": series_stacks, "read-scan": read_scan}
+        if request.verb in own:
+            return own[request.verb](request, None, report)
         if request.verb == "history":
             return Message(verb="history", values={"history": self.history})
         if request.verb == "finetune":

@@ -1,4 +1,4 @@
-"""Organs as DICOM SEG in Slicer's own database, beside the series that they belong to."""
+"""Slicer's own database: where the images of a scan lie, and organs as DICOM SEG beside them."""
 
 from pathlib import Path
 
@@ -8,6 +8,12 @@ from slicer.i18n import tr as _
 from cmcseg.core.errors import BadInput, CMCSegError
 
 FOLDER = "CMCSeg"  # within the database's
+
+
+def file_of(image: str) -> str:
+    """The file of a DICOM image by its UID; empty where the database does not know it."""
+    database = getattr(slicer, "dicomDatabase", None)
+    return (database.fileForInstance(image) or "") if database else ""
 
 
 def keep_in_database(segmentations: list[str]) -> None:

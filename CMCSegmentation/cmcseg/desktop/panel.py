@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from cmcseg.core.review_places import Place
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.desktop.controls import allow
+from cmcseg.desktop.dicom_database import file_of
 from cmcseg.desktop.installation_page import InstallationSection
 from cmcseg.desktop.interpreter import python
 from cmcseg.desktop.layout import PAIR, PAIR_3D, VIEWS, OwnLayout, release
@@ -33,6 +34,7 @@ from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
+from cmcseg.session.series_stacks import SeriesStacks
 from cmcseg.session.worker_queue import WorkerQueue
 
 IDLE_MS, BUSY_MS = 50, 20  # between two pumps
@@ -68,7 +70,8 @@ class Panel:
         self._views, self._own = OwnLayout(), OwnViews(slicer.mrmlScene)
         self._mark = PlaceMark(slicer.mrmlScene)
         self._until = 0.0  # seconds of the clock; a good word does not stay
-        self._scans = ScansSection(ui, self.segment, self.tell)
+        self._stacks = SeriesStacks(self.scene, self.runner, file_of)
+        self._scans = ScansSection(ui, self.segment, self._stacks, self.tell)
         self._model = ModelSection(ui, self.segment, self.tell)
         self._run = RunSection(
             ui, self.segment, self.learn, self.settings, self._hindrance, self.tell
@@ -183,6 +186,7 @@ class Panel:
             self._review.close()
             self._learn.close()
             self._installation.close()
+            self._stacks.close()
             self.segment.close()
             self.review.close()
             self.scene.close()
@@ -190,10 +194,11 @@ class Panel:
             self.runner.close()
 
     def _connect(self) -> None:
-        self._signals = [self.segment.changed, self.review.changed, self.learn.changed]
+        self._signals = [s.changed for s in (self.segment, self.review, self.learn, self._stacks)]
         for signal in self._signals:
             signal.connect(self.refresh)
         self.scene.closing.connect(self._onClosing)
+        self._stacks.told.connect(self.tell)
         for session in (self.segment, self.review, self.learn):
             session.failed.connect(self.tell)
         self.segment.left.connect(self.review.clear)

@@ -30,8 +30,8 @@ def steps_note(node: slicer.vtkMRMLVolumeNode) -> str:
     values = {"name": node.GetName(), "low": steps.min(), "high": steps.max(), "usual": usual}
     if steps.min() < SAME_MM:
         sentence = _(
-            "{name} shows one place more than once; load one image per place, for example by "
-            "choosing the series' parts in the DICOM module's advanced view."
+            "{name} shows one place more than once: images of several echoes, phases or "
+            "acquisitions are mixed. Load one of them alone."
         )
     elif steps.max() > GAP * usual:
         sentence = _(

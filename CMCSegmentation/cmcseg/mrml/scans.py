@@ -13,6 +13,7 @@ from cmcseg.session.i18n import _
 from cmcseg.session.ports import ScanInfo
 
 OURS = "CMCSeg.kind"  # attribute of every node that we made
+IMAGES = "DICOM.instanceUIDs"  # attribute that Slicer's DICOM module gives a volume
 SAMPLE = 40_000  # voxels whose 5th percentile tells CT from MR
 FAT_HU, AIR_HU = -60.0, -1000.0
 
@@ -29,6 +30,7 @@ def scan_info(node: slicer.vtkMRMLVolumeNode) -> ScanInfo:
         refusal=refusal,
         note="" if refusal else steps_note(node),
         dark=0.0 if refusal else dark_end(node),
+        images=tuple((node.GetAttribute(IMAGES) or "").split()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import slicer
@@ -14,12 +14,13 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.signal import Signal
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.geometry import from_world, place_of, to_world
+from cmcseg.mrml.new_scan import put_scan
 from cmcseg.mrml.outline import Outlines
 from cmcseg.mrml.result_nodes import DISAGREEMENT, DOUBT, scan_node, segmentation_of
 from cmcseg.mrml.result_reading import read_drawn, read_finding
 from cmcseg.mrml.result_writing import write_finding, write_organs
-from cmcseg.mrml.scans import is_scan, outside_value, scan_info
-from cmcseg.mrml.subject_hierarchy import modality_of, series_of
+from cmcseg.mrml.scans import IMAGES, is_scan, outside_value, scan_info
+from cmcseg.mrml.subject_hierarchy import modality_of, put_beside, series_of
 from cmcseg.mrml.voxels import voxels
 from cmcseg.mrml.warp import warped
 from cmcseg.session.ports import Finding, ScanInfo
@@ -130,6 +131,15 @@ class MrmlScene:
         return self._map_of(key, DISAGREEMENT)
 
     # Writing
+
+    def put(self, volume: Volume, name: str, beside: str, images: Sequence[str]) -> str:
+        """Add a scan that was read elsewhere, in the study of another one; returns its key."""
+        key = put_scan(self._scene, volume, name)
+        node, neighbour = self._scene.GetNodeByID(key), self._scene.GetNodeByID(beside)
+        node.SetAttribute(IMAGES, " ".join(images))
+        if neighbour:
+            put_beside(node, neighbour)
+        return key
 
     def writing(self, key: str, finding: Finding) -> Iterator[str | None]:
         """Put a result beside its scan; yields the segmentation's key in the end.

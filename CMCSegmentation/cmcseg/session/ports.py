@@ -4,7 +4,7 @@ Everything here is called on the host's main thread, and every signal and callba
 there: hosts call ``Runner.pump`` from a timer of their own, 20 times a second or so.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +34,7 @@ class ScanInfo:
         refusal: one sentence saying why it cannot be segmented, else empty.
         note: one sentence saying what to know of how it was loaded, else empty.
         dark: the 5th percentile of a sample of its values.
+        images: UIDs of the DICOM images that it was loaded from, where they are known.
     """
 
     key: str
@@ -44,6 +45,7 @@ class ScanInfo:
     refusal: str = ""
     note: str = ""
     dark: float = 0.0
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,6 +141,16 @@ class Scene(Protocol):
 
         A segmentation that an earlier call made for this scan is updated, with one undo
         checkpoint before; it is never replaced.
+        """
+
+    def put(self, volume: Volume, name: str, beside: str, images: Sequence[str]) -> str:
+        """Add a scan that was read elsewhere; returns its key.
+
+        Args:
+            volume: the scan, its array in Fortran order.
+            name: what a list shows.
+            beside: key of a scan of the same study, which may be gone.
+            images: UIDs of the DICOM images that it was read from.
         """
 
     def reading_labels(self, key: str) -> Iterator[LabelMap | None]:

@@ -45,6 +45,22 @@ def read_scan(request: Message, cache: ModelCache, report: Report) -> Message:  
     return Message(verb="read-scan", values=values, volumes={"scan": volume})
 
 
+def series_stacks(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
+    """What the DICOM series of ``file`` holds.
+
+    Answers with ``titles`` of its stacks, as a list shows them, and the UIDs of the ``images`` of
+    each.
+    """
+    from cmcseg.imaging.dicom import open_series
+
+    stacks = open_series(Path(request.values["file"])).stacks
+    values = {
+        "titles": [stack.title for stack in stacks],
+        "images": [[one.uid for one in stack.slices] for stack in stacks],
+    }
+    return Message(verb="series-stacks", values=values)
+
+
 READING_VERBS = {"read-scan": read_scan, "thumbnail": thumbnail}
 
 

@@ -27,6 +27,7 @@ from cmcseg.worker.queue_verbs import (
     queue_remove,
     queue_restore,
 )
+from cmcseg.worker.reading_verbs import read_scan, series_stacks
 from cmcseg.worker.shape_verbs import fill_between
 
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer
@@ -164,5 +165,7 @@ VERBS: dict[str, Verb] = {
     "rollback": roll_back,
     "history": versions,
     "sample": sample,
+    "series-stacks": series_stacks,
+    "read-scan": read_scan,
     "thumbnail": thumbnail,
 }
