@@ -7,8 +7,10 @@ each corrected to its truth. After so many of them the model in use is fine-tune
 and the candidate is used from then on if the verdict is `adopt`. A row of `OUT/stream-ORDER.csv` is
 written after every fine-tuning: the verdict, minutes, and mean Dice by organ of the next cases
 before they are corrected, of `heart.acdc.validation` and of the old hospital's validation cases, by
-the model in use and by the candidate. The same command goes on after an interruption. `--few`
-measures on that many cases of each set only; `--steps` ends the learning by steps instead of time.
+the model that never learned (`control`), the model in use and the candidate. The same command goes
+on after an interruption. `--few` measures on that many cases of each set only; `--steps` ends the
+learning by steps instead of time. `--ceiling` writes one row more: of a model that learned from the
+whole stream at once, for `CEILING.steps`, and went all of the way.
 """
 
 import argparse
@@ -23,16 +25,20 @@ import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.store import default_store
 from cmcseg.core.case import Cohort, Pair, Scan
+from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import open_cache
 from cmcseg.data.prepare import prepare
 from cmcseg.learn.comparisons import Past
 from cmcseg.learn.finetune import VERDICT, FineTuneSettings, fine_tune
+from cmcseg.learn.loop import fit
 from cmcseg.learn.predictions import answer
 from cmcseg.learn.scores import dice
-from cmcseg.learn.stages import CANDIDATE, STEPS
+from cmcseg.learn.stages import CANDIDATE, STEPS, apart, averaged_weights, lessons
 
 CPU = torch.device("cpu")
 NEXT = 5  # cases that come after, measured before they are corrected
+CEILING = TrainSettings(steps=1800, rate=1e-3, optimizer="muon", moves="scans", augment=0.5,
+                        average=0.99, phantoms=0.0, alone=1.0, device="cpu")  # fmt: skip
 
 
 def run(options):
@@ -54,7 +60,13 @@ def run(options):
                         train=(), validation=measured)  # fmt: skip
     place = options.out / "cache"
     cache = open_cache(place) if place.exists() else prepare(everything, bundle.card, place)
-    past = None
+    if options.ceiling:
+        best = at_once(bundle, cache, stream, options.out)
+        row = {"order": "ceiling", "cases": len(stream)}
+        row |= qualities({"control": bundle, "candidate": best}, cache, sets)
+        append(row, options.out / "stream-ceiling.csv")
+        return
+    control, past = bundle, None
     for cases in options.after:
         work = options.out / f"order-{options.order}-after-{cases}"
         cohort = replace(everything, train=tuple(stream[:cases]), validation=())
@@ -72,8 +84,8 @@ def run(options):
             row |= {"verdict": verdict["verdict"], "compared": verdict["real_cases"]}
             row |= {"mean change": verdict["mean_change"], "at worst": verdict["mean_at_worst"]}
             row |= {"way": verdict["way"], "left out": len(verdict["left_out"])}
-            for which, one in (("in use", bundle), ("candidate", candidate)):
-                row |= {f"{which} {k}": v for k, v in quality(one, cache, coming).items()}
+            asked = {"control": control, "in use": bundle, "candidate": candidate}
+            row |= qualities(asked, cache, coming)
             append(row, options.out / f"stream-{options.order}.csv")
             print(row, flush=True)
         past = Past.from_dict(json.loads((work / "handed.json").read_text()))
@@ -81,6 +93,17 @@ def run(options):
             record = {"learned_from": verdict["learned_from"]}
             card = replace(candidate.card, history=(*bundle.card.history, record))
             bundle, past = replace(candidate, card=card), None
+
+
+def at_once(bundle, cache, pairs, out):
+    """What the same network can reach on such scans: it learns from all of them, in one go."""
+    bundle = apart(bundle)
+    ids = {pair.id for pair in pairs}
+    scans = tuple(replace(s, split="train") if s.pair in ids else s for s in cache.scans)
+    taught = lessons(replace(cache, scans=scans, card=bundle.card), tuple(ids), out / "own")
+    fit(taught, CEILING, out / "ceiling", initial=bundle.network.state_dict(), validate_every=0)
+    bundle.network.load_state_dict(averaged_weights(out / "ceiling"))
+    return bundle
 
 
 def strange(heart, name):
@@ -100,6 +123,14 @@ def known(heart, name):
         for role in ("bssfp", "lge")
     }
     return Pair(id=f"h{name}", scans=scans)
+
+
+def qualities(bundles, cache, sets):
+    return {
+        f"{which} {name}": value
+        for which, one in bundles.items()
+        for name, value in quality(one, cache, sets).items()
+    }
 
 
 def quality(bundle, cache, sets):
@@ -136,6 +167,7 @@ def main():
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--few", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--ceiling", action="store_true")
     run(parser.parse_args())
 
 
