@@ -45,6 +45,11 @@ def test_a_run_ends_with_a_candidate_and_a_verdict_about_it(a_bundle, a_cohort, 
     assert found["learned_from"] == ["case0", "case1"]
     assert found["compared_on"] == ["case1", "case2", "case3", "case4"]
     assert found["real_cases"] == 4
+    # case1 has no labels of its MR; the boxes lie 6 mm apart in 20 slices.
+    assert {role: group["count"] for role, group in found["scans"].items()} == {"ct": 5, "mr": 4}
+    assert found["scans"]["mr"]["slices"] == [20, 20]
+    words = "Compared on 4 pairs: CT 6 mm, 20 slices; MR 6 mm, 20 slices."
+    assert words in found["reason"] or words.replace("Compared", "Shown") in found["reason"]
     candidate = load_bundle(tmp_path / "run" / "candidate").card
     assert candidate.sha256 == found["sha256"] != a_bundle.card.sha256
     assert candidate.parent == found["parent"] == a_bundle.card.sha256

@@ -10,6 +10,7 @@ from pathlib import Path
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
+from cmcseg.core.scan_traits import ScanTraits
 
 INDEX = "cache.json"
 PHANTOM = "phantom-"  # how the ids of rendered pairs begin
@@ -32,6 +33,7 @@ class CachedScan:
         checksum: of the scan's numbers as they were read; empty in caches of before.
         repeated: slices of the truth that only repeat the one beside them; in training scans they
             are not annotated.
+        traits: of the scan as it was read; None in caches of before.
     """
 
     pair: str
@@ -45,6 +47,7 @@ class CachedScan:
     own: bool = False
     checksum: str = ""
     repeated: int = 0
+    traits: ScanTraits | None = None
 
     @property
     def phantom(self) -> bool:
@@ -103,4 +106,5 @@ def _scan_from(row: dict, folder: Path) -> CachedScan:
         grid=Grid.from_dict(row["grid"]),
         repeated=row.get("repeated", 0),
         checksum=row.get("checksum", ""),
+        traits=ScanTraits.from_dict(row["traits"]) if "traits" in row else None,
     )

@@ -13,6 +13,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED
 from cmcseg.core.progress import Progress, Report, ignore
+from cmcseg.core.scan_traits import traits_of
 from cmcseg.core.volume import Volume
 from cmcseg.core.whole_folder import fresh_folder
 from cmcseg.data.cache import INDEX, Cache, open_cache
@@ -107,6 +108,7 @@ def _prepare_pair(
                     "dense": scan.labels is not None,
                     "repeated": repeated,
                     "checksum": scan_checksum(volume),
+                    "traits": traits_of(volume).to_dict(),
                     "grid": grid.to_dict(),
                 }
             )

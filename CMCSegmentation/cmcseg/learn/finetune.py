@@ -14,14 +14,16 @@ from cmcseg.bundle.verdict import sealed
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Report, ignore
+from cmcseg.core.scan_traits import groups_of, groups_to_dict, in_words
 from cmcseg.data.cache import Cache, CachedScan, open_cache
 from cmcseg.data.phantom_cases import write_phantoms
 from cmcseg.data.prepare import prepare
 from cmcseg.learn.comparisons import Past, kept_past, left_behind, scores_of
 from cmcseg.learn.label_checks import implausible
-from cmcseg.learn.noninferiority import Score, Verdict, judge
+from cmcseg.learn.noninferiority import ADOPT, Score, Verdict, judge
 from cmcseg.learn.rehearsal import own_answers
 from cmcseg.learn.rounds import Clock, rounds
 from cmcseg.learn.stages import CANDIDATE, WAY, FineTuneSettings, Said, Stages, apart
@@ -118,7 +120,7 @@ def fine_tune(
         compared = scores_of(last, cache.card.table, before, said, fresh)
         scores += [score for score in compared if score.real]
         verdict = judge([*scores, *(s for s in compared if not s.real)], fresh=taught)
-    return _write(run, verdict, cohort, left_out, taught, scores, way, hand_on)
+    return _write(run, verdict, cohort, cache, left_out, taught, scores, way, hand_on)
 
 
 def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettings) -> None:
@@ -245,6 +247,7 @@ def _write(
     run: Stages,
     verdict: Verdict,
     cohort: Cohort,
+    cache: Cache,
     left_out: dict[str, str],
     taught: frozenset[str],
     scores: list[Score],
@@ -259,6 +262,8 @@ def _write(
     if left_out and verdict.organs:
         names = ", ".join(sorted(left_out))
         reason += f" Left out, as their labels look like a mistake: {names}."
+    reason += _for_which(cache, scores, verdict.verdict == ADOPT)
+    corrected = [s for s in cache.scans if s.labels and not (s.phantom or s.own)]
     candidate = folder / CANDIDATE / "card.json"
     made = json.loads(candidate.read_text(encoding="utf-8")) if candidate.exists() else {}
     files = _label_files(cohort)
@@ -277,8 +282,21 @@ def _write(
         "scores": [asdict(score) for score in scores],
         "checked": sorted(name for (pair, _), name in files.items() if pair not in left_out),
         "way": way,
+        "scans": groups_to_dict(groups_of((s.role, s.traits) for s in corrected if s.traits)),
     }
     content = sealed(content)
     hand_on(left_behind(content, folder))
     write_whole(folder / VERDICT, json.dumps(content, indent=1) + "\n")
     return content
+
+
+def _for_which(cache: Cache, scores: list[Score], is_shown: bool) -> str:
+    """For which scans the evidence holds: those that were compared on, where they are known."""
+    judged = {(score.case, score.role) for score in scores}
+    seen = [s for s in cache.scans if (s.pair, s.role) in judged and s.traits]
+    if not seen:
+        return ""
+    titles = {spec.role: spec.title for spec in cache.card.inputs}
+    kinds = in_words(groups_of((s.role, s.traits) for s in seen if s.traits), titles)
+    pairs = counted(len({scan.pair for scan in seen}), "pair")
+    return f" {'Shown' if is_shown else 'Compared'} on {pairs}: {kinds}."
