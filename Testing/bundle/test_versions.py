@@ -39,7 +39,9 @@ def test_adopting_switches_and_rolling_back_is_identical_to_the_bit(a_store, tmp
     version = adopt(a_store, NAME, run)
     assert weights(a_store) == (run / "candidate" / "model.safetensors").read_bytes() != before
     assert version.card.version == "0.1.1"
-    assert load_bundle(a_store.find(NAME)).card.history[-1]["learned_from"] == ["a", "b"]
+    record = load_bundle(a_store.find(NAME)).card.history[-1]
+    assert record["learned_from"] == ["a", "b"]
+    assert record["scans"] == {}  # as in verdicts of before
     rollback(a_store, NAME)
     assert weights(a_store) == before
     assert [v.in_use for v in history(a_store, NAME)] == [True, False]

@@ -7,20 +7,21 @@ at each of them stays. Where versions lie, ``version_line`` says.
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
+from cmcseg.bundle.adoption import (
+    CANDIDATE,
+    adoption_record,
+    check_adoption,
+    next_version,
+    verdict_of,
+)
 from cmcseg.bundle.folders import delete_folder
 from cmcseg.bundle.store import Store
-from cmcseg.bundle.verdict import ADOPT, read_verdict
 from cmcseg.bundle.verify import read_card, read_folder, verify
 from cmcseg.bundle.version_line import BASE, VersionLine, home_of, locked, read_line, write_line
 from cmcseg.core.card import ModelCard
-from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
-from cmcseg.core.json_file import read_json
-
-CANDIDATE, PLAN = "candidate", "plan.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,19 +83,17 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
     from cmcseg.bundle.load import load_bundle  # torch is needed from here on
     from cmcseg.bundle.pack import save_bundle
 
-    verdict = read_verdict(run)
-    if not (run / CANDIDATE).exists():
-        raise BadInput(f"The fine-tuning made no new model. {verdict['reason']}")
+    verdict = verdict_of(run)
     candidate = load_bundle(run / CANDIDATE)
     home = home_of(store.user, model)
     with locked(home):
         used, line = store.card(model), _line(store, model)
-        _check(verdict, candidate.card, used, model, run, overrule)
-        record = _record(verdict, run, overrule)
+        check_adoption(verdict, candidate.card, used, model, run, overrule)
+        record = adoption_record(verdict, run, overrule)
         given = {*line.given, *_numbers(store, model, line)}
-        number = _next(used.version)
+        number = next_version(used.version)
         while number in given:
-            number = _next(number)
+            number = next_version(number)
         card = replace(
             used,
             version=number,
@@ -173,52 +172,6 @@ def prune(store: Store, model: str) -> list[Version]:
     return gone
 
 
-def _check(
-    verdict: dict, candidate: ModelCard, used: ModelCard, model: str, run: Path, overrule: str
-) -> None:
-    """Refuse a candidate that the verdict does not speak of, or does not speak for."""
-    if verdict.get("sha256") != candidate.sha256 or verdict.get("model") != model:
-        raise BadInput(f"The verdict in {run} does not belong to its candidate; fine-tune again.")
-    if verdict.get("parent") != used.sha256:
-        raise BadInput(
-            f"The candidate in {run} was made from another version of {model} than the one in use; "
-            "fine-tune again."
-        )
-    if verdict["verdict"] != ADOPT and not overrule.strip():
-        raise BadInput(
-            f"The comparison does not speak for the new model ({verdict['reason']}) Give a reason "
-            "with --overrule, or keep the old one."
-        )
-    if not all(isinstance(verdict.get(name), list) for name in ("learned_from", "taught")):
-        raise BadInput(f"The verdict in {run} does not say what was learned; fine-tune again.")
-
-
-def _record(verdict: dict, run: Path, overrule: str) -> dict:
-    """What the new card's history says of the adoption."""
-    return {
-        "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "changed": f"Fine-tuned on {counted(len(verdict['learned_from']), 'corrected pair')}.",
-        "learned_from": verdict["learned_from"],
-        "taught": verdict["taught"],
-        "tested": f"{verdict['verdict']}: {verdict['reason']}",
-        "compared_on": verdict["compared_on"],
-        "organs": verdict["organs"],
-        "fresh": verdict["fresh"],
-        "settings": _settings(run),
-        "may_affect": "All organs of all scans; look at the first results with care.",
-        "overruled_because": overrule.strip(),
-    }
-
-
-def _settings(run: Path) -> dict:
-    """How long it learned and from which seed, as the run's plan says; empty when it has none."""
-    try:
-        plan = read_json(run / PLAN)
-        return {name: plan[name] for name in ("minutes", "seed")}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
 def _line(store: Store, model: str) -> VersionLine:
     store.find(model)
     return read_line(home_of(store.user, model))
@@ -281,9 +234,3 @@ def _id(record: dict, sha256: str) -> str:
     """Of an adoption: what was said, when, and about which weights."""
     text = json.dumps([record, sha256], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-
-
-def _next(version: str) -> str:
-    """0.1.0 to 0.1.1."""
-    head, _, last = version.rpartition(".")
-    return f"{head}.{int(last) + 1}" if head and last.isdigit() else f"{version}.1"

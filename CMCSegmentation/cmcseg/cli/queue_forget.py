@@ -58,7 +58,8 @@ class Forget:
         for model in learned:
             SCREEN.print(
                 f"{model} has learned from it, which nothing takes out of its weights; train anew "
-                "without it, or delete that version ('cmcseg models prune').",
+                "without it, or delete that version ('cmcseg models prune', or 'remove' where it "
+                "is the first).",
                 soft_wrap=True,
                 markup=False,
             )

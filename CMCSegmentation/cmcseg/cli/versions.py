@@ -13,7 +13,7 @@ from cmcseg.core.errors import BadInput
 
 @dataclass(frozen=True, kw_only=True)
 class Adopt:
-    """Use a fine-tuned model from now on; the version before stays."""
+    """Use a fine-tuned model from now on, or beside the one in use; the version before stays."""
 
     name: Positional[str]
     """Which model."""
@@ -21,15 +21,27 @@ class Adopt:
     """Folder of the fine-tuning."""
     overrule: str = ""
     """Why to adopt it although the comparison does not say so; it is kept with the model."""
+    beside: str | None = None
+    """For which site, such as "Dijon": it becomes a model of its own, and the one in use stays."""
     json: bool = False
     """Print the new version as JSON."""
 
     def run(self) -> None:
         """Check the verdict, then switch."""
+        from cmcseg.bundle.site import adopt_beside
         from cmcseg.bundle.store import default_store
         from cmcseg.bundle.versions import adopt
 
-        _tell(adopt(default_store(), self.name, self.folder, overrule=self.overrule), self.json)
+        store, overrule = default_store(), self.overrule
+        if self.beside is None:
+            _tell(adopt(store, self.name, self.folder, overrule=overrule), self.json)
+            return
+        card = adopt_beside(store, self.name, self.folder, self.beside, overrule=overrule)
+        if self.json:
+            print(json.dumps(card.to_dict(), indent=1))
+        else:
+            told = f"Kept beside {self.name}: {card.name} {card.version} ({card.title})"
+            SCREEN.print(told, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmcseg.bundle.versions import CANDIDATE
+from cmcseg.bundle.adoption import CANDIDATE
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.labelmap import UNANNOTATED, LabelTable
 from cmcseg.data.cache import CachedScan

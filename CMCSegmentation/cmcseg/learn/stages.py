@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from cmcseg.bundle.adoption import CANDIDATE
 from cmcseg.bundle.load import Bundle, load_bundle
 from cmcseg.bundle.pack import save_bundle
-from cmcseg.bundle.versions import CANDIDATE
 from cmcseg.core.card import ModelCard
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import TrainSettings

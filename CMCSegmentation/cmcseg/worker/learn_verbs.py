@@ -4,8 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
+from cmcseg.bundle.adoption import CANDIDATE
+from cmcseg.bundle.site import adopt_beside
 from cmcseg.bundle.verdict import read_verdict
-from cmcseg.bundle.versions import CANDIDATE, adopt, history, rollback
+from cmcseg.bundle.versions import adopt, history, rollback
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
@@ -70,20 +72,35 @@ def look_at_both(request: Message, cache: ModelCache, report: Report) -> Message
 
     Answers with the scans by role, and with label maps "old ROLE", "new ROLE" and "drawn ROLE".
     """
+    values = request.values
+    old, ledger = cache.bundle(values["model"]), Ledger(Path(values["queue"]))
+    return both_models(old, Path(values["run"]), ledger, values["case"], values["device"], report)
+
+
+def both_models(
+    old,  # noqa: ANN001 - a Bundle, which needs torch to be named
+    run: Path,
+    ledger: Ledger,
+    case: str,
+    device: str,
+    report: Report,
+) -> Message:
+    """What a loaded model in use and the new one of a run say about a pair; see ``look_at_both``.
+
+    Raises:
+        BadInput: when another model is in use, or the pair is no longer in the queue.
+    """
     from cmcseg.bundle.load import load_bundle
     from cmcseg.predict.segment import segment
 
-    values = request.values
-    old, run = cache.bundle(values["model"]), Path(values["run"])
     verdict = read_verdict(run)
     if verdict.get("parent") != old.card.sha256:
         raise BadInput(
             f"Another version of {old.card.name} is in use than the one that was compared with."
         )
-    ledger = Ledger(Path(values["queue"]))
-    entry = next((e for e in ledger.latest() if e.pair == values["case"]), None)
+    entry = next((e for e in ledger.latest() if e.pair == case), None)
     if entry is None:
-        raise BadInput(f"The pair {values['case']} is no longer in the queue {ledger.folder}.")
+        raise BadInput(f"The pair {case} is no longer in the queue {ledger.folder}.")
     scans = entry.scans.items()
     volumes = {role: read_volume(ledger.path(entry, scan.image)) for role, scan in scans}
     label_maps = {
@@ -91,7 +108,7 @@ def look_at_both(request: Message, cache: ModelCache, report: Report) -> Message
         for role, scan in scans
         if (name := scan.labels or scan.scribbles)
     }
-    settings = SegmentSettings(device=values["device"])
+    settings = SegmentSettings(device=device)
     new = load_bundle(run / CANDIDATE)
     for done, (which, bundle) in enumerate({"old": old, "new": new}.items()):
         report(Progress(stage=f"asking the {which} model", done=done, total=2))
@@ -99,16 +116,20 @@ def look_at_both(request: Message, cache: ModelCache, report: Report) -> Message
         label_maps |= {f"{which} {role}": labels for role, labels in found.labels.items()}
     return Message(
         verb="look-at-both",
-        values={"case": values["case"]},
+        values={"case": case},
         volumes=volumes,
         label_maps=label_maps,
     )
 
 
 def adopt_run(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
-    """Use a fine-tuned model from now on."""
+    """Use a fine-tuned model from now on; ``beside`` the one in use when a site is named so."""
     values = request.values
-    version = adopt(cache.store, values["model"], Path(values["run"]), overrule=values["overrule"])
+    told = cache.store, values["model"], Path(values["run"])
+    if (site := values.get("beside")) is not None:
+        card = adopt_beside(*told, site, overrule=values["overrule"])
+        return Message(verb="adopt", values={"beside": card.name, "title": card.title})
+    version = adopt(*told, overrule=values["overrule"])
     return Message(verb="adopt", values={"version": version.to_dict()})
 
 

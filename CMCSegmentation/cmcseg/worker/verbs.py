@@ -1,6 +1,5 @@
 """What can be asked of a worker. Torch is imported by the verbs that need it, when they need it."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.messages import Message, prediction_from_message, prediction_to_message
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
+from cmcseg.core.slug import slug
 from cmcseg.worker.case_verbs import sample, thumbnail
 from cmcseg.worker.eta import Eta, expected
 from cmcseg.worker.export_verb import export
@@ -63,8 +63,7 @@ def extend_model(request: Message, cache: ModelCache, report: Report) -> Message
 
     report(Progress(stage="making room for the organ", done=0, total=1))
     model, organ = request.values["model"], request.values["organ"].strip()
-    plain = re.sub(r"[^a-z0-9]+", "-", organ.casefold()).strip("-")
-    card = extend(cache.store, model, organ, f"{model}-{plain}")
+    card = extend(cache.store, model, organ, f"{model}-{slug(organ)}")
     return Message(verb="extend-model", values={"name": card.name})
 
 
