@@ -141,4 +141,8 @@ class Worker:
             for step in (1, 2):
                 report(Progress(stage="learning", done=step, total=2, measures={"loss": 1 / step}))
             return Message(verb="finetune", values={"run": "/runs/1", "verdict": self.verdict})
+        if request.verb == "adopt" and "beside" in values:
+            return Message(
+                verb="adopt", values={"beside": "t", "title": f"Tiny, {values['beside']}"}
+            )
         return Message(verb=request.verb, values=values)

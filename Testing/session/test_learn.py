@@ -174,6 +174,19 @@ def test_no_time_is_refused(a_session):
         a_session.fine_tune("tiny", minutes=0)
 
 
+def test_a_model_for_a_site_is_kept_beside_the_one_in_use(a_session):
+    kept, switched = [], []
+    a_session.kept_beside.connect(kept.append)
+    a_session.switched.connect(switched.append)
+    a_session.fine_tune("tiny", minutes=1)
+    a_session.runner.finish()
+    a_session.adopt(beside=" Dijon ")
+    a_session.runner.finish()
+    asked = next(m for m in a_session.worker.asked if m.verb == "adopt")
+    assert asked.values == {"model": "tiny", "run": "/runs/1", "overrule": "", "beside": "Dijon"}
+    assert (kept, switched, a_session.stage) == (["Tiny, Dijon"], [], LearnStage.KEPT)
+
+
 def test_nothing_to_adopt_is_refused(a_session):
     with pytest.raises(BadInput, match=r"^There is no fine-tuned model to adopt; press Fine-tune"):
         a_session.adopt()

@@ -1,9 +1,12 @@
 """Step 5 on the panel: learn, compare, adopt, keep, go back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.messages import Message
+from cmcseg.core.scan_traits import groups_of, groups_to_dict, traits_of
 from cmcseg.core.volume import Volume
 from mrml_scene import TABLE, ball_scan, box, by_value
 from session_parts import Worker, version
@@ -87,6 +90,44 @@ def test_a_verdict_against_it_asks_for_a_reason(a_school, verdict):
     assert adopted["overrule"] == "two readers agree"
     judged(a_school, verdict)
     assert ui.reasonEdit.text == "", "the next verdict needs a reason of its own"
+
+
+def test_the_new_model_is_kept_beside_for_a_site_that_has_a_name(a_school):
+    judged(a_school, "adopt")
+    ui = a_school.ui
+    assert not ui.besideButton.isEnabled()
+    assert "Say for which site" in ui.besideButton.toolTip
+    ui.besideEdit.setText("Dijon")
+    ui.besideButton.click()
+    a_school.quiet()
+    (asked,) = [m.values for m in a_school.worker.asked if m.verb == "adopt"]
+    assert asked["beside"] == "Dijon"
+    assert ui.besideButton.isHidden()
+    assert "is kept beside the model in use" in ui.messageLabel.text
+    assert a_school.panel.segment.card.name == "tiny"
+    judged(a_school, "keep")
+    assert ui.besideEdit.text == ""
+    ui.besideEdit.setText("Dijon")
+    assert "give a reason" in ui.besideButton.toolTip
+
+
+def test_the_model_of_a_site_is_proposed_for_its_scans_and_used_at_a_press(a_school):
+    ui, card = a_school.ui, a_school.worker.cards[0]
+    assert ui.siteLabel.isHidden()
+    scan = Volume(array=ball_scan(a_school.grid), grid=a_school.grid)
+    record = {"beside": "tiny", "scans": groups_to_dict(groups_of([("ct", traits_of(scan))]))}
+    site = replace(card, name="tiny-dijon", title="Tiny, Dijon", history=(record,))
+    a_school.worker.cards = [card, site]
+    a_school.panel.segment.models.load()
+    a_school.quiet()
+    assert ui.siteLabel.text == "These scans look like those that 'Tiny, Dijon' learned from."
+    assert a_school.panel.segment.card.name == "tiny"
+    assert ui.siteButton.text == "Use it"
+    ui.siteButton.click()
+    a_school.quiet()
+    assert a_school.panel.segment.card.name == "tiny-dijon"
+    assert ui.siteLabel.isHidden()
+    assert ui.siteButton.isHidden()
 
 
 def test_keeping_the_old_one_asks_for_nothing(a_school):

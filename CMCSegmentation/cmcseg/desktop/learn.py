@@ -28,16 +28,19 @@ class LearnSection:
         ui.cancelLearnButton.clicked.connect(trying(session.cancel, tell))
         ui.adoptButton.clicked.connect(trying(self._adopt, tell))
         ui.keepButton.clicked.connect(trying(self._keep, tell))
+        ui.besideButton.clicked.connect(trying(lambda: self._adopt(ui.besideEdit.text), tell))
         ui.rollBackButton.clicked.connect(trying(self._rollBack, tell))
         ui.lookBothButton.clicked.connect(trying(self._lookAtBoth, tell))
         ui.caseCombo.currentIndexChanged.connect(trying(self._lookAtAnother, tell))
-        ui.reasonEdit.textChanged.connect(lambda _text: self.refresh())
+        for line in (ui.reasonEdit, ui.besideEdit):
+            line.textChanged.connect(lambda _text: self.refresh())
+            session.started.connect(line.clear)
         self._curve = Curve(ui.curveHost)
         self._asked = ""  # the model whose history was asked for
-        session.started.connect(lambda: ui.reasonEdit.setText(""))
         session.progressed.connect(self._onProgress)
         session.compared.connect(self._onCompared)
         session.switched.connect(self._onSwitched)
+        session.kept_beside.connect(self._onKeptBeside)
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -102,9 +105,9 @@ class LearnSection:
         several = len(rows) > 1 or any(row["damage"] for row in history)
         self._ui.versionsSection.setVisible(several)
 
-    def _adopt(self) -> None:
+    def _adopt(self, beside: str | None = None) -> None:
         wins = self._session.verdict.get("verdict") == "adopt"
-        self._session.adopt("" if wins else self._ui.reasonEdit.text)
+        self._session.adopt("" if wins else self._ui.reasonEdit.text, beside)
 
     def _fineTune(self) -> None:
         ui, device = self._ui, self._segment.settings.device
@@ -121,6 +124,12 @@ class LearnSection:
         self.put_away()
         self._segment.models.load(select=name)
         self._tell(_("Another version of the model is in use from now on."), good=True)
+
+    def _onKeptBeside(self, title: str) -> None:
+        self.put_away()
+        self._segment.models.load()
+        told = _("'{}' is kept beside the model in use, and proposed for scans like its own.")
+        self._tell(told.format(title), good=True)
 
     def _onCompared(self, answer: Message) -> None:
         self._comparison.show(answer)

@@ -20,6 +20,9 @@ class ModelSection:
         ui.modelCombo.currentIndexChanged.connect(
             trying(lambda: session.choose_model(key_of(ui.modelCombo)), tell)
         )
+        ui.siteButton.clicked.connect(
+            trying(lambda: session.choose_model(session.sites.model), tell)
+        )
         ui.importButton.clicked.connect(trying(self.import_, tell))
         ui.removeButton.clicked.connect(trying(self._remove, tell))
 
@@ -31,6 +34,10 @@ class ModelSection:
         fill(self._ui.modelCombo, choices, card.name if card else "")
         self._ui.modelLabel.setText(_promise(card) if card else "")
         self._ui.modelLabel.setToolTip(_small_print(card) if card else "")
+        self._ui.siteLabel.setText(session.sites.sentence)
+        self._ui.siteButton.setText(session.sites.action)
+        for control in (self._ui.siteLabel, self._ui.siteButton):
+            control.setVisible(bool(session.sites.sentence))
         why = models.why_not_remove(card)
         allow(self._ui.removeButton, why, _("Delete the chosen model"))
 

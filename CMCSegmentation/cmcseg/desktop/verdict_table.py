@@ -13,7 +13,8 @@ def show_verdict(ui: object, session: LearnSession, card: ModelCard | None) -> N
     """Fill sentence, table and buttons; the reason is asked for only where one is needed."""
     verdict = session.verdict
     made = is_made(verdict)
-    against = session.stage is LearnStage.VERDICT and made and is_against(verdict)
+    undecided = session.stage is LearnStage.VERDICT and made
+    against = undecided and is_against(verdict)
     rows = [
         [line.name, f"{line.old:.3f}", f"{line.new:.3f}", f"{line.at_worst:+.3f}", line.word]
         for line in organ_lines(verdict, card)
@@ -36,3 +37,8 @@ def show_verdict(ui: object, session: LearnSession, card: ModelCard | None) -> N
     why = _("The comparison does not speak for the new model; give a reason to adopt it.")
     allow(ui.adoptButton, why if lacking else "", _("Use the new model from now on"))
     allow(ui.keepButton, "", _("Go on with the model in use"))
+    for control in (ui.besideButton, ui.besideEdit):
+        control.setVisible(undecided)
+    nowhere = "" if ui.besideEdit.text.strip() else _("Say for which site, such as Dijon.")
+    beside = _("The new model becomes one of its own for this site; the one in use stays")
+    allow(ui.besideButton, why if lacking else nowhere, beside)

@@ -37,6 +37,7 @@ class LearnSession:
             "found ROLE".
         exported: ``(path)`` of an archive.
         switched: ``(name)`` of a model that was adopted or rolled back; load the models anew.
+        kept_beside: ``(title)`` of a model of a site's own; load the models anew.
         stage: where the fine-tuning is.
         rows: the queue's table, newest last.
         taken_out: entries that can be restored, the last one first.
@@ -59,7 +60,7 @@ class LearnSession:
         self.failed = Signal()
         self.cancelled = Signal()
         self.compared = Signal()
-        self.switched = Signal()
+        self.switched, self.kept_beside = Signal(), Signal()
         self.removed, self.restored = Signal(), Signal()
         self.opened, self.exported = Signal(), Signal()
         self.taken_out: tuple[str, ...] = ()
@@ -262,11 +263,12 @@ class LearnSession:
         self.runner.start(request, listener)
         self.changed.emit()
 
-    def adopt(self, overrule: str = "") -> None:
-        """Use the fine-tuned model from now on; ``switched`` follows.
+    def adopt(self, overrule: str = "", beside: str | None = None) -> None:
+        """Use the fine-tuned model from now on; ``switched`` or ``kept_beside`` follows.
 
         Args:
             overrule: a reason, needed and kept when the verdict is against it.
+            beside: the site that it is kept for, beside the one in use.
 
         Raises:
             BadInput: when there is no verdict, or it is against and no reason is given.
@@ -283,11 +285,16 @@ class LearnSession:
                 )
             )
         values = {"model": self._model, "run": self.run, "overrule": overrule.strip()}
+        values |= {} if beside is None else {"beside": beside.strip()}
 
-        def finished(answer: Message) -> None:  # noqa: ARG001
-            self.stage, self.verdict = LearnStage.ADOPTED, {}
+        def finished(answer: Message) -> None:
+            self.stage = LearnStage.ADOPTED if beside is None else LearnStage.KEPT
+            self.verdict = {}
             self.changed.emit()
-            self.switched.emit(self._model)
+            if beside is None:
+                self.switched.emit(self._model)
+            else:
+                self.kept_beside.emit(answer.values["title"])
             self.load_queue(self._model)
 
         self._ask(Message(verb="adopt", values=values), finished)

@@ -21,6 +21,7 @@ from cmcseg.session.restore import restoring, result_of
 from cmcseg.session.result import Result, report_request
 from cmcseg.session.role_guess import guess_roles, scans_hint
 from cmcseg.session.segment_job import SegmentJob
+from cmcseg.session.sites import SiteProposal
 from cmcseg.session.stage import Stage
 
 
@@ -49,6 +50,7 @@ class SegmentSession:
         settings: what ``segment`` runs with.
         device: where the network runs, once the worker has said so.
         result: of the last segmentation, or None.
+        sites: which other model learned from scans like the chosen ones.
     """
 
     def __init__(self, scene: Scene, runner: Runner) -> None:
@@ -69,6 +71,7 @@ class SegmentSession:
         self.scene, self.runner = scene, runner
         self._job: SegmentJob | None = None
         self._placement = Placement(scene, runner, self.changed.emit)
+        self.sites = SiteProposal(scene, runner, self.changed.emit)
         self._by_hand = self._stale = False
         self._settled: tuple = ()
         self._known: dict[str, float] = {}  # see ``Pace``
@@ -121,10 +124,8 @@ class SegmentSession:
                 self.changed.emit()
 
             values = {"model": self.card.name, "device": self.settings.device}
-            self.runner.start(
-                Message(verb="warm-up", values=values),
-                Listener(finished=finished, failed=self.failed.emit),
-            )
+            told = Listener(finished=finished, failed=self.failed.emit)
+            self.runner.start(Message(verb="warm-up", values=values), told)
 
     def _on_models(self, select: str) -> None:
         """Choose what was asked for; else the model chosen before, else the first."""
@@ -277,13 +278,11 @@ class SegmentSession:
         if self.result is None:
             raise BadInput(_("There is no result to report on; segment a scan first."))
         names = {scan.key: scan.name for scan in self.scene.scans()}
-        self.runner.start(
-            report_request(result or self.result, names, path),
-            Listener(
-                finished=lambda answer: self.reported.emit(answer.values["path"]),
-                failed=self.failed.emit,
-            ),
+        told = Listener(
+            finished=lambda answer: self.reported.emit(answer.values["path"]),
+            failed=self.failed.emit,
         )
+        self.runner.start(report_request(result or self.result, names, path), told)
 
     # What comes back
 
@@ -348,3 +347,4 @@ class SegmentSession:
     def _describe(self) -> None:
         titles = {spec.role: spec.title for spec in self.card.inputs} if self.card else {}
         self._placement.ask({titles[role]: key for role, key in self.chosen.items()})
+        self.sites.ask(self.card, self.models.cards, self.chosen)

@@ -219,6 +219,7 @@ class App:
         for session in (self._segment, self._learn):
             session.progressed.connect(page.touch)
         self._learn.switched.connect(lambda name: self._segment.models.load(select=name))
+        self._learn.kept_beside.connect(lambda _title: self._segment.models.load())
         self._review.accepted.connect(lambda _entry: self._learning.load_queue())
         self._segment.left.connect(self._review.clear)
         self._segment.finished.connect(self._on_result)

@@ -26,7 +26,7 @@ LONGEST = 600  # minutes of a fine-tuning
 
 @dataclass
 class LearnState:
-    """What the panel shows; ``minutes``, ``rehearse`` and ``reason`` are the user's."""
+    """What the panel shows; ``minutes``, ``rehearse``, ``reason`` and ``site`` are the user's."""
 
     expectation: str = ""
     minutes: object = 10
@@ -44,6 +44,7 @@ class LearnState:
     made: bool = False
     against: bool = False
     reason: object = ""
+    site: object = ""
     outcome: str = ""
     changed_most: list[dict] = field(default_factory=list)
     case: str = ""
@@ -79,6 +80,7 @@ class LearnActions:
         self.state = TypedState(page.server.state, LearnState)
         session.progressed.connect(self._on_progress)
         session.switched.connect(self._on_switched)
+        session.kept_beside.connect(self._on_kept_beside)
         session.compared.connect(self._on_compared)
         segment.changed.connect(self._on_model)
 
@@ -89,7 +91,7 @@ class LearnActions:
             BadInput: when that is no number of minutes, or nothing can be learned from.
         """
         self._progress = None
-        self.state.data.reason = ""
+        self.state.data.reason = self.state.data.site = ""
         try:
             number = float(minutes)
         except (TypeError, ValueError):
@@ -106,6 +108,10 @@ class LearnActions:
     def adopt(self, reason: str) -> None:
         """Use the new model from now on."""
         self._session.adopt(reason)
+
+    def keep_beside(self, site: str, reason: str) -> None:
+        """Make the new model one of its own for a site; the old one stays in use."""
+        self._session.adopt(reason, site)
 
     def keep(self) -> None:
         """Go on with the old model."""
@@ -215,6 +221,11 @@ class LearnActions:
         self.comparison.put_away()
         self._session.load_history(name)
         self.page.tell("Another version of the model is in use from now on.", kind="success")
+
+    def _on_kept_beside(self, title: str) -> None:
+        self.comparison.put_away()
+        told = f"'{title}' is kept beside the model in use, and proposed for scans like its own."
+        self.page.tell(told, kind="success")
 
 
 def _thinned(values: list[float]) -> list[float]:

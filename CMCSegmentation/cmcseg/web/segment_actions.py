@@ -31,6 +31,9 @@ class SegmentState:
     models: list[dict] = field(default_factory=list)
     model: str = ""
     model_line: str = ""
+    site_line: str = ""
+    site_action: str = ""
+    site_model: str = ""
     roles: list[dict] = field(default_factory=list)
     scans: list[dict] = field(default_factory=list)
     placement: str = ""
@@ -176,6 +179,12 @@ class SegmentActions:
         data.models = [{"title": c.title, "value": c.name} for c in session.models.cards]
         data.model = card.name if card else ""
         data.model_line = _model_line(card) if card else ""
+        sites = session.sites
+        data.site_line, data.site_action, data.site_model = (
+            sites.sentence,
+            sites.action,
+            sites.model,
+        )
         data.scans = [
             {"title": "none", "value": ""},
             *({"title": scan.name, "value": scan.key} for scan in session.scans()),

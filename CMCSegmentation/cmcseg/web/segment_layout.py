@@ -50,6 +50,15 @@ def _choices(segment: SegmentActions) -> None:
         persistent_hint=True,
         classes="mb-3",
     )
+    with html.Div(classes="line mb-3", v_if=names.site_line, id="site-line"):
+        html.Span(text(names.site_line), classes="grow")
+        v.VBtn(
+            text(names.site_action),
+            click=(page.trying(segment.choose_model, str), f"[{names.site_model}]"),
+            size="small",
+            variant="tonal",
+            id="use-site",
+        )
     with html.Details(classes="more", id="more"):
         html.Summary("More choices")
         align, device = (page.trying(c, str) for c in (segment.choose_align, segment.choose_device))

@@ -130,6 +130,27 @@ def _decide(learn: LearnActions) -> None:
         id="reason",
         raw_attrs=labelled("Reason to adopt it nevertheless"),
     )
+    with html.Div(classes="line mt-2", v_if=f"{names.judging} && {names.made}"):
+        v.VBtn(
+            "Keep it beside, for:",
+            click=(
+                page.trying(learn.keep_beside, str, str),
+                f"[{names.site} || '', {names.reason} || '']",
+            ),
+            disabled=(f"!({names.site} || '').trim()",),
+            title="The new model becomes one of its own for this site; the one in use stays",
+            size="small",
+            variant="tonal",
+            id="keep-beside",
+        )
+        v.VTextField(
+            v_model=(names.site,),
+            placeholder="site, such as Dijon",
+            hide_details=True,
+            density="compact",
+            id="site",
+            raw_attrs=labelled("Site that the new model is for"),
+        )
     with html.Div(classes="line mt-2", v_if=names.judging):
         v.VBtn(
             "Adopt",
