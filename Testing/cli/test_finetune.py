@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from cmcseg.bundle import store as stores
@@ -10,6 +11,7 @@ from cmcseg.bundle.store import Store
 from cmcseg.cli import main
 from cmcseg.data import phantom_cases
 from cmcseg.learn import finetune, rehearsal
+from matplotlib.image import imread
 from tiny import tiny_bundle, tiny_pairs
 
 NAME = "abdomen-ct-mr"
@@ -51,6 +53,15 @@ def test_a_fine_tuned_model_is_adopted_only_with_a_reason_and_rolls_back(
         main(["models", "adopt", NAME, str(tmp_path / "run")])
     assert stop.value.code == 2
     assert "Give a reason with --overrule" in capsys.readouterr().err
+    picture = imread(tmp_path / "run" / "changed-most.png")
+    assert (np.ptp(picture[..., :3], axis=2) > 0.3).any()  # a border in an organ's colour
+    words = [NAME, tmp_path / "run", "--overrule", "a trial", "--beside", "Dijon"]
+    kept = f"Kept beside {NAME}: {NAME}-dijon 0.1.1 (Abdomen CT + MR, Dijon)"
+    assert run(capsys, "models", "adopt", *words).split() == kept.split()
+    assert (a_clinic.find(NAME) / "model.safetensors").read_bytes() == before
+    with pytest.raises(SystemExit):
+        main(["queue", "forget", "case0", "--queue", str(tmp_path / "queue"), "--json"])
+    assert json.loads(capsys.readouterr().out)["learned"] == [f"{NAME}-dijon 0.1.1"]
     adopted = run(
         capsys, "models", "adopt", NAME, tmp_path / "run", "--overrule", "a trial", "--json"
     )

@@ -10,6 +10,8 @@ from rich.table import Table
 from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
 from cmcseg.core.errors import BadInput
 
+PICTURE = "changed-most.png"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FineTune:
@@ -23,7 +25,7 @@ class FineTune:
     queue: Path
     """The queue's folder."""
     out: Path
-    """Folder of the run: candidate/, verdict.json, run/losses.csv."""
+    """Folder of the run: candidate/, verdict.json, changed-most.png, run/losses.csv."""
     folder: Path | None = None
     """Holds scans that nobody has labelled, named as for 'cmcseg queue next'; up to eight of the
     pairs that are not in the queue help the model not to forget."""
@@ -76,6 +78,7 @@ class FineTune:
                 past=Past.from_dict(before) if before else None,
                 hand_on=lambda found: remember(self.queue, sha256, found),
             )
+            picture = _picture(bundle, self.out, ledger, verdict, self.device, report)
         if self.json:
             told = {**verdict, "set_aside": lessons.set_aside, "unfit": lessons.unfit}
             print(json.dumps(told, indent=1))
@@ -91,6 +94,35 @@ class FineTune:
         if verdict["cases"]:
             cases = ", ".join(f"{case} {change:+.3f}" for case, change in verdict["cases"].items())
             SCREEN.print(f"Pairs compared on, most changed first: {cases}", soft_wrap=True)
+        if picture:
+            told = "solid the model in use, dashed the new one"
+            SCREEN.print(f"The pair that changed most: {picture} ({told})", soft_wrap=True)
         SCREEN.print(f"{verdict['verdict']}: {verdict['reason']}", soft_wrap=True, markup=False)
         if verdict["verdict"] == ADOPT:
             SCREEN.print(f"cmcseg models adopt {self.model} {self.out}", soft_wrap=True)
+            SCREEN.print(
+                "or, for one site's scans alone, the same with --beside SITE", soft_wrap=True
+            )
+
+
+def _picture(bundle, run: Path, ledger, verdict: dict, device: str, report) -> Path | None:  # noqa: ANN001
+    """A slice of the pair that changed most as both models see it; None where there is none."""
+    import numpy as np
+
+    from cmcseg.core.atomic_write import atomic_path
+    from cmcseg.report.evaluation_page import Worst, picture_of
+    from cmcseg.worker.learn_verbs import both_models
+
+    path, there = run / PICTURE, {entry.pair for entry in ledger.latest()}
+    case = next((case for case in verdict.get("cases", {}) if case in there), None)
+    if case is None or not verdict["sha256"] or path.exists():
+        return path if path.exists() else None
+    found = both_models(bundle, run, ledger, case, device, report)
+    maps, roles = found.label_maps, found.volumes
+    changed = {r: np.sum(maps[f"new {r}"].array != maps[f"old {r}"].array) for r in roles}
+    role = max(changed, key=lambda r: changed[r])
+    old, new = maps[f"old {role}"], maps[f"new {role}"]
+    shown = Worst(case=case, role=role, volume=roles[role], found=new, truth=old, dice={})
+    with atomic_path(path) as draft:
+        picture_of(shown, bundle.card).savefig(draft, dpi=110, format="png")
+    return path

@@ -163,7 +163,7 @@ def _words(group: ScanGroup) -> str:
     finest, coarsest = (_range(lengths) for lengths in (group.finest_mm, group.coarsest_mm))
     slices = _range(group.slices)
     if group.coarsest_mm[1] <= ALIKE * group.finest_mm[0]:
-        return f"{finest} mm, {slices} slices"
+        return f"{finest} mm, {slices} {'slice' if slices == '1' else 'slices'}"
     return f"{finest} mm, slices {coarsest} mm apart, {slices} of them"
 
 
