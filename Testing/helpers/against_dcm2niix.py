@@ -1,7 +1,8 @@
 """Generated series, read by us and by dcm2niix: ``python Testing/helpers/against_dcm2niix.py``.
 
 It prints the table of ``docs/reading.md``; ``Testing/imaging/test_dcm2niix.py`` holds every row to
-its bound. dcm2niix comes with Debian (``apt install dcm2niix``) and PyPI (``pip install dcm2niix``).
+its bound. dcm2niix comes with Debian (``apt install dcm2niix``) and PyPI (``pip install
+dcm2niix``).
 """
 
 import shutil
@@ -15,11 +16,6 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-
-HERE = Path(__file__).resolve().parent
-if __name__ == "__main__":
-    sys.path[:0] = [str(HERE), str(HERE.parents[1] / "CMCSegmentation")]
-
 from cmcseg.core.grid import Grid
 from cmcseg.imaging.dicom import read_series
 from cmcseg.imaging.lattice import pasted
