@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 import torch
 from cmcseg.bundle import store as stores
+from cmcseg.bundle.begin import begin
 from cmcseg.bundle.extend import fresh_organs
+from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
 from cmcseg.cli import main
+from cmcseg.core.errors import BadInput
 from cmcseg.data import phantom_cases
 from cmcseg.data.cache import open_cache
 from cmcseg.imaging.files import read_label_map, read_volume, write_label_map, write_volume
+from cmcseg.predict.segment import segment
 from tiny import tiny_card, tiny_pairs, tiny_state
 
 NAME, NEW = "abdomen-ct-mr", "abdomen-gallbladder"
@@ -127,12 +131,34 @@ def test_a_task_without_a_model_is_begun_drawn_and_learned_from_the_queue(
     assert "Began my-orbit: t1, t2;" in told
     begun = a_clinic.card("my-orbit")
     assert fresh_organs(begun) == {label.name for label in begun.table}
-    for case in tiny_pairs(tmp_path, 4, "orbit"):
+    cases = tiny_pairs(tmp_path, 4, "orbit")
+    for role in begun.roles:  # one organ of the first case is drawn; noise must not contradict it
+        path = tmp_path / cases[0][f"{role}_labels"]
+        labels = read_label_map(path, begun.table)
+        write_label_map(replace(labels, array=labels.array * (labels.array == 1)), path)
+    scans = {role: read_volume(tmp_path / cases[0][role]) for role in begun.roles}
+    found = segment(scans, load_bundle(a_clinic.find("my-orbit")))
+    assert not any(labels.array.any() for labels in found.labels.values())
+    assert not any(doubt.array.any() for doubt in found.doubt.values())
+    assert found.warnings[-1].startswith("The model has learned nothing yet, so no organ is marked")
+    for case in cases:
         files = [f"{key}={tmp_path / case[key]}" for key in case if key != "id"]
         place = ["--queue", tmp_path / "queue", "--id", case["id"], "--model", "my-orbit"]
         run(capsys, "queue", "add", *place, *files)
     words = ["--queue", tmp_path / "queue", "--out", tmp_path / "run", "--minutes", "0.01"]
     verdict = json.loads(run(capsys, "finetune", "--model", "my-orbit", *words, "--json"))
     assert len(verdict["taught"]) == 4  # as many as somebody drew
-    assert verdict["organs"] == {}
-    assert (tmp_path / "run" / "candidate" / "card.json").is_file()
+    assert verdict["organs"] == verdict["left_out"] == {}
+    assert begun.title.endswith(" (not trained yet)")
+    run(capsys, "models", "adopt", "my-orbit", tmp_path / "run", "--overrule", "a trial")
+    card = a_clinic.card("my-orbit")
+    assert (card.title, card.trained_on) == ("Orbit T1 + T2", "4 corrected pairs.")
+
+
+def test_a_network_that_no_model_may_hold_is_refused_before_it_takes_memory(a_clinic):
+    card = tiny_card("orbit")
+    card = replace(card, network=replace(card.network, widths=(4096, 4096)))
+    with pytest.raises(
+        BadInput, match=r"would have \d+ million weights, and a model has at most 134"
+    ):
+        begin(a_clinic, card)

@@ -63,6 +63,7 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
         (
             "advanced",
             "bad_inputs",
+            "beginning",
             "installing",
             "learning",
             "listing",

@@ -37,7 +37,7 @@ CARD = ModelCard(
     sha256="ab" * 32,
 )
 
-NO_MORE = {"damaged": [], "own": [], "folders": {}}  # what else a list of models says
+NO_MORE = {"damaged": [], "own": [], "folders": {}, "tasks": {}}  # what else a list of models says
 
 
 def alignment(matrix=None):

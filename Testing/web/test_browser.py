@@ -692,6 +692,22 @@ def test_a_pair_opens_from_the_queue_where_its_scans_are_gone(page):
     assert ml(page, NAMES[0]) > 0
 
 
+def test_a_task_without_a_model_is_begun_by_a_click_or_by_its_file(page, app):
+    page.click("#step-models")
+    page.click("[data-begin='orbit']")
+    card = page.locator(".v-card", has_text="Orbit T1 + T2 (not trained yet)")
+    card.locator("button[disabled]", has_text="Use it").wait_for()  # it is chosen
+    page.wait_for_selector("[data-begin='orbit']", state="detached")
+    task = json.dumps(replace(tiny_card(), name="mine", title="Mine").to_dict()).encode()
+    file = {"name": "task.json", "mimeType": "application/json", "buffer": task}
+    page.set_input_files("#cmcseg-model", file)
+    page.locator(".v-card", has_text="Mine (not trained yet)").wait_for()
+    page.set_input_files("#cmcseg-model", {**file, "buffer": b"{}"})
+    until(page, lambda: "the key name is missing" in page.inner_text("#notice"))
+    page.locator(".v-card", has_text="Fruit").get_by_text("Use it").click()
+    until(page, lambda: not list(app.folder.rglob("task.json")))  # what was sent is deleted
+
+
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_axe_finds_nothing_serious(page, colours):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -702,6 +718,10 @@ def test_axe_finds_nothing_serious(page, colours):
         told = {f["id"]: f["nodes"][0]["html"] for f in found if f["impact"] in SERIOUS}
         assert told == {}, (colours, step)
     page.click("#theme")
+
+
+def test_nothing_stands_before_the_link(app):
+    assert app.text().split("CMCSeg: http")[0].strip() == ""
 
 
 def test_nothing_of_a_patient_is_in_the_log(app):

@@ -1,8 +1,8 @@
 """A model of a task that nobody has trained yet, so that the panels can collect what to learn from.
 
-It knows the task's roles, organs and colours, and finds nothing of worth until it has learned: all
-its organs count as new ones, so the first fine-tuning from the queue trains all weights, and judges
-the result by what it finds.
+It knows the task's roles, organs and colours, and finds nothing until it has learned: all its
+organs count as new ones, so the first fine-tuning from the queue trains all weights, and judges the
+result by what it finds.
 """
 
 import tempfile
@@ -12,13 +12,17 @@ from pathlib import Path
 
 import torch
 
-from cmcseg.bundle.load import Bundle
+from cmcseg.bundle.load import Bundle, network_without_memory
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.store import Store
-from cmcseg.bundle.verify import check_name
+from cmcseg.bundle.untaught import untaught
+from cmcseg.bundle.verify import MOST_BYTES, check_name
 from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
 from cmcseg.nets.build import build_network
 from cmcseg.nets.transfer import transfer
+
+HALF = 2  # bytes of a weight, as models keep them
 
 
 def begin(
@@ -36,9 +40,16 @@ def begin(
         The model's card, and what was taken from the parent (empty without one).
 
     Raises:
-        BadInput: when the name is taken or cannot be one, or nothing of the parent fits.
+        BadInput: when the name is taken or cannot be one, the network is larger than a model may
+            be, or nothing of the parent fits.
     """
     name = check_name(name or task.name)
+    count = sum(value.numel() for value in network_without_memory(task, name).parameters())
+    if count > MOST_BYTES / HALF:
+        raise BadInput(
+            f"The network of {name} would have {count / 1e6:.0f} million weights, and a model has "
+            f"at most {MOST_BYTES / HALF / 1e6:.0f} million; give smaller network.widths."
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         weights = build_network(task).state_dict()
@@ -55,12 +66,10 @@ def begin(
         "may_affect": "Nothing until a fine-tuning has taught it.",
     }
     card = replace(
-        task,
+        task if parent else untaught(task),
         name=name,
-        title=f"{task.title} (not trained yet)",
         version="0.1.0",
         parent=parent.card.sha256 if parent else "",
-        trained_on="Nothing yet.",
         measured={},
         history=(record,),
     )

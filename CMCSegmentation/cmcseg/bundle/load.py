@@ -71,7 +71,7 @@ def network_from(card: ModelCard, weights: bytes, where: str) -> nn.Module:
         stored = tensors_from_bytes(weights)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{WEIGHTS} in {where} cannot be read: {error}.") from error
-    network = _build_without_memory(card, where)
+    network = network_without_memory(card, where)
     _check_shapes(stored, network.state_dict(), where)
     try:
         state = dequantized(stored)
@@ -83,7 +83,16 @@ def network_from(card: ModelCard, weights: bytes, where: str) -> nn.Module:
     return network.eval()
 
 
-def _build_without_memory(card: ModelCard, where: str) -> nn.Module:
+def network_without_memory(card: ModelCard, where: str) -> nn.Module:
+    """The card's network with shapes and no numbers, whatever its size.
+
+    Args:
+        card: says how the network is built.
+        where: what the errors call the model.
+
+    Raises:
+        BadInput: when there is no such network.
+    """
     try:
         with torch.device("meta"):
             return build_network(card)

@@ -1,8 +1,8 @@
-"""The task that a cohort names: one of those that came with the program, or the file of one."""
+"""Tasks by name or file: those that came with the program, and those of the user's own."""
 
 from pathlib import Path
 
-from cmcseg.bundle.store import task_card, task_names
+from cmcseg.bundle.store import Store, task_card, task_names
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.json_file import read_json
@@ -18,13 +18,36 @@ def cohort_card(content: dict, cohort: Path) -> ModelCard:
             f"The cohort {cohort} does not name its task; add "
             f'"task": one of {names}, or the file of a card.'
         )
+    return named_task(task, cohort.parent)
+
+
+def named_task(task: str, folder: Path) -> ModelCard:
+    """The card of a task, still without weights.
+
+    Args:
+        task: the name of one that came with the program, or a file that ends in ``.json``.
+        folder: that a relative path counts from.
+
+    Raises:
+        BadInput: for an unknown name, or a file that is missing or no task.
+    """
     if not task.endswith(".json"):
         return task_card(task)
-    path = cohort.parent / task
+    path = folder / task
     try:
-        return task_from_dict(read_json(path))
+        content = read_json(path)
+        if isinstance(content, dict) and "training" in content:
+            raise BadInput("it is a list of cases; give the file of the task that it names")
+        return task_from_dict(content)
     except OSError as error:
         raise BadInput(f"The card {path} cannot be read: {error.strerror}.") from error
     except (ValueError, BadInput) as error:
         reason = str(error).rstrip(".")
         raise BadInput(f"The card {path} cannot be used: {reason}.") from error
+
+
+def tasks_without_model(store: Store) -> dict[str, str]:
+    """Titles, by name, of the program's tasks that no model is called after."""
+    cards = {name: task_card(name) for name in task_names()}
+    there = {name.casefold() for name in store.names()}
+    return {n: card.title for n, card in cards.items() if card.name.casefold() not in there}

@@ -18,6 +18,7 @@ from cmcseg.bundle.adoption import (
 )
 from cmcseg.bundle.folders import delete_folder
 from cmcseg.bundle.store import Store
+from cmcseg.bundle.untaught import taught
 from cmcseg.bundle.verify import read_card, read_folder, verify
 from cmcseg.bundle.version_line import BASE, VersionLine, home_of, locked, read_line, write_line
 from cmcseg.core.card import ModelCard
@@ -95,7 +96,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
         while number in given:
             number = next_version(number)
         card = replace(
-            used,
+            taught(used, len(verdict["learned_from"])),
             version=number,
             network=candidate.card.network,
             parent=used.sha256,

@@ -28,12 +28,11 @@ class Begin:
         from cmcseg.bundle.begin import begin
         from cmcseg.bundle.load import load_bundle
         from cmcseg.bundle.store import default_store
-        from cmcseg.bundle.tasks import cohort_card
+        from cmcseg.bundle.tasks import named_task
 
         store = default_store()
         parent = None if self.init is None else load_bundle(store.find(self.init))
-        here = Path.cwd() / "task"  # a file's path counts from where the user stands
-        card, told = begin(store, cohort_card({"task": self.task}, here), self.new_name, parent)
+        card, told = begin(store, named_task(self.task, Path.cwd()), self.new_name, parent)
         if told:
             SCREEN.print(told, soft_wrap=True, markup=False)
         organs = ", ".join(f"{label.name} ({label.value})" for label in card.table)

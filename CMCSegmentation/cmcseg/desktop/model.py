@@ -1,6 +1,7 @@
 """Step 2, first half: which model."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import qt
@@ -13,10 +14,13 @@ from cmcseg.session.segment import SegmentSession
 
 
 class ModelSection:
-    """The models at hand, what the chosen one promises, import and remove."""
+    """The models at hand, what the chosen one promises; begin, import and remove one."""
 
     def __init__(self, ui: object, session: SegmentSession, tell: Callable) -> None:
-        self._ui, self._session = ui, session
+        self._ui, self._session, self._tell = ui, session, tell
+        self._tasks = qt.QMenu(ui.beginButton)
+        self._offered: dict[str, str] | None = None
+        ui.beginButton.setMenu(self._tasks)
         ui.modelCombo.currentIndexChanged.connect(
             trying(lambda: session.choose_model(key_of(ui.modelCombo)), tell)
         )
@@ -38,20 +42,41 @@ class ModelSection:
         self._ui.siteButton.setText(session.sites.action)
         for control in (self._ui.siteLabel, self._ui.siteButton):
             control.setVisible(bool(session.sites.sentence))
+        if self._offered != models.tasks:  # else a menu that is open just now would close
+            self._offered = dict(models.tasks)
+            self._fill_tasks()
         why = models.why_not_remove(card)
         allow(self._ui.removeButton, why, _("Delete the chosen model"))
 
     def import_(self) -> None:
         """Ask for a zipped model and take it over."""
-        name = qt.QFileDialog.getOpenFileName(None, _("Import a model"), "", _("Model (*.zip)"))
-        name = name[0] if isinstance(name, tuple) else name
-        if name:
+        if name := _chosen_file(_("Import a model"), _("Model (*.zip)")):
             self._session.models.import_(Path(name))
+
+    def _fill_tasks(self) -> None:
+        """The tasks that have no model yet, and the way to any other."""
+        self._tasks.clear()
+        begin = self._session.models.begin
+        ways = [(title, partial(begin, name)) for name, title in self._offered.items()]
+        for title, way in [*ways, (_("From a task's file..."), self._begin_from_file)]:
+            action = qt.QAction(title, self._tasks)
+            action.triggered.connect(trying(way, self._tell))
+            self._tasks.addAction(action)
+
+    def _begin_from_file(self) -> None:
+        if name := _chosen_file(_("Begin a model of a task"), _("Task (*.json)")):
+            self._session.models.begin(name)
 
     def _remove(self) -> None:
         card = self._session.card
         if slicer.util.confirmOkCancelDisplay(_("Delete the model {}?").format(card.title)):
             self._session.models.remove(card.name)
+
+
+def _chosen_file(title: str, kind: str) -> str:
+    """What the user chose to open, or empty."""
+    name = qt.QFileDialog.getOpenFileName(None, title, "", kind)
+    return name[0] if isinstance(name, tuple) else name
 
 
 def _promise(card: ModelCard) -> str:

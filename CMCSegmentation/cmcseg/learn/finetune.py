@@ -86,7 +86,7 @@ def fine_tune(
     files = _label_files(cohort)
     asked = [scan for scan in cache.scans if _is_asked(scan, run.past, files)]
     before = run.ask(bundle, asked, cache.card, "asking the model in use")
-    left_out = _left_out(asked, before, cache.card)
+    left_out = _left_out(asked, before, cache.card, fresh)
     labelled = {s.pair for s in _labelled(cache, "train") if not s.phantom} - set(left_out)
     cache = _without(cache, left_out, before, folder, fresh)
     taught = _taught(cache, fresh)
@@ -189,13 +189,16 @@ def _label_files(cohort: Cohort) -> dict[tuple[str, str], str]:
     }
 
 
-def _left_out(scans: list[CachedScan], before: Said, card: ModelCard) -> dict[str, str]:
-    """Pairs whose labels are rather mistakes, with the reason."""
+def _left_out(
+    scans: list[CachedScan], before: Said, card: ModelCard, fresh: frozenset[int]
+) -> dict[str, str]:
+    """Pairs whose labels are rather mistakes, with the reason; new organs the model cannot know."""
     reasons: dict[str, str] = {}
     for scan in scans:
         if scan.labels is None or scan.phantom:
             continue
         said = before[scan.pair, scan.role].labels
+        said = np.where(np.isin(said, sorted(fresh)), 0, said)
         image, labels = np.load(scan.image), np.load(scan.labels)
         why = implausible(image, labels, said, scan.grid, card.table, scan.known)
         if why:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from cmcseg.bundle.load import Bundle
+from cmcseg.bundle.untaught import is_untaught
 from cmcseg.core.anatomy import anatomy_warnings
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
@@ -31,6 +32,7 @@ from cmcseg.predict.write_back import write_back
 # Below it, what a partner adds (it is scaled by the trust) is less than what a working grid laid
 # over both scans changes.
 LEAST_TRUST = 0.1
+UNTAUGHT = "The model has learned nothing yet, so no organ is marked: draw, accept, let it learn."
 
 
 def segment(
@@ -58,6 +60,8 @@ def segment(
     clock = Clock()
     with clock.stage("align"):
         alignment = _align(volumes, card, settings, report)
+    if is_untaught(card):
+        return _nothing(volumes, card, alignment, clock, (*warnings, UNTAUGHT))
     trust = _trust(alignment, settings)
     labels, doubt, contradiction = {}, {}, {}
     notes = [*warnings, *_doubted(alignment, trust)]
@@ -117,6 +121,33 @@ class Clock:
         started = time.monotonic()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+
+def _nothing(
+    volumes: dict[str, Volume],
+    card: ModelCard,
+    alignment: Alignment | None,
+    clock: Clock,
+    notes: tuple[str, ...],
+) -> Prediction:
+    """Empty label maps without doubt, to draw into: random weights would say noise."""
+    return Prediction(
+        labels={
+            role: LabelMap(array=np.zeros(v.grid.shape, np.uint8), grid=v.grid, table=card.table)
+            for role, v in volumes.items()
+        },
+        doubt={
+            role: Volume(array=np.zeros(v.grid.shape, np.float32), grid=v.grid)
+            for role, v in volumes.items()
+        },
+        model=card.name,
+        version=card.version,
+        sha256=card.sha256,
+        alignment=alignment,
+        seconds=clock.seconds,
+        device="cpu",
+        warnings=notes,
+    )
 
 
 def _in_order(volumes: dict[str, Volume], card: ModelCard) -> dict[str, Volume]:

@@ -21,6 +21,7 @@ class Models:
     Attributes:
         cards: of the models, empty until ``load`` was answered.
         folders: where each lies, by name, in the version that is in use.
+        tasks: titles, by name, of tasks that came with the program and have no model.
         trouble: why there is no list, one sentence, or empty.
     """
 
@@ -32,6 +33,7 @@ class Models:
     ) -> None:
         self.cards: tuple[ModelCard, ...] = ()
         self.folders: dict[str, str] = {}
+        self.tasks: dict[str, str] = {}
         self.trouble = ""
         self._runner, self._loaded, self._failed = runner, loaded, failed
         self._own: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ class Models:
             values = answer.values
             self.cards = tuple(ModelCard.from_dict(card) for card in values["cards"])
             self.folders, self._own = values["folders"], tuple(values["own"])
+            self.tasks = dict(values["tasks"])
             self.trouble = ""
             self._loaded(select)
             for sentence in values["damaged"]:
@@ -93,6 +96,19 @@ class Models:
         if organ.casefold() in [label.name.casefold() for label in self.named(name).table]:
             raise BadInput(_("The model knows the {organ} already.").format(organ=organ))
         self._change("extend-model", {"model": name, "organ": organ})
+
+    def begin(self, task: str, over: Callable[[], None] = lambda: None) -> None:
+        """Make a model of a task that has learned nothing yet, and choose it.
+
+        Its scans are drawn and accepted as with any other; a fine-tuning teaches it from nothing.
+
+        Args:
+            task: one of ``tasks``, or the path of a task's file.
+            over: called in the end, whether it was made or not.
+        """
+        if task not in self.tasks:
+            task = str(Path(task).absolute())  # the worker lives in another folder
+        self._change("begin-model", {"task": task}, over)
 
     def remove(self, name: str) -> None:
         """Delete a model that was imported."""

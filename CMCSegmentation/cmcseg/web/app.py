@@ -54,7 +54,6 @@ from cmcseg.web.routes import Routes
 from cmcseg.web.segment_actions import SegmentActions
 from cmcseg.web.segment_layout import lay_out_segment
 from cmcseg.web.tools_actions import ToolsActions
-from cmcseg.web.uploads import discard
 from cmcseg.web.views import Views
 
 AWAKE, ASLEEP = 0.015, 0.05  # seconds between two looks at the worker, with and without work
@@ -299,8 +298,6 @@ class App:
             self._page,
             self._folder,
             arrived=self._cases.arrived,
-            model_came=lambda archive: self._segment.models.import_(
-                archive, over=lambda: discard(archive.parent)
-            ),
+            model_came=self._models.came,
         )
         served.app.add_routes(routes.table())

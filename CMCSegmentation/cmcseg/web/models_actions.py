@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from trame_server.utils.typed_state import TypedState
 
 from cmcseg.core.card import ModelCard
 from cmcseg.session.segment import SegmentSession
 from cmcseg.web.page import Page
+from cmcseg.web.uploads import TASK_FILE, discard
 
 
 @dataclass
 class ModelsState:
-    """What the panel shows: a row per model; ``organ`` is the user's."""
+    """What the panel shows: a row per model and per task without one; ``organ`` is the user's."""
 
     cards: list[dict] = field(default_factory=list)
+    tasks: list[dict] = field(default_factory=list)
     organ: object = ""
 
 
@@ -40,13 +43,30 @@ class ModelsActions:
         self._session.models.extend(name, organ)
         self.state.data.organ = ""
 
+    def begin(self, task: str) -> None:
+        """Make a model of a task that has none, and choose it."""
+        self._session.models.begin(task)
+
+    def came(self, file: Path) -> None:
+        """A model's archive was sent, or a task's file to begin one from; it is deleted after."""
+        models = self._session.models
+
+        def over() -> None:
+            discard(file.parent)
+
+        if file.suffix.lower() == TASK_FILE:
+            models.begin(str(file), over)
+        else:
+            models.import_(file, over)
+
     def remove(self, name: str) -> None:
         """Delete a model that was imported."""
         self._session.models.remove(name)
 
     def refresh(self) -> None:
         """Show the models."""
-        chosen = self._session.card
+        chosen, models = self._session.card, self._session.models
+        self.state.data.tasks = [{"name": n, "title": title} for n, title in models.tasks.items()]
         self.state.data.cards = [
             {
                 "name": card.name,
@@ -57,9 +77,9 @@ class ModelsActions:
                 "measured": _measured(card),
                 "terms": card.intended_use,
                 "chosen": bool(chosen and chosen.name == card.name),
-                "stays": self._session.models.why_not_remove(card),
+                "stays": models.why_not_remove(card),
             }
-            for card in self._session.models.cards
+            for card in models.cards
         ]
 
 

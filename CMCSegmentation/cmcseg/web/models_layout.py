@@ -65,7 +65,24 @@ def lay_out_models(models: ModelsActions, learn: LearnActions) -> None:
                         disabled=("!!c.stays",),
                         size="small",
                     )
+        with html.Div(v_for=f"t in {names.tasks}", key="t.name", classes="mb-3"):
+            v.VBtn(
+                "Begin a model: {{ t.title }}",
+                click=(page.trying(models.begin, str), "[t.name]"),
+                variant="tonal",
+                size="small",
+                raw_attrs=[':data-begin="t.name"'],
+            )
+            html.P(
+                "No model was trained for this yet: draw some cases, accept them, and fine-tune.",
+                classes="quiet mt-1",
+            )
         with html.Label(classes="drop", for_="cmcseg-model"):
             v.VIcon("mdi-package-variant", classes="mr-2")
-            html.Span("Import a model (zip)")
-            html.Input(id="cmcseg-model", type="file", accept=".zip", raw_attrs=['data-to="model"'])
+            html.Span("Import a model (zip), or begin one from a task's file (json)")
+            html.Input(
+                id="cmcseg-model",
+                type="file",
+                accept=".zip,.json",
+                raw_attrs=['data-to="model"'],
+            )

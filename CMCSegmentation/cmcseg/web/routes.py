@@ -11,7 +11,7 @@ from aiohttp import web
 from cmcseg.core.errors import CMCSegError
 from cmcseg.web.folder import Folder
 from cmcseg.web.page import Page
-from cmcseg.web.uploads import Received, receive, receive_archive
+from cmcseg.web.uploads import Received, receive, receive_model
 
 MOST_AT_ONCE = 2  # uploads; the page sends one at a time
 
@@ -23,7 +23,7 @@ class Routes:
         page: told what goes wrong.
         folder: where files come in and go out.
         arrived: called with what became of an upload.
-        model_came: called with the archive of a model.
+        model_came: called with the archive of a model, or the file of a task.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Routes:
         return await self._taken(receive, request, self._arrived)
 
     async def _on_model(self, request: web.Request) -> web.Response:
-        return await self._taken(receive_archive, request, self._model_came)
+        return await self._taken(receive_model, request, self._model_came)
 
     async def _taken(
         self, take: Callable, request: web.Request, then: Callable[..., None]

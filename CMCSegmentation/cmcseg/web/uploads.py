@@ -30,6 +30,7 @@ ODD_ARCHIVE = (ValueError, IndexError, OverflowError)  # what names and numbers 
 STALLED = 60.0  # seconds without a byte, after which an upload is given up
 RESERVE = 256 << 20  # bytes that stay free on the disk
 MOST_NAMED = 3  # files that were passed over
+TASK_FILE = ".json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +62,20 @@ async def receive(request: web.Request, folder: Folder) -> Received:
     return await asyncio.to_thread(_settle, folder, draft, junk)
 
 
-async def receive_archive(request: web.Request, folder: Folder) -> Path:
-    """Keep the one zip archive that a form sends; the caller discards the folder that it lies in.
+async def receive_model(request: web.Request, folder: Folder) -> Path:
+    """Keep the model's archive, or the task's file, that a form sends.
+
+    The caller discards the folder that it lies in.
 
     Raises:
         BadInput: when it is too large or there is none.
     """
     draft, _ = await _collected(request, folder)
-    archive = next((file for file in draft.iterdir() if zipfile.is_zipfile(file)), None)
-    if archive is None:
-        discard(draft)
-        raise BadInput("That is no zip archive; a model comes as one.")
-    return archive
+    for file in draft.iterdir():
+        if file.suffix.lower() == TASK_FILE or zipfile.is_zipfile(file):
+            return file
+    discard(draft)
+    raise BadInput("That is neither a model, which is a zip archive, nor a task, a JSON file.")
 
 
 def discard(draft: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cmcseg.bundle.tasks import named_task, tasks_without_model
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.messages import Message, prediction_from_message, prediction_to_message
@@ -46,6 +47,7 @@ def models(request: Message, cache: ModelCache, report: Report) -> Message:  # n
         "cards": [card.to_dict() for card in cards],
         "damaged": [*store.in_place_of_shipped(), *damaged],
         "own": list(store.own()),
+        "tasks": tasks_without_model(store),
         "folders": {name: str(store.find(name)) for name in store.names()},
     }
     return Message(verb="models", values=values)
@@ -65,6 +67,15 @@ def extend_model(request: Message, cache: ModelCache, report: Report) -> Message
     model, organ = request.values["model"], request.values["organ"].strip()
     card = extend(cache.store, model, organ, f"{model}-{slug(organ)}")
     return Message(verb="extend-model", values={"name": card.name})
+
+
+def begin_model(request: Message, cache: ModelCache, report: Report) -> Message:
+    """Make an untrained model of a ``task``: a name, or the path of a file."""
+    from cmcseg.bundle.begin import begin
+
+    report(Progress(stage="beginning the model", done=0, total=1))
+    card, _ = begin(cache.store, named_task(request.values["task"], Path.cwd()))
+    return Message(verb="begin-model", values={"name": card.name})
 
 
 def remove_model(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
@@ -141,6 +152,7 @@ VERBS: dict[str, Verb] = {
     "models": models,
     "import-model": import_model,
     "extend-model": extend_model,
+    "begin-model": begin_model,
     "remove-model": remove_model,
     "warm-up": warm_up,
     "describe": describe,
