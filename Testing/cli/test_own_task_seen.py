@@ -18,6 +18,7 @@ from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.learn import loop
 from cmcseg.learn.loop import fit
 from cmcseg.learn.recipe_notes import recipe_notes
+from cmcseg.learn.train_model import train_model
 from cmcseg.queue.cohort import as_cohort
 from cmcseg.queue.ledger import Ledger
 from tiny import tiny_bundle, tiny_cache, tiny_card, tiny_pairs
@@ -137,9 +138,28 @@ def test_a_finished_run_goes_on_for_more_steps(a_cache, tmp_path):
 
 def test_a_training_that_cannot_begin_leaves_no_folder(a_cache, tmp_path):
     bare = replace(a_cache, scans=tuple(s for s in a_cache.scans if s.split != "train"))
-    with pytest.raises(BadInput, match="has no labelled ct scan to train on"):
+    with pytest.raises(BadInput, match="has no labelled scan to train on"):
         fit(bare, SHORT, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_labels_of_one_role_suffice(a_cache, tmp_path):
+    """The other role learns from them as well, in contrasts of no sequence."""
+    scans = tuple(
+        scan if scan.role == "ct" else replace(scan, labels=None, pair=f"other {scan.pair}")
+        for scan in a_cache.scans
+    )
+    bare = replace(a_cache, scans=scans)
+    settings = replace(SHORT, steps=4, paired=1.0)
+    (told,) = recipe_notes(bare, settings)
+    assert told == "No mr scan is labelled; it is learned from ct alone."
+    begun = fit(a_cache, replace(SHORT, steps=1, rate=1e-9), tmp_path / "begun").network
+    learned = fit(bare, settings, tmp_path / "run").network
+    head = "decoders.0.heads.1.weight"
+    moved = learned.state_dict()[head] - begun.state_dict()[head]
+    assert moved.abs().max() > 1e-4
+    model = train_model(bare, replace(settings, recipe="best"), tmp_path / "best")
+    assert "mr (2 unlabelled)" in load_bundle(model).card.trained_on
 
 
 def test_a_checkpoint_and_a_validation_come_by_time_as_well(a_cache, tmp_path):

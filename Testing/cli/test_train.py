@@ -94,7 +94,7 @@ def test_a_cohort_of_one_modality_is_refused_in_words(a_cohort, tmp_path, capsys
     main(["prepare", str(a_cohort), "--out", str(tmp_path / "cache")])
     words = ["--cache", tmp_path / "cache", "--out", tmp_path / "run", "--steps", "2"]
     told = refused(capsys, "train", "supervised", *words)
-    assert "has no labelled mr scan to train on; add some to 'training'" in told
+    assert "has no mr scan to train on; add some to 'training' in the cohort, or make a" in told
 
 
 def test_a_folder_that_is_no_cache_is_refused(tmp_path, capsys):

@@ -221,8 +221,11 @@ def _is_drawn(scan: CachedScan) -> bool:
 def labelled_batches(cache: Cache, settings: TrainSettings) -> Batches:
     """Windows of the training scans whose labels may be used.
 
+    A modality that nobody labelled takes part without labels: where it is the partner of a
+    labelled scan that has none, it is shown that scan in a contrast of no sequence.
+
     Raises:
-        BadInput: when a modality has none.
+        BadInput: when nothing is labelled, or a modality has no scan.
     """
     return Batches(
         cache.card, settings, [_usable(cache, role, settings) for role in cache.card.roles]
@@ -247,13 +250,21 @@ def _places(labels: np.ndarray, known: tuple[bool, ...]) -> list[np.ndarray]:
 
 
 def _usable(cache: Cache, role: str, settings: TrainSettings) -> list[CachedScan]:
-    """The labelled training scans of a role; with ``labelled`` < 1 a fixed share of them."""
-    scans = [scan for scan in cache.of("train", role) if scan.labels is not None]
+    """The labelled training scans of a role, or all when none is; ``labelled`` is a share."""
+    every = cache.of("train", role)
+    scans = [scan for scan in every if scan.labels is not None]
     if not scans:
-        raise BadInput(
-            f"The cache {cache.folder} has no labelled {role} scan to train on; "
-            "add some to 'training' in the cohort."
-        )
+        if not any(s.labels is not None for s in cache.scans if s.split == "train"):
+            raise BadInput(
+                f"The cache {cache.folder} has no labelled scan to train on; add some to "
+                "'training' in the cohort."
+            )
+        if not every:
+            raise BadInput(
+                f"The cache {cache.folder} has no {role} scan to train on; add some to 'training' "
+                f"in the cohort, or make a task without {role}."
+            )
+        return every
     keep = max(1, round(settings.labelled * len(scans)))
     order = np.random.default_rng((settings.seed, 7)).permutation(len(scans))
     return [scans[i] for i in sorted(order[:keep])]
