@@ -7,7 +7,12 @@ cmcseg.Queue("queue").add(...)
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers, to whom what __getattr__ gives is anything
+    from cmcseg.api.corrected import Queue
+    from cmcseg.api.segmenting import Segmentation, segment
+    from cmcseg.api.training import train
 
 __version__ = "0.1.0"
 # Imported when first asked for: torch takes seconds, and Slicer may not have it.

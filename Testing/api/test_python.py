@@ -1,8 +1,13 @@
 """``import cmcseg``: orientation is stated or refused, and results lie as what was given."""
 
+import ast
+import inspect
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import get_type_hints
 
 import cmcseg
 import numpy as np
@@ -107,6 +112,22 @@ def test_the_queue_takes_arrays_in_their_scans_axes(a_pair, tmp_path):
         queue.add({"ct": array}, {"ct": labels[1:]}, **given)
     with pytest.raises(BadInput, match="does not say where its voxels lie"):
         queue.add({"ct": array}, {"ct": labels}, model=model, id="x")
+
+
+def test_all_that_is_offered_is_typed_and_documented():
+    """Editors and type checkers see it too: ``py.typed`` is there, and the names are theirs."""
+    package = Path(cmcseg.__file__).parent
+    assert (package / "py.typed").is_file()
+    tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+    shown = {a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert shown >= set(cmcseg.__all__)
+    of_queue = [part for name, part in vars(cmcseg.Queue).items() if name == "add"]
+    for offered in (cmcseg.segment, cmcseg.train, cmcseg.Segmentation.save, *of_queue):
+        hints = get_type_hints(offered)
+        names = {name for name in inspect.signature(offered).parameters if name != "self"}
+        assert names | {"return"} <= set(hints), offered
+        if len(names) > 2:
+            assert all(re.search(rf"\b{n}\b", offered.__doc__) for n in names), offered
 
 
 def test_importing_the_package_brings_no_torch():

@@ -111,6 +111,10 @@ def test_what_was_measured_goes_onto_the_card_and_the_model_is_imported(
     assert set(card.measured["ct"]) >= {"liver"}
     assert card.measured["cases"] == 2
     assert "2 validation cases of cohort" in card.measured["how"]
+    with pytest.raises(SystemExit):  # before an hour of scoring, not after it
+        main(["evaluate", *map(str, words[:4]), "--out", str(tmp_path / "again"), "--import"])
+    assert "There is a model mine already" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
     with pytest.raises(SystemExit):
         main(["evaluate", "--model", "mine", *map(str, words[2:]), "--write"])
     assert "--write and --import want a model's folder, which mine is not." in (

@@ -1,6 +1,7 @@
 """From a datalist to a cache: what is in it, and what is refused in which words."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.volume import Volume
 from cmcseg.data.cache import open_cache
 from cmcseg.imaging.files import write_label_map, write_volume
+from own_folders import an_nnunet_folder
 from tiny import tiny_card
 
 GRID = Grid(shape=(30, 28, 12), affine=np.diag([4.0, 4.0, 6.0, 1.0]))
@@ -180,3 +182,20 @@ def test_a_table_of_labels_that_is_none_is_told(a_folder, capsys, names):
     with pytest.raises(SystemExit):
         prepared(a_folder, {"task": "abdomen", "training": [MARKED], "labels": names})
     assert "'labels' must give each value a name" in capsys.readouterr().err
+
+
+def test_a_data_sets_folder_is_prepared_for_a_task_that_is_there(tmp_path, capsys):
+    folder = an_nnunet_folder(tmp_path)
+    words = ["prepare", str(folder), "--out", str(tmp_path / "cache")]
+    with pytest.raises(SystemExit):
+        main(words)
+    assert f"{folder} is a folder, which names no task: make one of it with 'cmcseg task new'" in (
+        capsys.readouterr().err
+    )
+    card = tiny_card()
+    card = replace(card, grid=replace(card.grid, spacing=(6.0, 6.0, 6.0)))
+    (tmp_path / "own.json").write_text(json.dumps(card.to_dict()))
+    main([*words, "--task", str(tmp_path / "own.json")])
+    scans = open_cache(tmp_path / "cache").of("train", "ct")
+    assert len(scans) == 3
+    assert set(np.unique(np.load(scans[0].labels))) - {255} == {0, 1, 4}  # liver and spleen

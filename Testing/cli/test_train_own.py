@@ -36,14 +36,28 @@ def test_a_stranger_with_own_label_values_needs_three_commands(tmp_path, monkeyp
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     folder, mine = an_nnunet_folder(tmp_path), tmp_path / "mine"
     cohort, run = mine / "cohort.json", mine / "run"
-    main(["task", "new", str(folder), "--out", str(mine), *SMALL])
+    licence = ["--licence", "Ours; ask first."]
+    main(["task", "new", str(folder), "--out", str(mine), *SMALL, *licence])
     main(["train", "supervised", "--cohort", str(cohort), "--out", str(run), "--steps", "2", *CPU])
     words = ["--model", run / "model", "--cohort", cohort, "--out", mine / "scores"]
     main(["evaluate", *map(str, words), "--write", "--import", *CPU])
     assert "Imported belly" in capsys.readouterr().out
     card = default_store().card("belly")
     assert [label.name for label in card.table] == ["spleen", "liver"]
+    assert card.licence == "Ours; ask first."
     assert set(card.measured) >= {"ct", "how", "cases"}
+
+
+def test_a_training_whose_cohort_cannot_be_used_leaves_no_folder(tmp_path, capsys):
+    mine = tmp_path / "mine"
+    main(["task", "new", str(an_nnunet_folder(tmp_path)), "--out", str(mine), *SMALL])
+    cohort = json.loads((mine / "cohort.json").read_text())
+    (mine / "cohort.json").write_text(json.dumps({**cohort, "labels": {"6": "liver"}}))
+    words = ["--cohort", str(mine / "cohort.json"), "--out", str(mine / "deep" / "run"), *CPU]
+    with pytest.raises(SystemExit):
+        main(["train", "supervised", *words])
+    assert "holds the value 1, which the table of the datalist does" in capsys.readouterr().err
+    assert not (mine / "deep").exists()
 
 
 def test_a_stranger_with_pairs_without_labels_is_helped_by_best(tmp_path, capsys):

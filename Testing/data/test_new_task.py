@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import Label, LabelMap, LabelTable
 from cmcseg.core.task_file import task_from_dict
 from cmcseg.core.volume import Volume
 from cmcseg.data.cohort import read_cohort
 from cmcseg.data.decide import WINDOW_VOXELS, decide
 from cmcseg.data.fingerprint import Fingerprint, OrganFacts, RoleFacts, fingerprint
 from cmcseg.data.label_regions import read_label_table
-from cmcseg.data.new_task import cohort_content, look_at, own_names
+from cmcseg.data.new_task import cohort_content, look_at, own_names, task_name
 from cmcseg.imaging.files import read_label_map, write_volume
+from cmcseg.imaging.seg_nrrd import write_seg_nrrd
 from tiny import tiny_card
 
 GRID = Grid(shape=(20, 18, 10), affine=np.diag([2.0, 2.0, 4.0, 1.0]))
@@ -157,6 +159,46 @@ def test_files_beside_their_label_maps_are_one_role(tmp_path):
     task = decide(fingerprint(data), "x", own_names(("4=organ",)))
     assert [label.name for label in task.card.table] == ["organ"]
     assert task.values == (4,)
+
+
+def test_slicers_segmentations_are_known_by_the_names_of_their_segments(tmp_path):
+    names = (("pancreas", "liver"), ("liver", "pancreas"))  # numbers differ from file to file
+    for number, organs in enumerate(names):
+        a_scan(tmp_path / f"p{number}.nrrd", seed=number)
+        table = LabelTable(
+            labels=tuple(
+                Label(value=v, name=organ, color="#123456") for v, organ in enumerate(organs, 1)
+            )
+        )
+        array = np.zeros(GRID.shape, np.uint8)
+        array[2:6, 4:12, 2:8] = organs.index("liver") + 1
+        drawn = LabelMap(array=array, grid=GRID, table=table)
+        write_seg_nrrd(drawn, tmp_path / f"p{number}.seg.nrrd", "drawn")
+    data = look_at(tmp_path)
+    assert data.names == {1: "pancreas", 2: "liver"}
+    cohort, task = as_cohort(data, tmp_path / "out")
+    assert [label.name for label in task.card.table] == ["pancreas", "liver"]
+    for pair in (*cohort.train, *cohort.validation):
+        found = read_label_map(pair.scans["scan"].labels, cohort.table, names=cohort.names)
+        assert found.array[3, 5, 3] == 2
+    a_scan(tmp_path / "p3.nrrd")
+    a_scan(tmp_path / "p3_labels.nii.gz", (1,))
+    with pytest.raises(BadInput, match=r"^p3_labels.nii.gz has numbers where other label maps"):
+        look_at(tmp_path)
+
+
+def test_a_label_map_on_another_grid_is_refused_before_a_task_is_made(tmp_path):
+    a_scan(tmp_path / "a.nii.gz")
+    grid = Grid(shape=(19, 18, 10), affine=GRID.affine)
+    volume = Volume(array=np.ones(grid.shape, np.uint8), grid=grid)
+    write_volume(volume, tmp_path / "a_labels.nii.gz")
+    with pytest.raises(BadInput, match=r"Case a: The label map a_labels.nii.gz lies on another gr"):
+        fingerprint(look_at(tmp_path))
+
+
+def test_a_name_with_umlauts_is_one_that_a_folder_may_have(tmp_path):
+    place = an_nnunet_folder(tmp_path, {"a": 1}, (1,)).rename(tmp_path / "Dataset701_Bäuche neu")
+    assert task_name(look_at(place)) == "bauche-neu"
 
 
 @pytest.mark.parametrize(

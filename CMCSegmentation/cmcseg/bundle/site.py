@@ -16,6 +16,7 @@ from cmcseg.bundle.adoption import (
     verdict_of,
 )
 from cmcseg.bundle.store import Store
+from cmcseg.bundle.untaught import taught
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.slug import slug
@@ -54,10 +55,11 @@ def adopt_beside(
     if there := next((n for n in store.names() if n.casefold() == name.casefold()), ""):
         raise BadInput(f"There is a model {there} already; give the site another name.")
     record = {**adoption_record(verdict, run, overrule), "beside": model, "site": site}
+    known = taught(used, len(verdict["learned_from"]))
     card = replace(
-        used,
+        known,
         name=name,
-        title=f"{used.title}, {site}",
+        title=f"{known.title}, {site}",
         version=next_version(used.version),
         network=candidate.card.network,
         parent=used.sha256,

@@ -27,6 +27,8 @@ from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.resources import resource_folder
 
+RUN = ("model", "candidate")  # where trainings and fine-tunings put theirs
+
 
 def shipped_folder() -> Path:
     """The models that came with the program."""
@@ -102,7 +104,9 @@ class Store:
         if (path / CARD).is_file():
             return path
         if path.is_dir():
-            raise BadInput(f"{path} is no model: it has no {CARD}.")
+            inner = next((path / each for each in RUN if (path / each / CARD).is_file()), None)
+            hint = f" Did you mean {inner}?" if inner else ""
+            raise BadInput(f"{path} is no model: it has no {CARD}.{hint}")
         raise BadInput(_unknown("model", name, self.names()))
 
     def base(self, name: str) -> Path:
@@ -149,7 +153,7 @@ class Store:
         source = Path(source).expanduser()
         files = _read_source(source)
         card = verify(files, str(source))
-        _refuse_collision(card, self)
+        self.refuse_taken(card)
         network_from(card, files[WEIGHTS], str(source))
         home = home_of(self.user, card.name)
         with locked(home):
@@ -161,6 +165,23 @@ class Store:
                     aside.rename(home)
                 raise
         return self.user / card.name
+
+    def refuse_taken(self, card: ModelCard) -> None:
+        """Refuse a model whose name is another's; ``import_`` does.
+
+        Names that differ only in case are one name on Windows and macOS.
+
+        Raises:
+            BadInput: saying which model has the name.
+        """
+        for name in self.names():
+            if name.casefold() == card.name.casefold():
+                there = self.card(name)
+                what = "remove it first" if name in _models(self.user) else "it cannot be replaced"
+                raise BadInput(
+                    f"There is a model {name} already (version {there.version}, this one is "
+                    f"{card.version}); {what}."
+                )
 
     def export(self, name: str, out_zip: Path) -> Path:
         """Write a model to a zip archive that ``import_`` takes; equal models give equal bytes.
@@ -221,18 +242,6 @@ def _read_source(source: Path) -> dict[str, bytes]:
     files = read_folder(source)  # first, as it tells best what a wrong folder lacks
     check_folder(source)
     return files
-
-
-def _refuse_collision(card: ModelCard, store: Store) -> None:
-    """Names that differ only in case are one name on Windows and macOS."""
-    for name in store.names():
-        if name.casefold() == card.name.casefold():
-            there = store.card(name)
-            what = "remove it first" if name in _models(store.user) else "it cannot be replaced"
-            raise BadInput(
-                f"There is a model {name} already (version {there.version}, this one is "
-                f"{card.version}); {what}."
-            )
 
 
 def _models(home: Path) -> tuple[str, ...]:

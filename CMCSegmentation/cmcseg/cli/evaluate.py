@@ -72,6 +72,8 @@ class Evaluate:
             raise BadInput(
                 f"--write and --import want a model's folder, which {self.model} is not."
             )
+        if self.import_:
+            store.refuse_taken(bundle.card)  # before the work is done
         path = self.cohort.expanduser()
         cohort = read_cohort(path, bundle.card)
         pairs = labelled_validation(cohort, path)

@@ -66,10 +66,17 @@ class New:
             raise BadInput(f"The share {self.validation} to keep back is not from 0 to below 1.")
         data = look_at(self.folder, self.roles, unpaired=self.unpaired)
         name = check_name(self.name or task_name(data))
+        if (there := self.out.expanduser() / TASK).exists():
+            raise BadInput(
+                f"{there} is there already, and may have been edited; give another --out."
+            )
         named = {**data.names, **own_names(self.labels)}
         data = _with(data, named, self.ignore)
         with bar() as report:
             found = fingerprint(data, report)
+        if named and (strange := sorted(set(found.organs) - set(named))):
+            numbers = ", ".join(map(str, strange))
+            _note(f"No name is given for {numbers} in the label maps; each is an organ by its own.")
         try:
             task = decide(found, name, data.names, widths=self.widths)
         except ValueError as error:
@@ -84,12 +91,13 @@ class New:
             _write(draft / TASK, {**written, REASONS: reasons})
             _write(draft / COHORT, content)
         for note in data.notes:
-            ERRORS.print(f"Note: {note}", soft_wrap=True, markup=False)
+            _note(note)
         _tell(data, found, task, reasons)
         if not self.no_trial:
             self._try(task.card)
         SCREEN.print(
-            f"Next: cmcseg train best --cohort {self.out / COHORT} --out {self.out / 'run'}",
+            f"Next: cmcseg train {_recipe(found)} --cohort {self.out / COHORT} --out "
+            f"{self.out / 'run'}",
             soft_wrap=True,
         )
 
@@ -150,6 +158,16 @@ def _with(data, names: dict[int, str], ignore: int | None):  # noqa: ANN001, ANN
 
 def _write(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _recipe(found) -> str:  # noqa: ANN001
+    """``best`` where scans without labels are there to learn from."""
+    bare = any(facts.labelled < facts.scans for facts in found.roles.values())
+    return "best" if bare else "supervised"
+
+
+def _note(sentence: str) -> None:
+    ERRORS.print(f"Note: {sentence}", soft_wrap=True, markup=False)
 
 
 def _tell(data, found, task, reasons: dict[str, str]) -> None:  # noqa: ANN001

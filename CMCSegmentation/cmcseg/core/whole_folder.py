@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
@@ -66,8 +66,12 @@ def fresh_folder(folder: Path, what: str = "The folder") -> Iterator[Path]:
 
 @contextmanager
 def _draft(folder: Path, what: str) -> Iterator[Path]:
-    """A folder beside ``folder`` that goes away in the end; what the disk refuses is a sentence."""
+    """A folder beside ``folder`` that goes away in the end; what the disk refuses is a sentence.
+
+    Folders above it that were made for it, and hold nothing in the end, go as well.
+    """
     draft = None
+    above = [place for place in folder.absolute().parents if not place.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -77,6 +81,9 @@ def _draft(folder: Path, what: str) -> Iterator[Path]:
     finally:
         if draft:
             shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):  # the first that holds something stays, and all above it
+            for place in above:
+                place.rmdir()
 
 
 def _exchange(new: Path, old: Path, folder: Path, former: tuple[str, ...]) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import Label, LabelTable
 from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.data.found import FoundData
 from cmcseg.imaging.components import largest_piece
-from cmcseg.imaging.files import read_values, read_volume
+from cmcseg.imaging.files import read_label_map, read_values, read_volume, segment_names
+from cmcseg.imaging.lattice import voxels_on
 from cmcseg.imaging.role_checks import looks_like_ct
 
 MOST_READ = 24  # scans of a role whose voxels are looked at; evenly spread over the data set
@@ -95,7 +97,7 @@ def fingerprint(data: FoundData, report: Report = ignore) -> Fingerprint:
             drawn = case.labels.get(role)
             try:
                 if case in chosen:
-                    ct_like, values = _look(case.images[role], drawn, data.unannotated, tally)
+                    ct_like, values = _look(case.images[role], drawn, data, tally)
                     ct.append(ct_like)
                     inside.append(values)
                 elif drawn and not data.names:
@@ -127,19 +129,34 @@ def fingerprint(data: FoundData, report: Report = ignore) -> Fingerprint:
 
 
 def _look(
-    image: Path, drawn: Path | None, unannotated: int | None, tally: _Tally
+    image: Path, drawn: Path | None, data: FoundData, tally: _Tally
 ) -> tuple[bool, np.ndarray]:
     volume = read_volume(image)
     tally.spacings.append(_along_patient(volume.grid, volume.grid.spacing))
     tally.extents.append(_along_patient(volume.grid, volume.grid.extent))
     inside = np.zeros(0)
     if drawn:
-        values, grid = read_values(drawn)
-        _count(values, grid, unannotated, tally)
-        if values.shape == volume.array.shape:
-            organ = volume.array[(values > 0) & (values != unannotated)]
-            inside = organ[:: max(1, organ.size // SAMPLED)].astype(np.float64)
+        values = _values(drawn, data.names, volume.grid)
+        _count(values, volume.grid, data.unannotated, tally)
+        organ = volume.array[(values > 0) & (values != data.unannotated)]
+        inside = organ[:: max(1, organ.size // SAMPLED)].astype(np.float64)
     return looks_like_ct(volume), inside
+
+
+def _values(drawn: Path, names: dict[int, str], on: Grid) -> np.ndarray:
+    """A label map's values in the order of its scan; Slicer's segments have those of their names.
+
+    Raises:
+        BadInput: when it cannot be read, or its voxels are not the scan's.
+    """
+    if not segment_names(drawn):
+        return voxels_on(*read_values(drawn), on, drawn.name)
+    firsts: dict[str, int] = {}
+    for value, name in names.items():
+        firsts.setdefault(name, value)
+    labels = (Label(value=n, name=name, color="#000000") for n, name in enumerate(firsts, 1))
+    table = LabelTable(labels=tuple(labels))
+    return np.array([0, *firsts.values()])[read_label_map(drawn, table, on=on).array]
 
 
 def _count(values: np.ndarray, grid: Grid, unannotated: int | None, tally: _Tally) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cmcseg.data.dataset_folders import read_dataset_folder, read_list
 from cmcseg.data.decide import Decided
 from cmcseg.data.found import FoundCase, FoundData
 from cmcseg.data.named_files import read_named_files
+from cmcseg.imaging.files import segment_names
 from cmcseg.imaging.label_names import BACKGROUND
 
 TASK, COHORT = "task.json", "cohort.json"
@@ -31,13 +33,15 @@ def look_at(place: Path, roles: tuple[str, ...] = (), *, unpaired: bool = False)
         raise BadInput(f"{place} is not there; give a folder of scans or a JSON list of them.")
     data = read_list(place) if place.is_file() else read_dataset_folder(place)
     if data is None:
-        return read_named_files(place, roles, unpaired=unpaired)
-    return _renamed(data, roles) if roles else data
+        return _with_segments(read_named_files(place, roles, unpaired=unpaired))
+    return _with_segments(_renamed(data, roles) if roles else data)
 
 
 def task_name(data: FoundData) -> str:
     """A name that a model may have."""
-    return re.sub(r"[^a-z0-9.]+", "-", data.name.casefold()).strip("-.")[:64] or "task"
+    plain = unicodedata.normalize("NFKD", data.name.casefold())
+    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return re.sub(r"[^a-z0-9.]+", "-", letters).strip("-.")[:64] or "task"
 
 
 def own_names(words: tuple[str, ...]) -> dict[int, str]:
@@ -90,6 +94,21 @@ def _kept_back(cases: tuple[FoundCase, ...], share: float) -> tuple[set[str], st
     count = min(max(1, round(share * len(drawn))), len(drawn) - 1) if share else 0
     by_chance = sorted(drawn, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     return set(by_chance[:count]), f"{count} of {len(drawn)} labelled cases, drawn by their names"
+
+
+def _with_segments(data: FoundData) -> FoundData:
+    """The same with the names that 3D Slicer's segmentations give, where nothing else names any."""
+    maps = {path for case in data.cases for path in case.labels.values()}
+    named = {path: segment_names(path) for path in sorted(maps)}
+    found = dict.fromkeys(name for names in named.values() for name in names)
+    if data.names or not found:
+        return data
+    if plain := [path for path, names in named.items() if not names]:
+        raise BadInput(
+            f"{plain[0].name} has numbers where other label maps have the named segments of 3D "
+            "Slicer; save all of them as one or the other."
+        )
+    return replace(data, names=dict(enumerate(found, 1)))
 
 
 def _renamed(data: FoundData, roles: tuple[str, ...]) -> FoundData:

@@ -169,6 +169,20 @@ def _read_values(
     return LabelMap(array=array, grid=grid, table=table)
 
 
+def segment_names(path: Path) -> tuple[str, ...]:
+    """What 3D Slicer calls the segments of a segmentation; none for any other file.
+
+    Raises:
+        BadInput: when the file's header cannot be read.
+    """
+    if path.suffix.lower() not in NRRD or not path.is_file():
+        return ()
+    _check_file(path)
+    with _in_words(path):
+        segments = segments_of(read_text_header(path).pairs, path.name)
+    return tuple(dict.fromkeys(segment.name for segment in segments))
+
+
 def _read_segmentation(path: Path, table: LabelTable, on: Grid | None) -> LabelMap | None:
     """A segmentation that 3D Slicer wrote, by the names of its segments; None for other files."""
     if path.suffix.lower() not in NRRD:

@@ -23,13 +23,29 @@ def on_grid_of(label_map: LabelMap, grid: Grid, name: str) -> LabelMap:
     Raises:
         BadInput: when its voxels are not those of the scan, one by one.
     """
-    array = pasted(label_map.array, label_map.grid, grid)
-    if array is None or label_map.grid.size != grid.size:
+    array = voxels_on(label_map.array, label_map.grid, grid, name)
+    return replace(label_map, array=array, grid=grid)
+
+
+def voxels_on(array: np.ndarray, own: Grid, grid: Grid, name: str) -> np.ndarray:
+    """A label map's voxels in the order of a scan's.
+
+    Args:
+        array: ``(I, J, K)``, as it was read.
+        own: its grid.
+        grid: of the scan.
+        name: what the sentence calls the labels.
+
+    Raises:
+        BadInput: when its voxels are not those of the scan, one by one.
+    """
+    turned = pasted(array, own, grid)
+    if turned is None or own.size != grid.size:
         raise BadInput(
             f"The label map {name} lies on another grid than its scan; draw it on the scan itself, "
             "or resample it with nearest neighbour."
         )
-    return replace(label_map, array=array, grid=grid)
+    return turned
 
 
 def pasted(array: np.ndarray, grid: Grid, onto: Grid) -> np.ndarray | None:
