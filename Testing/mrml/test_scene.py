@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import slicer
+import vtk
 from cmcseg.core.errors import BadInput
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.geometry import to_vtk
@@ -74,6 +75,26 @@ def test_a_result_carries_names_colours_terminology_geometry_and_its_source(a_sc
     role = node.GetReferenceImageGeometryReferenceRole()
     assert node.GetNodeReferenceID(role) == a_scan.GetID()
     assert json.loads(node.GetAttribute("CMCSeg.made"))["model"] == "tiny"
+
+
+def test_a_dicom_seg_says_that_a_model_drew_and_which_and_where_a_reader_corrected(a_scene, a_scan):
+    """Slicer exports a segment without these tags as drawn by hand."""
+    segmentation = written(a_scene, a_scan).GetSegmentation()
+    own = segmentation.AddEmptySegment("lesion", "lesion")
+    mask = np.zeros(last(a_scene.reading_labels(a_scan.GetID())).array.shape, bool)
+    mask[5:9, 5:9, 5:9] = True
+    last(a_scene.writing_organs(a_scan.GetID(), {"left kidney": mask}))
+    said = {}
+    for key in ("liver", "left kidney", own):
+        kind, name = vtk.reference(""), vtk.reference("")
+        segmentation.GetSegment(key).GetTag("DICOM.SegmentAlgorithmType", kind)
+        segmentation.GetSegment(key).GetTag("DICOM.SegmentAlgorithmName", name)
+        said[key] = str(kind), str(name)
+    assert said == {
+        "liver": ("AUTOMATIC", "tiny 0.1.0"),
+        "left kidney": ("SEMIAUTOMATIC", "tiny 0.1.0"),
+        "lesion": ("", ""),
+    }
 
 
 def test_a_result_lies_under_the_study_and_the_transform_of_its_scan(a_scene, a_host, a_scan):

@@ -50,6 +50,9 @@ def test_slicer_is_asked_for_the_same_versions():
     for line in text.splitlines():
         if not line.startswith("#"):
             assert line in PROJECT["project"]["dependencies"]
+    code = HOME / "CMCSegmentation" / "cmcseg" / "desktop" / "environment.py"
+    (least,) = re.findall('^LEAST_TORCH = "([0-9.]+)"', code.read_text("utf-8"), re.M)
+    assert f"torch>={least}" in PROJECT["project"]["dependencies"]
 
 
 def test_the_lock_holds_the_torch_of_the_makefile():

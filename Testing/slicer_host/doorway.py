@@ -255,6 +255,14 @@ def test_a_scene_with_a_choice_of_a_later_version_opens(a_host, monkeypatch):
     assert kept == {"minutes": "7"}
 
 
+def _tag(segment, name):
+    import vtk
+
+    value = vtk.reference("")
+    segment.GetTag(name, value)
+    return str(value)
+
+
 def test_a_script_segments_every_pair_of_the_scene(a_host, monkeypatch, tmp_path):
     from cmcseg.desktop import headless
     from cmcseg.session.process_runner import ProcessRunner
@@ -312,7 +320,12 @@ def test_a_script_segments_a_list_of_dicom_studies(a_host, monkeypatch, tmp_path
             return [types.SimpleNamespace(subjectHierarchyItemID=item)] if item else []
 
         def export(self, exportables):
-            written.extend(exportables)
+            """The file's name tells the second, and nothing else."""
+            (exportable,) = exportables
+            path = Path(exportable.directory) / "subject_hierarchy_export.SEG2026-11-29_101112.dcm"
+            assert not path.exists(), "one would be written over the other"
+            path.write_bytes(b"SEG")
+            written.append(exportable)
             return ""
 
     database.databaseDirectory = str(tmp_path / "database")
@@ -329,7 +342,10 @@ def test_a_script_segments_a_list_of_dicom_studies(a_host, monkeypatch, tmp_path
     tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_host.scene)
     names = [tree.GetItemDataNode(each.subjectHierarchyItemID).GetName() for each in written]
     assert names == ["1.2.CT CT organs", "1.2.MR MR organs", "1.3.CT CT organs"]
-    assert {each.directory for each in written} == {str(tmp_path / "database" / "CMCSeg")}
+    assert {Path(each.directory).parent for each in written} == {tmp_path / "database" / "CMCSeg"}
+    drawn = [tree.GetItemDataNode(each.subjectHierarchyItemID) for each in written]
+    segments = [node.GetSegmentation().GetNthSegment(0) for node in drawn]
+    assert {_tag(segment, "DICOM.SegmentAlgorithmType") for segment in segments} == {"AUTOMATIC"}
     monkeypatch.setattr(slicer.modules, "dicomPlugins", {})
     with pytest.raises(CMCSegError, match="This Slicer writes no DICOM SEG"):
         logic.keepInDatabase(items)

@@ -1,8 +1,10 @@
 """What is missing is installed: asked first, and Slicer's own packages are left alone."""
 
+import os
 import subprocess
 import sys
 import types
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ def pip(a_host, monkeypatch, tmp_path):
     import slicer
     from cmcseg.desktop import environment, install
 
-    versions = {"torch": "2.5.1+cu121", "numpy": "2.1.0", "SimpleITK": "2.4.0", "monai": ""}
+    versions = {"torch": "2.10.1+cu121", "numpy": "2.1.0", "SimpleITK": "2.4.0", "monai": ""}
     for module in (environment, install):
         monkeypatch.setattr(module, "version", lambda name: versions.get(name, "9999"))
     log = types.SimpleNamespace(asked=[], installed=[], versions=versions, answer=True)
@@ -37,8 +39,10 @@ def pip(a_host, monkeypatch, tmp_path):
 
     monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", ask)
     monkeypatch.setattr(slicer.util, "pip_install", install_, raising=False)
-    packaging = types.SimpleNamespace(pip_ensure=ensure)
-    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
+    # As in Slicer 5.12: it can be imported, and is no attribute of ``slicer`` before that.
+    log.packaging = types.ModuleType("slicer.packaging")
+    log.packaging.pip_ensure = ensure
+    monkeypatch.setitem(sys.modules, "slicer.packaging", log.packaging)
     log.install = lambda wheels=None: install.install(log.requirements, wheels)
     return log
 
@@ -61,7 +65,7 @@ def test_slicers_own_packages_are_pinned_and_skipped(pip):
     ((call, requirements, pins, how),) = pip.installed
     assert call == "pip_ensure"
     assert requirements == ["monai>=1.4"]
-    assert pins.splitlines() == ["numpy==2.1.0", "SimpleITK==2.4.0", "torch==2.5.1+cu121"]
+    assert pins.splitlines() == ["numpy==2.1.0", "SimpleITK==2.4.0", "torch==2.10.1+cu121"]
     assert how["skip_packages"] == ["numpy", "SimpleITK", "torch"]
     assert how["prompt_install"] is False, "we have asked already"
 
@@ -69,13 +73,11 @@ def test_slicers_own_packages_are_pinned_and_skipped(pip):
 def test_a_version_that_pip_cannot_read_is_no_pin(pip):
     pip.versions["SimpleITK"] = "2.4.0-dev (Slicer)"
     pip.install()
-    assert pip.installed[0][2].splitlines() == ["numpy==2.1.0", "torch==2.5.1+cu121"]
+    assert pip.installed[0][2].splitlines() == ["numpy==2.1.0", "torch==2.10.1+cu121"]
 
 
 def test_an_older_slicer_has_pip_install_alone(pip, monkeypatch):
-    import slicer
-
-    monkeypatch.delattr(slicer, "packaging")
+    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
     pip.install()
     ((call, words),) = pip.installed
     assert call == "pip_install"
@@ -84,22 +86,81 @@ def test_an_older_slicer_has_pip_install_alone(pip, monkeypatch):
     assert words[2:] == ["monai>=1.4"]
 
 
+def test_what_slicer_has_loaded_in_an_older_version_asks_for_a_restart(pip, monkeypatch):
+    """Slicer 5.10 comes with a pydicom that is too old, and may have read a series with it."""
+    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
+    assert pip.install() == ""
+    monkeypatch.setitem(sys.modules, "monai", types.ModuleType("monai"))
+    assert pip.install() == "Restart Slicer; it still works with the old monai."
+
+
 def test_a_folder_of_wheels_needs_no_network(pip, tmp_path):
     pip.versions["torch"] = ""
     pip.install(tmp_path)
-    (_, torch), (_, rest) = pip.installed
-    assert torch == ["--no-index", "--find-links", str(tmp_path), "torch>=2.4"]
-    assert rest[2:] == ["--no-index", "--find-links", str(tmp_path), "monai>=1.4"]
+    ((_, words),) = pip.installed
+    assert words[0] == "--constraint"
+    assert "numpy==2.1.0" in words[1], "torch may not replace it either"
+    offline = ["--no-index", "--find-links", str(tmp_path)]
+    assert words[2:] == [*offline, "torch>=2.10", "monai>=1.4"]
+
+
+def test_a_torch_that_is_too_old_is_replaced_and_not_pinned(pip, tmp_path):
+    pip.versions["torch"] = "2.5.1+cu121"
+    pip.install(tmp_path)
+    assert pip.asked == ["Install into Slicer's Python: torch, monai>=1.4?"]
+    ((_, words),) = pip.installed
+    assert "torch" not in words[1]
+    assert words[-2:] == ["torch>=2.10", "monai>=1.4"]
+
+
+def test_pip_installs_from_the_folder_of_wheels(pip, tmp_path, monkeypatch):
+    import slicer
+    from cmcseg.core.errors import CMCSegError
+
+    def run(words):
+        assert type(words) is list, "nothing else is taken by Slicer 5.10"
+        command = [sys.executable, "-m", "pip", "install", "--target", str(tmp_path / "site")]
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        plain["PIP_CONFIG_FILE"] = os.devnull  # this computer may have wheels of its own
+        subprocess.run([*command, *words], check=True, capture_output=True, env=plain)
+
+    monkeypatch.setattr(slicer.util, "pip_install", run)
+    pip.versions["numpy"] = pip.versions["SimpleITK"] = pip.versions["torch"] = ""
+    for name in ("torch", "monai"):
+        _wheel(tmp_path, name, "9.0")
+    pip.install(tmp_path)
+    assert {path.name for path in (tmp_path / "site").glob("*.py")} == {"torch.py", "monai.py"}
+    (tmp_path / "monai-9.0-py3-none-any.whl").unlink()
+    with pytest.raises(CMCSegError) as refusal:
+        pip.install(tmp_path)
+    assert str(refusal.value) == (
+        "The packages could not be installed from the folder (CalledProcessError); the Python "
+        "console tells why. It must hold wheels of all of them and of what they need, for Slicer's "
+        "Python and this system."
+    )
+
+
+def _wheel(folder, name, version):
+    """The least that pip takes for a wheel."""
+    facts = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", "")
+        wheel.writestr(
+            f"{facts}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"
+        )
+        wheel.writestr(
+            f"{facts}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any"
+        )
+        wheel.writestr(f"{facts}/RECORD", "")
 
 
 def test_a_pip_that_fails_is_told_in_one_sentence(pip, monkeypatch):
-    import slicer
     from cmcseg.core.errors import CMCSegError
 
     def fail(*_words, **_how):
         raise subprocess.CalledProcessError(1, ["pip"])
 
-    monkeypatch.setattr(slicer.packaging, "pip_ensure", fail)
+    monkeypatch.setattr(pip.packaging, "pip_ensure", fail)
     with pytest.raises(CMCSegError) as refusal:
         pip.install()
     assert str(refusal.value) == (
@@ -128,7 +189,7 @@ def test_torch_comes_through_the_pytorch_extension(pip, monkeypatch, given, inst
     else:
         with pytest.raises(BadInput, match=r"^PyTorch could not be installed; the Python console"):
             pip.install()
-    assert asked == [">=2.4"]
+    assert asked == [">=2.10"]
 
 
 def test_without_the_extension_the_user_is_told_where_it_is(pip):
@@ -155,7 +216,6 @@ def test_the_module_of_the_extension_is_opened(pip, monkeypatch):
 
 
 def test_after_the_press_the_models_are_loaded(pip, a_panel, a_worker, until, monkeypatch):
-    import slicer
     from cmcseg.session.inline_runner import InlineRunner
 
     panel = a_panel(InlineRunner(a_worker))
@@ -165,7 +225,7 @@ def test_after_the_press_the_models_are_loaded(pip, a_panel, a_worker, until, mo
     def ensure(requirements, **_how):
         pip.versions["monai"] = "1.6"
 
-    monkeypatch.setattr(slicer.packaging, "pip_ensure", ensure)
+    monkeypatch.setattr(pip.packaging, "pip_ensure", ensure)
     panel.ui.installButton.click()
     until(lambda: panel.segment.models.cards)
     assert panel.ui.messageLabel.text == ""

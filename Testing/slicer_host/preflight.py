@@ -27,7 +27,7 @@ def good(a_host):
 
     return Environment(
         python="3.12.10",
-        torch="2.5.1+cu121",
+        torch="2.10.1+cu121",
         cuda="12.1",
         missing=(),
         disk=77.2,
@@ -56,7 +56,7 @@ def test_where_all_is_well_every_line_says_what_was_found(read):
     assert all(check.well and not check.fix for check in found.values())
     assert [check.found for check in found.values()] == [
         "3.12.10",
-        "2.5.1+cu121, for CUDA 12.1",
+        "2.10.1+cu121, for CUDA 12.1",
         "all there",
         "77 GB",
         "at most 240 of 259 characters",
@@ -72,16 +72,22 @@ def test_where_all_is_well_every_line_says_what_was_found(read):
         ({"python": "3.9.10"}, "Python", "3.9.10; too old, use Slicer 5.10 or newer", ""),
         ({"torch": "", "cuda": ""}, "PyTorch", "not installed", "install"),
         (
-            {"torch": "2.5.1+cpu", "cuda": ""},
+            {"torch": "2.9.1+cu121"},
             "PyTorch",
-            "2.5.1+cpu, for the processor alone; the GPU stays unused; install a build for CUDA "
+            "2.9.1+cu121, for CUDA 12.1; too old; 2.10 or newer is needed",
+            "install",
+        ),
+        (
+            {"torch": "2.10.1+cpu", "cuda": ""},
+            "PyTorch",
+            "2.10.1+cpu, for the processor alone; the GPU stays unused; install a build for CUDA "
             "with the PyTorch module",
             "pytorch",
         ),
         (
             {"cuda": "13.0"},
             "PyTorch",
-            "2.5.1+cu121, for CUDA 13.0; the NVIDIA driver 535.104 is too old for it; update it "
+            "2.10.1+cu121, for CUDA 13.0; the NVIDIA driver 535.104 is too old for it; update it "
             "to 580 or newer, or install another build with the PyTorch module",
             "pytorch",
         ),
@@ -132,7 +138,7 @@ def test_torch_needs_more_room_before_it_is_there(read):
 
 
 def test_no_gpu_is_no_fault(read):
-    found = read(gpu=None, torch="2.5.1+cpu", cuda="")
+    found = read(gpu=None, torch="2.10.1+cpu", cuda="")
     assert all(check.well for check in found.values())
     assert found["GPU memory"].found == "no NVIDIA GPU; a pair takes longer"
 
@@ -246,7 +252,7 @@ def test_a_line_with_a_fix_has_a_button_for_it(a_panel, a_worker, until, monkeyp
     from cmcseg.desktop import installation_page
     from cmcseg.session.inline_runner import InlineRunner
 
-    found = replace(good, torch="2.5.1+cpu", cuda="", models={})
+    found = replace(good, torch="2.10.1+cpu", cuda="", models={})
     monkeypatch.setattr(installation_page, "gather", lambda *_: found)
     panel = a_panel(InlineRunner(a_worker))
     ui = panel.ui

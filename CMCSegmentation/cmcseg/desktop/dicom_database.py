@@ -1,5 +1,6 @@
 """Slicer's own database: where the images of a scan lie, and organs as DICOM SEG beside them."""
 
+import tempfile
 from pathlib import Path
 
 import slicer
@@ -47,7 +48,9 @@ def keep_in_database(segmentations: list[str]) -> None:
         if not offered:
             sentence = _("{} cannot be written as DICOM SEG; its scan is not in the database.")
             raise CMCSegError(sentence.format(node.GetName()))
+        # Slicer names the file by the second, so that a folder of two would keep the later alone.
+        own = tempfile.mkdtemp(prefix="SEG-", dir=folder)
         for exportable in offered:
-            exportable.directory = str(folder)
+            exportable.directory = own
         if trouble := exporter.export(offered):
             raise CMCSegError(trouble)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cmcseg.core.isolation import system_program
 
+LEAST_TORCH = "2.10"  # as in pyproject.toml; monai and safe loading need it
 ASK_GPU = ("name", "driver_version", "memory.free", "memory.total")
 GPU_SECONDS = 10.0  # a driver that takes longer to answer does not work
 MAX_PATH = 259  # characters of a path that Windows takes where long paths are not allowed
@@ -117,6 +118,11 @@ def missing(requirements: Path) -> tuple[str, ...]:
     lines = requirements.read_text(encoding="utf-8").splitlines()
     wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     return tuple(line for line in wanted if not _met(*line.split(">=")))
+
+
+def has_torch() -> bool:
+    """Whether a torch is there that will do."""
+    return _met("torch", LEAST_TORCH)
 
 
 def version(name: str) -> str:

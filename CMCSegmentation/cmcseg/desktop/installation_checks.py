@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from slicer.i18n import tr as _
 
-from cmcseg.desktop.environment import Environment, numbers
+from cmcseg.desktop.environment import LEAST_TORCH, Environment, numbers
 
 LEAST_PYTHON = (3, 10)
 INSTALL_GB = 8.0  # of disk: torch for CUDA, unpacked, takes most of it
@@ -59,6 +59,9 @@ def _torch(env: Environment) -> Check:
         return Check(name=name, found=_("not installed"), well=False, fix="install")
     build = _("for CUDA {}").format(env.cuda) if env.cuda else _("for the processor alone")
     found = f"{env.torch}, {build}"
+    if numbers(env.torch) < numbers(LEAST_TORCH):
+        advice = _("too old; {} or newer is needed").format(LEAST_TORCH)
+        return Check(name=name, found=f"{found}; {advice}", well=False, fix="install")
     if gpu and not env.cuda:
         advice = _("the GPU stays unused; install a build for CUDA with the PyTorch module")
         return Check(name=name, found=f"{found}; {advice}", well=False, fix="pytorch")

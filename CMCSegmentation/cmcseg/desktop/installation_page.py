@@ -136,7 +136,9 @@ class InstallationSection:
 
     def _installing(self, wheels: Path | None) -> None:
         try:
-            install(self._requirements, wheels)
+            left_to_do = install(self._requirements, wheels)
         finally:  # a part of it may be there
             self.look()
         self._done()
+        if left_to_do:
+            self._tell(left_to_do, "")

@@ -11,6 +11,7 @@ from cmcseg.desktop.keys import ACCEPT, PEEK, Keys, Peek, list_of_keys
 from cmcseg.desktop.marks import MarkSection
 from cmcseg.desktop.overlay import Overlay
 from cmcseg.mrml.colours import MAGMA, SHOWN_FROM
+from cmcseg.mrml.credit import credit_reader
 from cmcseg.mrml.own_views import slices_over
 from cmcseg.mrml.result_nodes import DISAGREEMENT
 from cmcseg.mrml.segments import segment_id
@@ -271,6 +272,9 @@ class ReviewSection:
 
     def _onEdited(self) -> None:
         if not self._session.busy:
+            node, result = self._editor.segmentationNode(), self._session.result
+            if node is not None and result is not None:
+                credit_reader(node, [label.name for label in result.card.table])
             self._session.edited()
 
     def _ignore(self) -> None:

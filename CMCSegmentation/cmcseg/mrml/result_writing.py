@@ -13,6 +13,7 @@ import vtk
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelTable
+from cmcseg.mrml.credit import credit_model, credit_reader
 from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
 from cmcseg.mrml.labelmap_text import packed
 from cmcseg.mrml.result_nodes import (
@@ -78,6 +79,7 @@ def write_finding(
     result.SetAttribute(MADE, json.dumps(finding.made))
     result.SetAttribute(TABLE, json.dumps(asdict(finding.labels.table)))
     yield from _put(result, labels, place.local, finding.labels.table)
+    credit_model(result, [label.name for label in finding.labels.table], finding.made)
     for role, image in percent.items():
         yield
         put_map(node, result, role, image)
@@ -124,6 +126,7 @@ def write_organs(
     _check_unmoved(scan_node(scene, key), place)
     checkpoint(result)
     yield from _put(result, array, place.local, table)
+    credit_reader(result, masks)
     return result.GetID()
 
 
