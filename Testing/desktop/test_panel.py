@@ -74,12 +74,13 @@ def test_the_panel_is_clicked_through_and_leaves_nothing_behind():
             "series",
         ),
         ("presence",),  # it shows a layout and a scan of its own
+        ("rehearsal",),  # it opens the module as a real Slicer does
         ("marking",),  # its views draw, and so have a size of their own
         pytest.param(
             ("window",), marks=pytest.mark.alone
         ),  # it measures how long it is kept waiting
     ],
-    ids=["doorway", "panel", "presence", "marking", "window"],
+    ids=["doorway", "panel", "presence", "rehearsal", "marking", "window"],
 )
 def test_every_test_in_the_host_holds(names):
     paths = [str(ROOT / "Testing" / "slicer_host" / f"{name}.py") for name in names]

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from plain_words import untranslated
 from slicer_names import ROOT, UI, slicer_files, uses, widgets_of
+from slicer_sources import VERSIONS, names_used
 
 API = ROOT.parent / "shared" / "slicer_api.json"
+LOOKED_UP = Path(__file__).with_name("slicer_names.txt")
 NODES = ("slicer.vtk", "slicer.mrmlScene")
 needs_the_list = pytest.mark.skipif(
     not API.exists(), reason="the list of Slicer's names is not at hand"
@@ -23,8 +25,7 @@ def listed():
 @pytest.fixture(scope="module")
 def used():
     widgets = widgets_of(UI)
-    drive = ROOT / "Testing" / "slicer_real" / "drive.py"
-    files = [*slicer_files(), drive]
+    files = [*slicer_files(), *sorted((ROOT / "Testing" / "slicer_real").glob("*.py"))]
     return [(path.name, use) for path in files for use in uses(path, widgets)]
 
 
@@ -57,6 +58,17 @@ def test_the_search_sees_what_a_reader_sees(tmp_path):
     assert ("qt.QCheckBox", "toggled", False, ()) in found
     assert ("qt.QProgressBar", "nonsense", False, ()) in found
     assert ("slicer.util", "loadVolume", True, ("wrong",)) in found
+
+
+def test_every_name_of_slicers_stands_in_the_oldest_version_that_we_promise():
+    """A new name is looked up in the sources first: run Testing/helpers/slicer_sources.py."""
+    lines = LOOKED_UP.read_text(encoding="utf-8").splitlines()
+    there = dict(line.split(":") for line in lines if not line.startswith("#"))
+    assert set(there) == {f"{owner}.{member}" for owner, member in names_used()}
+    every = " ".join(VERSIONS)
+    assert {
+        name for name, found in there.items() if found.strip() not in (every, "beneath")
+    } == set()
 
 
 @needs_the_list

@@ -197,6 +197,9 @@ class RenderWindow:
 
     def Render(self): ...
 
+    def GetSize(self):
+        return 300, 300
+
 
 class SliceWidget:
     """A slice view without a picture."""
