@@ -166,12 +166,19 @@ def test_a_users_hour_is_played(a_script, a_host, monkeypatch, tmp_path):
     monkeypatch.setattr(parts, "sample", sample)
     monkeypatch.setattr(parts, "colours", lambda tag: 99)
     monkeypatch.setattr(slicer.util, "clickAndDrag", stroke, raising=False)
-    monkeypatch.setattr(slicer.util, "selectModule", lambda name: None, raising=False)
+
+    def select(name):
+        widget = slicer.modules.CMCSegmentationWidget
+        (widget.enter if name == "CMCSegmentation" else widget.exit)()
+
+    monkeypatch.setattr(slicer.util, "selectModule", select, raising=False)
     monkeypatch.setattr(slicer.util, "pythonShell", lambda: a_host.window.console, raising=False)
     monkeypatch.setattr(sys.modules["qt"].QDesktopServices, "openUrl", lambda _url: True)
     monkeypatch.setattr(
         panel_file, "ProcessRunner", lambda _python: ProcessRunner(WORKER, logs=tmp_path / "logs")
     )
+    four = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+    slicer.app.layoutManager().setLayout(four)
     with monkeypatch.context() as away:
         away.setattr(Path, "home", classmethod(lambda _cls: tmp_path))
         a_host.open_module()

@@ -52,14 +52,14 @@ def leaving(desk):
     ui.viewsCheck.setChecked(False)
     yield from settle()
     four = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
-    desk.say("the user's layout comes back", manager.layout == four, manager.layout)
+    now = manager.layoutLogic().GetLayoutNode().GetViewArrangement()
+    desk.say("the user's layout comes back", now == four, now)
     turned = np.abs(np.array(parts.pose("Red")) - desk.before).max()
     desk.say("the Red view was not turned", turned < 1e-3, turned)
     slicer.util.selectModule("Data")
     yield from settle()
-    loud = [
-        key for holder in (ui.page, manager.viewport()) for key in parts.keys(holder) if key.enabled
-    ]
+    keys = [*parts.keys(ui.page), *parts.keys(manager.viewport())]
+    loud = [key for key in keys if key.isEnabled()]
     desk.say("our keys are silent in other modules", not loud, len(loud))
     slicer.util.selectModule("CMCSegmentation")
     yield from settle()

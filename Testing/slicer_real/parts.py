@@ -93,6 +93,12 @@ def widget(tag: str) -> object:
     return slicer.app.layoutManager().sliceWidget(tag)
 
 
+def least_width() -> int:
+    """Pixels that the panel cannot be narrower than."""
+    hint = slicer.modules.cmcsegmentation.widgetRepresentation().minimumSizeHint
+    return (hint() if callable(hint) else hint).width()  # in PythonQt it is a property
+
+
 def keys(holder: object) -> list:
     return [key for key in holder.findChildren(qt.QShortcut) if key.parent() == holder]
 

@@ -40,7 +40,7 @@ def opening(desk):
     found = yield from until(lambda: panel.segment.models.cards, 180)
     desk.say("the models are there", found, "" if found else f"{ui.messageLabel.text} {why}")
     panel.segment.choose_model(parts.MODEL)
-    width = slicer.modules.cmcsegmentation.widgetRepresentation().minimumSizeHint.width()
+    width = parts.least_width()
     desk.say(f"the panel fits {parts.WIDE} pixels", width <= parts.WIDE, width)
 
 
@@ -151,12 +151,11 @@ def reviewing(desk):
     ui.toolsSection.collapsed = False
     yield from settle()
     desk.stood("when the tools open")
-    representation = slicer.modules.cmcsegmentation.widgetRepresentation()
     widths = {}
     for tool in ("", "Threshold", "Paint", "Islands", "Smoothing", "Scissors"):
         panel._review._take(tool)
         yield from settle()
-        widths[tool] = representation.minimumSizeHint.width()
+        widths[tool] = parts.least_width()
     panel._review._take("")
     desk.say("it stays narrow with any tool", max(widths.values()) <= parts.WIDE, widths)
     desk.beat.reset()
