@@ -30,9 +30,9 @@ def an_abdomen():
     return LabelMap(array=array, grid=GRID, table=table)
 
 
-def told(labels, level=0.0):
+def told(labels, level=0.0, mirrored=None):
     doubt = Volume(array=np.full(GRID.shape, level, np.float32), grid=GRID)
-    return anatomy_warnings(labels, doubt, "ct")
+    return anatomy_warnings(labels, doubt, "ct", mirrored)
 
 
 def test_organs_in_their_places_say_nothing(an_abdomen):
@@ -69,6 +69,15 @@ def test_a_spleen_larger_than_the_liver_doubts_the_header(an_abdomen):
     assert told(replace(an_abdomen, array=array)) == [
         "In the ct scan the spleen is larger than the liver. Does its header mirror the patient?"
     ]
+
+
+def test_far_less_doubt_in_a_mirror_doubts_the_header(an_abdomen):
+    assert told(an_abdomen, mirrored=(0.25, 0.11)) == [
+        "In the ct scan 25% of what was found is in doubt, and in a mirror 11% would be. Does its "
+        "header mirror the patient?"
+    ]
+    assert told(an_abdomen, mirrored=(0.17, 0.13)) == []  # hardly less
+    assert told(an_abdomen, mirrored=(0.46, 0.26)) == []  # it is no scan as the model knows them
 
 
 def test_the_ventricles_have_sides_by_their_names():

@@ -13,16 +13,18 @@ import pytest
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Code, Label, LabelMap, LabelTable
+from cmcseg.core.messages import Message
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.files import read_label_map, read_volume, write_label_map, write_volume
 from cmcseg.imaging.seg_nrrd import write_seg_nrrd
+from cmcseg.worker.reading_verbs import read_scan
 from dicom_phantom import write_series
 from pydicom.uid import generate_uid
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reading.md"
 ROWS = [
     tuple(cell.strip() for cell in line.strip("|").split("|"))
-    for line in DOCUMENT.read_text(encoding="utf-8").partition("## Fuzzing")[0].splitlines()
+    for line in DOCUMENT.read_text(encoding="utf-8").partition("## Beside dcm2niix")[0].splitlines()
     if line.startswith("| ") and not line.startswith(("| input", "|---"))
 ]
 SHAPE = (12, 10, 8)
@@ -450,3 +452,32 @@ def test_a_row_is_true(tmp_path, row):
     assert words in said
     if not words and outcome == "read":
         assert said == ""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_the_browser_reads_and_refuses_the_same(tmp_path, row):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = MAKERS[row[0]](folder)
+    if path.name.endswith(".seg.nrrd"):
+        pytest.skip("the browser takes no label maps")
+    values = {"path": str(path), "within": str(tmp_path)}
+
+    def by_the_worker():
+        request = Message(verb="read-scan", values=values)
+        return read_scan(request, None, lambda _progress: None).volumes["scan"]
+
+    (volume, words), (shown, said) = (outcome(lambda: read_volume(path)), outcome(by_the_worker))
+    assert said == words
+    if volume is not None:
+        assert np.array_equal(shown.array, volume.array)
+        assert np.array_equal(shown.grid.affine, volume.grid.affine)
+
+
+def outcome(read):
+    """A volume, or the sentence that refuses it."""
+    try:
+        return read(), ""
+    except BadInput as error:
+        return None, str(error)

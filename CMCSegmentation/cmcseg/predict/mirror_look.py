@@ -1,0 +1,58 @@
+"""A look at scans in a mirror: where it leaves less doubt, the header may mirror the patient.
+
+Shapes: K classes, I J K' voxels of the working grid.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cmcseg.core.anatomy import has_sides, is_unsure
+from cmcseg.core.errors import BadInput
+from cmcseg.core.grid import Grid
+from cmcseg.core.labelmap import LabelTable
+from cmcseg.core.uncertainty import DOUBTFUL
+from cmcseg.predict.oom_fallback import Found
+
+
+def mirror_look(
+    scores: dict[str, np.ndarray], grid: Grid, table: LabelTable, look: Callable[[int], Found]
+) -> dict[str, tuple[float, float]]:
+    """Shares of what is found that are in doubt: as a scan lies, and mirrored.
+
+    The network is asked again only where so much is in doubt that a mirror may be the reason.
+
+    Args:
+        scores: ``(K, I, J, K')`` class probabilities per role.
+        grid: the working grid.
+        table: the organs; without right and left among them a mirror shows nothing.
+        look: asks the network about all scans, turned around along one axis of the grid.
+
+    Returns:
+        By role, for the scans whose doubt was a reason to look; empty when there was none.
+    """
+    shares = {role: in_doubt(one) for role, one in scores.items()}
+    if not has_sides(table) or not any(map(is_unsure, shares.values())):
+        return {}
+    try:
+        mirrored = look(int(np.abs(grid.affine[0, :3]).argmax())).scores
+    except (BadInput, MemoryError):  # too little memory for a second answer; the first one stays
+        return {}
+    return {
+        role: (share, in_doubt(mirrored[role]))
+        for role, share in shares.items()
+        if is_unsure(share)
+    }
+
+
+def in_doubt(scores: np.ndarray) -> float:
+    """The share of the voxels of organs that is doubtful; 0 when there are none.
+
+    Args:
+        scores: ``(K, I, J, K')`` class probabilities.
+    """
+    found = scores[:, scores.argmax(axis=0) > 0].astype(np.float32)
+    if not found.size:
+        return 0.0
+    entropy = -(found * np.log(np.maximum(found, 1e-6))).sum(axis=0) / np.log(len(scores))
+    return float((entropy > DOUBTFUL).mean())
