@@ -59,9 +59,8 @@ def test_a_fine_tuned_model_is_adopted_only_with_a_reason_and_rolls_back(
     kept = f"Kept beside {NAME}: {NAME}-dijon 0.1.1 (Abdomen CT + MR, Dijon)"
     assert run(capsys, "models", "adopt", *words).split() == kept.split()
     assert (a_clinic.find(NAME) / "model.safetensors").read_bytes() == before
-    with pytest.raises(SystemExit):
-        main(["queue", "forget", "case0", "--queue", str(tmp_path / "queue"), "--json"])
-    assert json.loads(capsys.readouterr().out)["learned"] == [f"{NAME}-dijon 0.1.1"]
+    found = run(capsys, "queue", "forget", "case0", "--queue", tmp_path / "queue", "--json")
+    assert json.loads(found)["learned"] == [f"{NAME}-dijon 0.1.1"]
     adopted = run(
         capsys, "models", "adopt", NAME, tmp_path / "run", "--overrule", "a trial", "--json"
     )
