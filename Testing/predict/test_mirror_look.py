@@ -9,6 +9,7 @@ from cmcseg.bundle.store import task_card
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.volume import Volume
+from cmcseg.predict import mirror_look as mirror_look_file
 from cmcseg.predict import segment as whole
 from cmcseg.predict.mirror_look import in_doubt, mirror_look
 from cmcseg.predict.oom_fallback import Found
@@ -88,7 +89,7 @@ def test_a_mirrored_scan_is_told_with_its_result(tmp_path, monkeypatch):
         share = 1 / 3 if image[0].mean() < image[-1].mean() else 1 / 9
         return Found(scores=scores(share, image.shape), device=whole.torch.device("cpu"), notes=())
 
-    monkeypatch.setattr(whole, "probabilities", network)
+    monkeypatch.setattr(mirror_look_file, "probabilities", network)
     for affine, count in ((grid.affine, 1), (np.diag([-1.0, 1, 1, 1]) @ grid.affine, 0)):
         scan = Volume(array=rising, grid=Grid(shape=rising.shape, affine=affine))
         told = whole.segment({"ct": scan}, bundle).warnings

@@ -15,18 +15,35 @@ from cmcseg.core.volume import Volume
 # Share of what was found that is in doubt. Hearts given to the abdominal model: 0.56 to 0.74; scans
 # of the region, small and coarse ones included: up to 0.40 (docs/decisions/212).
 MOSTLY = 0.5
+# Share in doubt from which a look in the mirror is worth its time; what a scan of the region leaves
+# in doubt at most; how many times less that must be than as the scan lies (docs/decisions/291).
+UNSURE, SURE, CLEARER = 0.12, 0.15, 1.5
 LEAST_ML = 1.0  # an organ of which less was found says nothing of its place
 LIVER, SPLEEN = "10200004", "78961009"  # SNOMED CT
 RIGHT, LEFT = "24028007", "7771000"
 
 
-def anatomy_warnings(labels: LabelMap, doubt: Volume, title: str) -> list[str]:
+def has_sides(table: LabelTable) -> bool:
+    """Whether some organs lie to the right of others, so that a mirror shows."""
+    return bool(_sides(table))
+
+
+def is_unsure(share: float) -> bool:
+    """Whether so much of what was found is in doubt that a mirror may be the reason."""
+    return UNSURE < share <= MOSTLY
+
+
+def anatomy_warnings(
+    labels: LabelMap, doubt: Volume, title: str, mirrored: tuple[float, float] | None = None
+) -> list[str]:
     """Sentences about one scan.
 
     Args:
         labels: what was found.
         doubt: 0 to 1, on the same grid.
         title: what the sentences call the scan.
+        mirrored: shares in doubt on the network's grid, as the scan lies and in a mirror; None
+            when there was no reason to look.
     """
     box = nonzero_box(labels.array)
     if box is None:
@@ -37,7 +54,7 @@ def anatomy_warnings(labels: LabelMap, doubt: Volume, title: str) -> list[str]:
     told = []
     if share > MOSTLY:
         told.append(f"{share:.0%} of what was found in the {title} scan is in doubt. {_REGION}")
-    if mirror := _mirrored(labels, box):
+    if mirror := _mirrored(labels, box) or _clearer(mirrored):
         told.append(f"In the {title} scan {mirror}. Does its header mirror the patient?")
     return told
 
@@ -58,6 +75,14 @@ def _mirrored(labels: LabelMap, box: Box) -> str:
     if spleen in places and liver in places and volumes[spleen] > volumes[liver]:
         return f"the {spleen} is larger than the {liver}"
     return ""
+
+
+def _clearer(mirrored: tuple[float, float] | None) -> str:
+    """That a mirror image leaves far less doubt; else empty."""
+    if mirrored is None or mirrored[1] > min(SURE, mirrored[0] / CLEARER):
+        return ""
+    shares = "{:.0%} of what was found is in doubt, and in a mirror {:.0%} would be"
+    return shares.format(*mirrored)
 
 
 def _sides(table: LabelTable) -> list[tuple[Label, Label]]:

@@ -4,15 +4,20 @@ Shapes: K classes, I J K' voxels of the working grid.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import torch
 
+from cmcseg.bundle.load import Bundle
 from cmcseg.core.anatomy import has_sides, is_unsure
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelTable
+from cmcseg.core.progress import Progress, Report
+from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.uncertainty import DOUBTFUL
-from cmcseg.predict.oom_fallback import Found
+from cmcseg.predict.oom_fallback import Found, probabilities
 
 
 def mirror_look(
@@ -43,6 +48,47 @@ def mirror_look(
         for role, share in shares.items()
         if is_unsure(share)
     }
+
+
+def looking(
+    bundle: Bundle,
+    images: dict[str, np.ndarray],
+    seen: dict[str, np.ndarray],
+    trust: float,
+    device: torch.device,
+    settings: SegmentSettings,
+    report: Report,
+) -> Callable[..., Found]:
+    """What asks the network about scans, or about their mirror image along an axis.
+
+    Args:
+        bundle, images, seen, trust, device: as of ``probabilities``.
+        settings: overlap, and what to do when memory runs out.
+        report: told after every window.
+    """
+
+    def look(axis: int | None = None) -> Found:
+        def turned(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            if axis is None:
+                return arrays
+            return {role: np.flip(array, axis).copy() for role, array in arrays.items()}
+
+        def told(progress: Progress) -> None:
+            stage = progress.stage if axis is None else "looking into a mirror"
+            report(replace(progress, stage=stage))
+
+        return probabilities(
+            bundle,
+            turned(images),
+            turned(seen),
+            trust,
+            device,
+            settings.overlap,
+            told,
+            give_in=settings.out_of_memory == "smaller",
+        )
+
+    return look
 
 
 def in_doubt(scores: np.ndarray) -> float:

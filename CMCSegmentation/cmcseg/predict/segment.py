@@ -26,7 +26,7 @@ from cmcseg.imaging.resample import field_of_view, resample, working_grid
 from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.nets.device import inference_type, pick_device
 from cmcseg.predict.doubt_maps import disagreement
-from cmcseg.predict.oom_fallback import probabilities
+from cmcseg.predict.mirror_look import looking, mirror_look
 from cmcseg.predict.write_back import write_back
 
 # Below it, what a partner adds (it is scaled by the trust) is less than what a working grid laid
@@ -63,7 +63,7 @@ def segment(
     if is_untaught(card):
         return _nothing(volumes, card, alignment, clock, (*warnings, UNTAUGHT))
     trust = _trust(alignment, settings)
-    labels, doubt, contradiction = {}, {}, {}
+    labels, doubt, contradiction, mirrored = {}, {}, {}, {}
     notes = [*warnings, *_doubted(alignment, trust)]
     for group in _groups(volumes, trust):
         matrices = _to_working_world(group, alignment)
@@ -71,17 +71,10 @@ def segment(
             grid, images, seen = _on_working_grid(group, matrices, card, report)
         with clock.stage("network"):
             told = _naming(report, group, volumes, card)
-            ran = probabilities(
-                bundle,
-                images,
-                seen,
-                trust,
-                device,
-                settings.overlap,
-                told,
-                give_in=settings.out_of_memory == "smaller",
-            )
+            look = looking(bundle, images, seen, trust, device, settings, told)
+            ran = look()
             notes += ran.notes
+            mirrored |= mirror_look(ran.scores, grid, card.table, look)
         with clock.stage("write back"):
             gap = _gap(ran.scores, seen)
             for role, volume in group.items():
@@ -104,7 +97,7 @@ def segment(
         device=str(ran.device),
         precision=str(inference_type(ran.device)).removeprefix("torch."),
         peak_mb=_peak_mb(ran.device),
-        warnings=(*dict.fromkeys(notes), *_odd(labels, doubt)),
+        warnings=(*dict.fromkeys(notes), *_odd(labels, doubt, mirrored)),
         disagreement=contradiction,
     )
 
@@ -306,9 +299,15 @@ def _on_own_grid(
     return label_map, Volume(array=doubt, grid=volume.grid), contradiction
 
 
-def _odd(labels: dict[str, LabelMap], doubt: dict[str, Volume]) -> list[str]:
+def _odd(
+    labels: dict[str, LabelMap],
+    doubt: dict[str, Volume],
+    mirrored: dict[str, tuple[float, float]],
+) -> list[str]:
     """What the organs say about their scans, a sentence each."""
-    told = (anatomy_warnings(labels[role], doubt[role], role) for role in labels)
+    told = (
+        anatomy_warnings(labels[role], doubt[role], role, mirrored.get(role)) for role in labels
+    )
     return [sentence for sentences in told for sentence in sentences]
 
 
