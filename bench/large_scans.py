@@ -69,7 +69,6 @@ class Meter(threading.Thread):
 
 def measure(path, out):
     """What `cmcseg segment` does, in this process, timed."""
-    import resource
     from types import SimpleNamespace
 
     from cmcseg.bundle.load import load_bundle
@@ -92,7 +91,9 @@ def measure(path, out):
         "report", write_report, page, card=bundle.card, volumes=volumes, prediction=found,
         scans=names,
     )  # fmt: skip
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Of this process alone: what `getrusage` tells may be that of the one that started it.
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
     cpu = {**meter.cpu, **found.seconds}
     told = {"peak_mb": peak, "cpu": cpu, "points": meter.points, "marks": meter.marks}
     print(json.dumps({**told, "precision": found.precision}))

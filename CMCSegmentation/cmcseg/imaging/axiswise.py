@@ -14,8 +14,9 @@ import SimpleITK as sitk
 from cmcseg.core.grid import Grid
 
 PARALLEL = 1e-3  # source voxels by which an axis may drift aside along its whole length
-SLAB = 16  # planes of the source in memory as single-precision numbers
-BAND = 32  # rows of a matrix that share a part of the source
+SLAB = 2  # planes of the source as single-precision numbers; so many stay in the cache
+BAND = 16  # rows of a matrix that share a part of the source
+NOTHING = 1e-9  # weights below it are lost in single precision
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,6 +85,14 @@ class Axiswise:
         flat = out.reshape(*out.shape[:-2], -1)
         return np.matmul(rows[0], flat).reshape(*out.shape[:-3], len(rows[0]), *out.shape[-2:])
 
+    def reach(self, axis: int, cuts: list[slice]) -> list[slice]:
+        """What each of some parts of a target axis takes from the source's axis along it."""
+        found = []
+        for cut in cuts:
+            used = np.flatnonzero(self.weights[axis][cut].any(axis=0))
+            found.append(slice(int(used[0]), int(used[-1]) + 1))
+        return found
+
     def whole(
         self, array: np.ndarray, fill: float, number: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
@@ -97,14 +106,18 @@ class Axiswise:
         slow = int(np.argmax(np.abs(array.strides)))  # planes across this axis lie together
         first, second = (axis for axis in range(3) if axis != slow)
         by_source = dict(zip(self.order, self.weights, strict=True))
-        planes = np.moveaxis(array, slow, 0)
+        # Along the slower axis of a plane first: then the sums run along what lies in a line.
+        if abs(array.strides[first]) < abs(array.strides[second]):
+            first, second = second, first
+        planes = array.transpose(slow, first, second)
+        one, other = _bands(by_source[first]), _bands(by_source[second])
         shrunk = np.empty(
             (len(planes), len(by_source[first]), len(by_source[second])), dtype=np.float32
         )
         for start in range(0, len(planes), SLAB):
-            part = number(planes[start : start + SLAB])
-            part = _rows(by_source[first], part)
-            shrunk[start : start + SLAB] = part @ by_source[second].T
+            part = _rows(one, number(planes[start : start + SLAB]))
+            across = _rows(other, part.transpose(0, 2, 1))
+            shrunk[start : start + SLAB] = across.transpose(0, 2, 1)
         out = (by_source[slow] @ shrunk.reshape(len(planes), -1)).reshape(-1, *shrunk.shape[1:])
         now = np.argsort((slow, first, second))  # where each axis of the source is by now
         out = np.ascontiguousarray(out.transpose(now[list(self.order)]))
@@ -113,17 +126,23 @@ class Axiswise:
         return out
 
 
-def _rows(weights: np.ndarray, planes: np.ndarray) -> np.ndarray:
-    """``weights @ planes``, leaving out the voxels that only zeros would meet."""
-    out = np.empty((len(planes), len(weights), planes.shape[2]), dtype=np.float32)
+def _bands(weights: np.ndarray) -> list[tuple[slice, slice, np.ndarray]]:
+    """A matrix in bands of rows: rows, the columns that are not 0 there, and the part of both."""
+    weights = np.where(np.abs(weights) < NOTHING, np.float32(0), weights)
+    bands = []
     for start in range(0, len(weights), BAND):
-        band = weights[start : start + BAND]
-        used = np.flatnonzero(np.abs(band).max(axis=0))
-        if not used.size:
-            out[:, start : start + BAND] = 0
-            continue
-        cut = slice(used[0], used[-1] + 1)
-        out[:, start : start + BAND] = np.matmul(band[:, cut], planes[:, cut])
+        rows = slice(start, min(start + BAND, len(weights)))
+        used = np.flatnonzero(weights[rows].any(axis=0))
+        columns = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0)
+        bands.append((rows, columns, np.ascontiguousarray(weights[rows, columns])))
+    return bands
+
+
+def _rows(bands: list[tuple[slice, slice, np.ndarray]], planes: np.ndarray) -> np.ndarray:
+    """A matrix times each of some planes, leaving out the voxels that only zeros would meet."""
+    out = np.empty((len(planes), bands[-1][0].stop, planes.shape[2]), dtype=np.float32)
+    for rows, columns, weights in bands:
+        np.matmul(weights, planes[:, columns], out=out[:, rows])
     return out
 
 

@@ -228,11 +228,14 @@ def write_share(volume: Volume, path: Path) -> None:
     Raises:
         BadInput: when it cannot be written.
     """
-    steps = np.zeros_like(volume.array, dtype=np.uint8)
-    for k in range(steps.shape[2]):
-        steps[:, :, k] = np.rint(volume.array[:, :, k] * 255)
     with atomic_path(path) as draft:
-        nifti.write(steps, volume.grid, draft, slope=1 / 255)
+        nifti.write(
+            volume.array,
+            volume.grid,
+            draft,
+            slope=1 / 255,
+            stored=lambda plane: np.rint(plane * 255).astype(np.uint8),
+        )
 
 
 def _read(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:

@@ -25,11 +25,17 @@ def normaliser(volume: Volume, spec: InputSpec) -> Callable[[np.ndarray], np.nda
     holds is measured here, once.
     """
     if spec.intensity == "window":
-        low, high = spec.window
-        return lambda part: np.clip(
-            (part.astype(np.float32) - low) / (high - low) * 2 - 1, -1.0, 1.0
-        )
+        return lambda part: _windowed(part, *spec.window)
     return _standardiser(volume.array.astype(np.float32), spec.brightest)
+
+
+def _windowed(part: np.ndarray, low: float, high: float) -> np.ndarray:
+    """In one piece of memory, which for a few planes stays in the processor's cache."""
+    out = part.astype(np.float32)
+    out -= low
+    out *= 2 / (high - low)
+    out -= 1
+    return np.clip(out, -1.0, 1.0, out=out)
 
 
 def standardise(array: np.ndarray, brightest: float | None = None) -> np.ndarray:

@@ -7,6 +7,7 @@ position gives way to another one. The formats: https://nifti.nimh.nih.gov/nifti
 
 import gzip
 import zlib
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -93,7 +94,13 @@ def read(path: Path) -> tuple[np.ndarray, Grid, dict[str, str]]:
         ) from error
 
 
-def write(array: np.ndarray, grid: Grid, path: Path, slope: float = 1.0) -> None:
+def write(
+    array: np.ndarray,
+    grid: Grid,
+    path: Path,
+    slope: float = 1.0,
+    stored: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> None:
     """Write ``(I, J, K)`` numbers as NIfTI-1, packed when the name ends in .gz.
 
     The same input gives the same bytes. sform and qform both hold the grid.
@@ -103,19 +110,21 @@ def write(array: np.ndarray, grid: Grid, path: Path, slope: float = 1.0) -> None
         grid: where they lie.
         path: the file.
         slope: what readers multiply the numbers by.
+        stored: makes the numbers that the file holds of an ``(I, J)`` plane of them.
 
     Raises:
         OSError: when the file cannot be written.
     """
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
-    kind = array.dtype.str[1:]
+    kind = stored(array[:, :, 0]).dtype.str[1:]
     record = _new_record(grid, kind)
     record["slope"] = slope
     with path.open("wb") as raw, _packer(raw, path) as file:
         file.write(record.tobytes() + bytes(4))
         for k in range(array.shape[2]):
-            file.write(array[:, :, k].astype("<" + kind, copy=False).tobytes(order="F"))
+            plane = stored(array[:, :, k]).astype("<" + kind, copy=False)
+            file.write(plane.tobytes(order="F"))
 
 
 def _is_packed(path: Path) -> bool:

@@ -294,7 +294,8 @@ def _on_own_grid(
         order="F" if volume.array.flags.f_contiguous else "C",
         done=done,
     )
-    label_map = clean(LabelMap(array=array, grid=volume.grid, table=card.table), card.cleaning)
+    clean(array, card.table, card.cleaning)
+    label_map = LabelMap(array=array, grid=volume.grid, table=card.table)
     contradiction = None if apart is None else Volume(array=apart, grid=volume.grid)
     return label_map, Volume(array=doubt, grid=volume.grid), contradiction
 

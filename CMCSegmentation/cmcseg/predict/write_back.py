@@ -8,7 +8,7 @@ Shapes: K classes, I J K' voxels of the working grid.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -19,10 +19,10 @@ from cmcseg.imaging.resample import resample
 from cmcseg.predict.doubt_maps import combine
 
 Box = tuple[slice, ...]
-BLOCK_MM = 24.0  # least edge of a block; what it needs of the working grid stays in the cache
+BLOCK_MM = 16.0  # least edge of a block; what it needs of the working grid stays in the cache
 # Least voxels of a block, so that each is worth its overhead: SimpleITK's, where axes are not
 # parallel, is a millisecond for every class.
-LEAST, LEAST_OBLIQUE = 2**15, 2**18
+LEAST, LEAST_OBLIQUE = 2**14, 2**18
 # Less probability than this of anything but background is no doubt: the entropy of it stays below
 # half a step of the file in which doubt is kept.
 CERTAIN = 1e-4
@@ -58,10 +58,14 @@ def write_back(
         the trusted disagreement, whichever is more; and the latter, None for a single scan. All
         ``target.shape``.
     """
+    if order == "F":  # with the axes the other way round it is C, and blocks are written in lines
+        turned = Grid(shape=target.shape[::-1], affine=target.affine[:, [2, 1, 0, 3]])
+        found = write_back(scores, grid, turned, matrix=matrix, gap=gap, trust=trust, done=done)
+        return found[0].T, found[1].T, None if found[2] is None else found[2].T
     # New pages of memory cost nothing until something is written to them.
-    labels = np.zeros(target.shape, dtype=np.uint8, order=order)
-    doubt = np.zeros(target.shape, dtype=np.float32, order=order)
-    apart = None if gap is None else np.zeros(target.shape, dtype=np.float32, order=order)
+    labels = np.zeros(target.shape, dtype=np.uint8)
+    doubt = np.zeros(target.shape, dtype=np.float32)
+    apart = None if gap is None else np.zeros(target.shape, dtype=np.float32)
     layers = scores if gap is None else np.concatenate([scores, gap[None]])
     fills = [1.0, *[0.0] * (len(layers) - 1)]
     matters = scores[0] < 1 - CERTAIN
@@ -69,15 +73,17 @@ def write_back(
         matters |= trust * gap > CERTAIN
     straight = Axiswise.between(grid, target, matrix)
     to_working = np.linalg.inv(grid.affine) @ np.linalg.inv(matrix) @ target.affine
-    boxes = list(blocks(target, LEAST if straight is not None else LEAST_OBLIQUE))
-    for number, box in enumerate(boxes, 1):
+    if straight is not None:
+        boxes = _mattering(straight, cuts(target, LEAST), matters)
+    else:
+        boxes = itertools.product(*cuts(target, LEAST_OBLIQUE))
+        boxes = [(box, _reach(to_working, box, grid.shape)) for box in boxes]
+        boxes = [(box, near) for box, near in boxes if matters[near].any()]
+    for number, (box, near) in enumerate(boxes, 1):
         if number % SELDOM == 0 or number == len(boxes):
             done(number / len(boxes))
-        low, high = _reach(to_working, box, grid.shape)
-        near = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        if not matters[near].any():
-            continue
         here = layers[(slice(None), *near)]
+        low, high = _ends(near)
         used = [k for k, part in enumerate(here) if k == 0 or part.max() > NOWHERE]
         if straight is not None:
             shares = straight.part(here[used], low, box)
@@ -101,33 +107,56 @@ def write_back(
     return labels, doubt, apart
 
 
-def blocks(grid: Grid, least: int) -> Iterator[Box]:
-    """Boxes of about ``BLOCK_MM``, or of so many voxels if that is more, that cover a grid."""
+def cuts(grid: Grid, least: int) -> list[list[slice]]:
+    """Where each axis is cut for blocks of ``BLOCK_MM``, or of so many voxels if that is more."""
     edge = max(BLOCK_MM, (least * 1000 * grid.voxel_ml) ** (1 / 3))
-    cuts = []
+    found = []
     for n, spacing in zip(grid.shape, grid.spacing, strict=True):
         size = min(n, max(1, round(edge / spacing)))
-        cuts.append([slice(start, min(start + size, n)) for start in range(0, n, size)])
-    return itertools.product(*cuts)
+        found.append([slice(start, min(start + size, n)) for start in range(0, n, size)])
+    return found
+
+
+def _mattering(
+    straight: Axiswise, parts: list[list[slice]], matters: np.ndarray
+) -> list[tuple[Box, Box]]:
+    """The blocks in which something matters, and what they take from the working grid.
+
+    One axis after the other, which for thousands of blocks is much less than one by one.
+    """
+    near = [straight.reach(axis, part) for axis, part in enumerate(parts)]
+    hit = matters.transpose(straight.order)
+    for axis, reaches in enumerate(near):
+        hit = np.stack([hit.take(range(r.start, r.stop), axis).any(axis) for r in reaches], axis)
+    found = []
+    for place in np.argwhere(hit).tolist():
+        box = tuple(part[at] for part, at in zip(parts, place, strict=True))
+        reach = [slice(0)] * 3
+        for axis, at in enumerate(place):
+            reach[straight.order[axis]] = near[axis][at]
+        found.append((box, tuple(reach)))
+    return found
 
 
 def _decided(shares: dict[int, np.ndarray], classes: int) -> tuple[np.ndarray, np.ndarray]:
     """The class of the largest share, and the entropy divided by the log of all classes."""
-    best = np.zeros_like(shares[0])
+    best = shares[0].copy()
     labels = np.zeros(best.shape, dtype=np.uint8)
-    entropy = np.zeros_like(best)
+    entropy, part = np.zeros_like(best), np.empty_like(best)
     for k, share in shares.items():
         if k:
-            np.copyto(labels, np.uint8(k), where=share > best)
-        np.maximum(best, share, out=best)
-        entropy -= share * np.log(np.maximum(share, 1e-6))
-    return labels, np.clip(entropy / np.log(classes), 0.0, 1.0)
+            labels[share > best] = k
+            np.maximum(best, share, out=best)
+        np.maximum(share, 1e-6, out=part)
+        np.log(part, out=part)
+        part *= share
+        entropy -= part
+    entropy *= 1 / np.log(classes)
+    return labels, np.clip(entropy, 0.0, 1.0, out=entropy)
 
 
-def _reach(
-    to_working: np.ndarray, box: Box, shape: tuple[int, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """First voxel of the working grid that a block takes anything from, and one past the last."""
+def _reach(to_working: np.ndarray, box: Box, shape: tuple[int, ...]) -> Box:
+    """The part of the working grid that a block takes anything from."""
     first, last = (np.array(ends) for ends in _ends(box))
     one, other = to_working[:3, :3] * first, to_working[:3, :3] * (last - 1)
     least = np.minimum(one, other).sum(axis=1) + to_working[:3, 3]
@@ -137,7 +166,8 @@ def _reach(
     high = np.floor(most + 0.01).astype(int) + 2
     # Half a voxel beyond the last one still shows it.
     length = np.array(shape)
-    return tuple(np.clip(low, 0, length - 1).tolist()), tuple(np.clip(high, 1, length).tolist())
+    ends = zip(np.clip(low, 0, length - 1).tolist(), np.clip(high, 1, length).tolist(), strict=True)
+    return tuple(slice(a, b) for a, b in ends)
 
 
 def _outside(straight: Axiswise, box: Box) -> np.ndarray | None:
