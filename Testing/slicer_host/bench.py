@@ -284,11 +284,11 @@ class LayoutManager:
 
     def setLayout(self, number):
         node = self._logic.GetLayoutNode()
-        node.SetViewArrangement(number)
+        there = {view.GetLayoutName() for view in all_nodes(slicer.mrmlScene, "")}
+        node.SetViewArrangement(number)  # the logic makes the nodes of some views
         text = node.GetLayoutDescription(number)
         for view in re.findall('<view class="vtkMRMLSliceNode".*?</view>', text, flags=re.S):
             tag = re.search('singletontag="([^"]+)"', view)[1]
-            fresh = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode") is None
             for kind in (slicer.vtkMRMLSliceNode, slicer.vtkMRMLSliceCompositeNode):
                 if slicer.mrmlScene.GetSingletonNode(tag, kind.__name__) is None:
                     made = kind()
@@ -298,7 +298,7 @@ class LayoutManager:
             made = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode")
             if group := re.search('name="viewgroup"[^>]*>([0-9]+)<', view):
                 made.SetViewGroup(int(group[1]))
-            if fresh:  # its slider's offset comes one pass of the event loop later
+            if tag not in there:  # its slider's offset comes one pass of the event loop later
                 QtCore.QTimer.singleShot(0, lambda made=made: made.SetSliceOffset(0))
 
     def sliceViewNames(self):

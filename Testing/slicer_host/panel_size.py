@@ -45,6 +45,14 @@ def test_it_is_no_wider_than_the_dock_at_any_step(a_dock):
         assert root.minimumSizeHint().width() <= WIDTH, step
 
 
+def test_nothing_is_cut_off_at_the_right_at_any_step(a_dock):
+    """The steps scroll up and down; what is too wide for the dock would be out of reach."""
+    for step in stages(a_dock):
+        a_dock.shown()
+        ui = a_dock.ui
+        assert ui.steps.minimumSizeHint().width() <= ui.scrollArea.viewport().width, step
+
+
 def test_the_primary_button_is_in_sight_at_every_step(a_dock):
     ui = a_dock.ui
     wanted = {
