@@ -1,12 +1,11 @@
 """Any data set into the two files of a task: what is to be learned, and from which scans."""
 
 import hashlib
-import re
-import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.slug import slug
 from cmcseg.data.dataset_folders import read_dataset_folder, read_list
 from cmcseg.data.decide import Decided
 from cmcseg.data.found import FoundCase, FoundData
@@ -39,9 +38,7 @@ def look_at(place: Path, roles: tuple[str, ...] = (), *, unpaired: bool = False)
 
 def task_name(data: FoundData) -> str:
     """A name that a model may have."""
-    plain = unicodedata.normalize("NFKD", data.name.casefold())
-    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return re.sub(r"[^a-z0-9.]+", "-", letters).strip("-.")[:64] or "task"
+    return slug(data.name)[:64].strip("-") or "task"
 
 
 def own_names(words: tuple[str, ...]) -> dict[int, str]:
