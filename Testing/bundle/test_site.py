@@ -1,10 +1,13 @@
 """A fine-tuned model beside the one in use, under the name of a site."""
 
+from dataclasses import replace
+
 import pytest
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.bundle.site import adopt_beside
 from cmcseg.bundle.store import Store
+from cmcseg.bundle.untaught import is_untaught, untaught
 from cmcseg.bundle.versions import adopt, history, rollback
 from cmcseg.core.errors import BadInput
 from fine_tuned import NAME, a_run
@@ -33,6 +36,14 @@ def test_it_is_a_model_of_its_own_and_the_one_in_use_stays(a_store, tmp_path):
     assert (a_store.find(card.name) / "model.safetensors").read_bytes() == made
     assert (a_store.find(NAME) / "model.safetensors").read_bytes() == before
     assert len(history(a_store, NAME)) == 1
+
+
+def test_a_model_that_had_learned_nothing_says_what_its_site_taught_it(a_store, tmp_path):
+    card = untaught(replace(tiny_card(), name="begun"))
+    save_bundle(tiny_state(card), card, tmp_path / "user" / "begun")
+    card = adopt_beside(a_store, "begun", a_run(a_store, tmp_path / "run", name="begun"), "Dijon")
+    assert (card.title, is_untaught(card)) == ("Abdomen CT + MR, Dijon", False)
+    assert card.trained_on == "2 corrected pairs."
 
 
 def test_learning_on_going_back_and_exporting_are_those_of_any_model(a_store, tmp_path):

@@ -40,7 +40,8 @@ def test_a_value_without_a_name_is_told_and_an_edited_task_is_not_written_over(
     (a_folder / "dataset.json").write_text(json.dumps(content))
     main(["task", "new", str(a_folder), "--out", str(out), *SMALL])
     told = capsys.readouterr().err
-    assert "Note: No name is given for 1 in the label maps; each is an organ by its own." in told
+    assert "Note: No name is given for 1 in the label maps; each is an organ of its own" in told
+    assert "--labels 1=NAME names it." in told
     with pytest.raises(SystemExit):
         main(["task", "new", str(a_folder), "--out", str(out), *SMALL])
     assert "task.json is there already, and may have been edited;" in capsys.readouterr().err

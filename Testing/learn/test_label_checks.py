@@ -1,10 +1,14 @@
 """Mistakes that are no corrections, and corrections that are no mistakes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from cmcseg.bundle.store import task_card
 from cmcseg.core.grid import Grid
+from cmcseg.learn.finetune import _left_out
 from cmcseg.learn.label_checks import implausible
+from cmcseg.learn.predictions import Answer
 
 TABLE = task_card("abdomen").table
 GRID = Grid(shape=(60, 50, 40), affine=np.diag([5.0, 5.0, 5.0, 1.0]))
@@ -154,3 +158,15 @@ def test_organs_that_nobody_looked_at_say_nothing(truth):
     liver_only = np.where(truth == 1, 1, 0).astype(np.uint8)
     known = (True, True, False, False, False)
     assert why(liver_only, truth, scan_of(truth), known) == ""
+
+
+def test_a_model_has_no_say_about_organs_that_it_has_not_learned(truth, tmp_path):
+    """What an untrained one sees is noise, and one organ of four may be drawn first."""
+    np.save(tmp_path / "image.npy", scan_of(truth))
+    np.save(tmp_path / "labels.npy", np.where(truth == 1, truth, 0))
+    scan = SimpleNamespace(pair="a", role="ct", phantom=False, known=KNOWN, grid=GRID)
+    scan.image, scan.labels = tmp_path / "image.npy", tmp_path / "labels.npy"
+    said = {("a", "ct"): Answer(labels=truth, sureness=np.ones(GRID.shape))}
+    card = task_card("abdomen")
+    assert "were emptied" in _left_out([scan], said, card, frozenset())["a"]
+    assert _left_out([scan], said, card, frozenset((1, 2, 3, 4))) == {}

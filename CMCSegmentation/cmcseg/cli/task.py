@@ -74,9 +74,12 @@ class New:
         data = _with(data, named, self.ignore)
         with bar() as report:
             found = fingerprint(data, report)
-        if named and (strange := sorted(set(found.organs) - set(named))):
+        if strange := sorted(set(found.organs) - set(named)):
             numbers = ", ".join(map(str, strange))
-            _note(f"No name is given for {numbers} in the label maps; each is an organ by its own.")
+            _note(
+                f"No name is given for {numbers} in the label maps; each is an organ of its own, "
+                f"called 'label {strange[0]}' and so on. --labels {strange[0]}=NAME names it."
+            )
         try:
             task = decide(found, name, data.names, widths=self.widths)
         except ValueError as error:
