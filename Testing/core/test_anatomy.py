@@ -66,9 +66,10 @@ def test_a_spleen_larger_than_the_liver_doubts_the_header(an_abdomen):
     liver[:4] = False
     array[liver] = 0
     array[33:39, 8:29] = table.named("spleen").value
-    assert told(replace(an_abdomen, array=array)) == [
-        "In the ct scan the spleen is larger than the liver. Does its header mirror the patient?"
-    ]
+    large = replace(an_abdomen, array=array)
+    asks = "In the ct scan the spleen is larger than the liver. Does its header mirror the patient?"
+    assert told(large) == told(large, mirrored=(0.11, 0.09)) == [asks]
+    assert told(large, mirrored=(0.06, 0.12)) == []  # an ill spleen: the mirror is no better
 
 
 def test_far_less_doubt_in_a_mirror_doubts_the_header(an_abdomen):

@@ -61,6 +61,15 @@ def test_without_right_and_left_nobody_looks():
     assert look.axes == []
 
 
+def test_a_spleen_that_is_larger_than_the_liver_is_looked_at_however_sure():
+    look, found = Look(1 / 9), scores(0)
+    found["ct"][[1, 4], :, 3:] = found["ct"][[4, 1], :, 3:]
+    shares = mirror_look(found, GRID, TABLE, look)
+    assert shares == {"ct": (0, pytest.approx(1 / 9))}
+    found["ct"][[1, 4]] = found["ct"][[4, 1]]
+    assert mirror_look(found, GRID, TABLE, look) == {}
+
+
 @pytest.mark.parametrize(("order", "axis"), [((0, 1, 2), 0), ((2, 0, 1), 1), ((1, 2, 0), 2)])
 def test_the_mirror_exchanges_right_and_left_whatever_the_order_of_axes(order, axis):
     affine = np.eye(4)

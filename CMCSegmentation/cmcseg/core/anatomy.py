@@ -3,6 +3,7 @@
 Every sentence is a doubt, never a refusal: organs may lie the other way round in truth.
 """
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -33,6 +34,18 @@ def is_unsure(share: float) -> bool:
     return UNSURE < share <= MOSTLY
 
 
+def spleen_is_larger(table: LabelTable, sizes: Sequence[float]) -> bool:
+    """Whether more spleen than liver was found, as in a mirror, or where the spleen is ill.
+
+    Args:
+        table: the organs.
+        sizes: by value, in any unit.
+    """
+    coded = {label.code.value: label.value for label in table if label.code}
+    liver, spleen = coded.get(LIVER), coded.get(SPLEEN)
+    return liver is not None and spleen is not None and sizes[spleen] > sizes[liver] > 0
+
+
 def anatomy_warnings(
     labels: LabelMap, doubt: Volume, title: str, mirrored: tuple[float, float] | None = None
 ) -> list[str]:
@@ -54,7 +67,7 @@ def anatomy_warnings(
     told = []
     if share > MOSTLY:
         told.append(f"{share:.0%} of what was found in the {title} scan is in doubt. {_REGION}")
-    if mirror := _mirrored(labels, box) or _clearer(mirrored):
+    if mirror := _mirrored(labels, box, mirrored) or _clearer(mirrored):
         told.append(f"In the {title} scan {mirror}. Does its header mirror the patient?")
     return told
 
@@ -62,7 +75,7 @@ def anatomy_warnings(
 _REGION = "Does it show the region the model is made for?"
 
 
-def _mirrored(labels: LabelMap, box: Box) -> str:
+def _mirrored(labels: LabelMap, box: Box, mirrored: tuple[float, float] | None) -> str:
     """What lies, or is sized, as in a mirror; else empty."""
     places, volumes = _sideways(labels, box), labels.volumes_ml()
     for right, left in _sides(labels.table):
@@ -71,8 +84,10 @@ def _mirrored(labels: LabelMap, box: Box) -> str:
     coded = {label.code.value: label.name for label in labels.table if label.code}
     liver, spleen = coded.get(LIVER), coded.get(SPLEEN)
     # A model that knows where organs lie looks for the liver on the right and finds it in what is
-    # there, so that in a mirror the sizes change places.
-    if spleen in places and liver in places and volumes[spleen] > volumes[liver]:
+    # there, so that in a mirror the sizes change places. Some spleens are as large in truth: those
+    # scans leave more in doubt in a mirror.
+    ill = mirrored is not None and mirrored[1] >= mirrored[0]
+    if spleen in places and liver in places and volumes[spleen] > volumes[liver] and not ill:
         return f"the {spleen} is larger than the {liver}"
     return ""
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from cmcseg.bundle.load import Bundle
-from cmcseg.core.anatomy import has_sides, is_unsure
+from cmcseg.core.anatomy import has_sides, is_unsure, spleen_is_larger
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelTable
@@ -25,7 +25,8 @@ def mirror_look(
 ) -> dict[str, tuple[float, float]]:
     """Shares of what is found that are in doubt: as a scan lies, and mirrored.
 
-    The network is asked again only where so much is in doubt that a mirror may be the reason.
+    The network is asked again only where so much is in doubt that a mirror may be the reason, or
+    where more spleen than liver was found.
 
     Args:
         scores: ``(K, I, J, K')`` class probabilities per role.
@@ -34,20 +35,17 @@ def mirror_look(
         look: asks the network about all scans, turned around along one axis of the grid.
 
     Returns:
-        By role, for the scans whose doubt was a reason to look; empty when there was none.
+        By role, for the scans that gave a reason to look; empty when there was none.
     """
     shares = {role: in_doubt(one) for role, one in scores.items()}
-    if not has_sides(table) or not any(map(is_unsure, shares.values())):
+    odd = [role for role in scores if is_unsure(shares[role]) or _swapped(scores[role], table)]
+    if not has_sides(table) or not odd:
         return {}
     try:
         mirrored = look(int(np.abs(grid.affine[0, :3]).argmax())).scores
     except (BadInput, MemoryError):  # too little memory for a second answer; the first one stays
         return {}
-    return {
-        role: (share, in_doubt(mirrored[role]))
-        for role, share in shares.items()
-        if is_unsure(share)
-    }
+    return {role: (shares[role], in_doubt(mirrored[role])) for role in odd}
 
 
 def looking(
@@ -89,6 +87,11 @@ def looking(
         )
 
     return look
+
+
+def _swapped(scores: np.ndarray, table: LabelTable) -> bool:
+    counts = np.bincount(scores.argmax(axis=0).ravel(), minlength=len(scores))
+    return spleen_is_larger(table, counts.tolist())
 
 
 def in_doubt(scores: np.ndarray) -> float:
