@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 
+import cmcseg
 import pytest
 import torch
 from cmcseg.bundle.ensemble import load_model
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.store import default_store
 from cmcseg.cli import main
+from cmcseg.core.errors import BadInput
 from cmcseg.learn.train_model import fold_of
 from own_folders import a_heart_folder, an_nnunet_folder
 from tiny import tiny_bundle, tiny_cache
@@ -58,6 +60,30 @@ def test_a_training_whose_cohort_cannot_be_used_leaves_no_folder(tmp_path, capsy
         main(["train", "supervised", *words])
     assert "holds the value 1, which the table of the datalist does" in capsys.readouterr().err
     assert not (mine / "deep").exists()
+
+
+def test_a_task_or_a_list_that_was_edited_meanwhile_is_not_passed_over(tmp_path, capsys):
+    """As where the window is halved to save memory, and the same command given again."""
+    mine = tmp_path / "mine"
+    main(["task", "new", str(an_nnunet_folder(tmp_path)), "--out", str(mine), *SMALL])
+    words = ["--cohort", str(mine / "cohort.json"), "--out", str(mine / "run"), *CPU]
+    main(["train", "supervised", *words, "--steps", "1"])
+    main(["train", "supervised", *words, "--steps", "2"])  # it goes on
+    changes = (("cohort", "the list of cases"), ("task", "the task"))
+    for name, told in changes:
+        content = json.loads((mine / f"{name}.json").read_text())
+        if name == "task":
+            content["grid"]["window"] = [8, 8, 8]
+        else:
+            content["training"] = content["training"][:1]
+        (mine / f"{name}.json").write_text(json.dumps(content))
+        with pytest.raises(SystemExit):
+            main(["train", "supervised", *words, "--steps", "3"])
+        assert f"{mine / 'run' / 'cache'} was prepared before {told} was changed;" in (
+            capsys.readouterr().err
+        )
+        with pytest.raises(BadInput, match=f"before {told} was changed"):
+            cmcseg.train(mine / "cohort.json", mine / "run", steps=3)
 
 
 def test_a_stranger_with_pairs_without_labels_is_helped_by_best(tmp_path, capsys):

@@ -11,7 +11,7 @@ from cmcseg.core.progress import Report, ignore
 from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import INDEX, Cache, open_cache
 from cmcseg.data.cohort import read_cohort, read_datalist
-from cmcseg.data.prepare import prepare
+from cmcseg.data.prepare import check_still, prepare
 from cmcseg.learn.train_model import train_model
 
 
@@ -56,7 +56,12 @@ def _cache(cohort: Path, out: Path, report: Report) -> Cache:
     if (cohort / INDEX).is_file():
         return open_cache(cohort)
     place = out / "cache"
-    if place.exists():
+    if place.exists() and not cohort.is_file():  # a run goes on without it
         return open_cache(place)
     card = cohort_card(read_datalist(cohort), cohort)
-    return prepare(read_cohort(cohort, card), card, place, report)
+    found = read_cohort(cohort, card)
+    if not place.exists():
+        return prepare(found, card, place, report)
+    cache = open_cache(place)
+    check_still(cache, found, card)
+    return cache

@@ -134,7 +134,10 @@ class Train:
         }
 
     def _cache(self, out: Path, *, alone: bool) -> "Cache":
+        from cmcseg.bundle.tasks import cohort_card
         from cmcseg.data.cache import open_cache
+        from cmcseg.data.cohort import read_cohort, read_datalist
+        from cmcseg.data.prepare import check_still
 
         if self.cache is not None and self.cohort is None:
             return open_cache(self.cache)
@@ -146,7 +149,13 @@ class Train:
                 "Several processes cannot prepare one cohort; run 'cmcseg prepare' first, and give "
                 "--cache."
             )
-        return open_cache(place) if place.exists() else prepared(self.cohort, place)
+        if not place.exists():
+            return prepared(self.cohort, place)
+        cache, path = open_cache(place), self.cohort.expanduser()
+        if path.is_file():  # a run goes on without it
+            card = cohort_card(read_datalist(path), path)
+            check_still(cache, read_cohort(path, card), card)
+        return cache
 
     def _checked(self, place: Path) -> Callable[[Path], None]:
         """What to do after every checkpoint: draw, and write events."""

@@ -57,6 +57,27 @@ def prepare(cohort: Cohort, card: ModelCard, folder: Path, report: Report = igno
     return open_cache(folder)
 
 
+def check_still(cache: Cache, cohort: Cohort, card: ModelCard) -> None:
+    """Refuse a cache that was prepared before its cohort or task was edited.
+
+    Raises:
+        BadInput: saying which of them has changed.
+    """
+    held = {(s.pair, s.role, s.split, s.labels is not None) for s in cache.scans if not s.phantom}
+    wanted = {
+        (pair.id, role, split, scan.annotation is not None)
+        for split, pairs in (("train", cohort.train), ("validation", cohort.validation))
+        for pair in pairs
+        for role, scan in pair.scans.items()
+    }
+    if cache.card != card or held != wanted:
+        changed = "the task" if cache.card != card else "the list of cases"
+        raise BadInput(
+            f"{cache.folder} was prepared before {changed} was changed; give another place for "
+            "the run, or delete that folder to prepare it anew."
+        )
+
+
 def _refuse_both_sides(rows: list[dict]) -> None:
     """What is learned from proves nothing, whatever it is called."""
     first: dict[str, dict] = {}

@@ -44,7 +44,7 @@ class ModelSection:
             control.setVisible(bool(session.sites.sentence))
         if self._offered != models.tasks:  # else a menu that is open just now would close
             self._offered = dict(models.tasks)
-            self._fill_tasks()
+            self._fill_tasks(models.tasks)
         why = models.why_not_remove(card)
         allow(self._ui.removeButton, why, _("Delete the chosen model"))
 
@@ -53,11 +53,11 @@ class ModelSection:
         if name := _chosen_file(_("Import a model"), _("Model (*.zip)")):
             self._session.models.import_(Path(name))
 
-    def _fill_tasks(self) -> None:
+    def _fill_tasks(self, tasks: dict[str, str]) -> None:
         """The tasks that have no model yet, and the way to any other."""
         self._tasks.clear()
         begin = self._session.models.begin
-        ways = [(title, partial(begin, name)) for name, title in self._offered.items()]
+        ways = [(title, partial(begin, name)) for name, title in tasks.items()]
         for title, way in [*ways, (_("From a task's file..."), self._begin_from_file)]:
             action = qt.QAction(title, self._tasks)
             action.triggered.connect(trying(way, self._tell))
