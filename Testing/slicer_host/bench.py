@@ -24,6 +24,7 @@ from mrml_scene import Host, add_volume
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 MODULE = Path(__file__).resolve().parents[2] / "CMCSegmentation"
+LATER = QtCore.QTimer.singleShot  # a property of the same name will hide it
 STATUS: list[str] = []  # what the status bar said
 # PySide6 6.12 on Python 3.11 gives a reference of None away at every call without a result, and
 # Python dies when none is left; Python 3.12 does not count them. Remove with Python 3.11.
@@ -299,7 +300,7 @@ class LayoutManager:
             if group := re.search('name="viewgroup"[^>]*>([0-9]+)<', view):
                 made.SetViewGroup(int(group[1]))
             if tag not in there:  # its slider's offset comes one pass of the event loop later
-                QtCore.QTimer.singleShot(0, lambda made=made: made.SetSliceOffset(0))
+                LATER(0, lambda made=made: made.SetSliceOffset(0))
 
     def sliceViewNames(self):
         return [node.GetLayoutName() for node in all_nodes(slicer.mrmlScene, "")]

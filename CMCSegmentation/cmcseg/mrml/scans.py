@@ -104,7 +104,10 @@ def is_frame(node: slicer.vtkMRMLVolumeNode) -> bool:
 def dark_end(node: slicer.vtkMRMLVolumeNode) -> float:
     """The 5th percentile of a sample of the voxels."""
     numbers = numpy_support.vtk_to_numpy(node.GetImageData().GetPointData().GetScalars())
-    return float(np.percentile(numbers[:: max(1, len(numbers) // SAMPLE)], 5))
+    sample = numbers[:: max(1, len(numbers) // SAMPLE)]
+    place = len(sample) // 20
+    # Not numpy's percentile: it imports a tenth of a second's worth of numpy at its first call.
+    return float(np.partition(sample, place)[place])
 
 
 def outside_value(node: slicer.vtkMRMLVolumeNode) -> float:
