@@ -212,8 +212,12 @@ class Panel:
     def _onFinished(self, result: Result) -> None:
         self.review.open(result)
         self._own.update()
-        self._onViews(self.ui.viewsCheck.isChecked())
+        # A turn of the window later: the table, the editor and fresh views together stop it.
+        self.runner.aside(lambda: None, self._lay_views, self.tell)
         self.learn.load_queue(self._model_name())
+
+    def _lay_views(self, _: object) -> None:
+        self._onViews(self.ui.viewsCheck.isChecked())
 
     def _onJumped(self, place: Place) -> None:
         if self._views.shown:  # all views are at the place in one scan; the other lies elsewhere

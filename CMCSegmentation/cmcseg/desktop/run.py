@@ -22,10 +22,10 @@ class RunSection:
         learn: what may keep the worker busy for long.
         settings: reads the settings that the panel shows.
         hindrance: one sentence saying what is not installed, or empty.
+        tell: shows a sentence to the user.
 
     Attributes:
         asking: whether the model is asked which pairs to correct; its progress is shown here, too.
-        tell: shows a sentence to the user.
     """
 
     def __init__(
