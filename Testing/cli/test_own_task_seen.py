@@ -146,11 +146,10 @@ def test_a_training_that_cannot_begin_leaves_no_folder(a_cache, tmp_path):
 def test_the_labels_of_one_role_suffice(a_cache, tmp_path):
     """The other role learns from them as well, in contrasts of no sequence."""
     scans = tuple(
-        scan if scan.role == "ct" else replace(scan, labels=None, pair=f"other {scan.pair}")
-        for scan in a_cache.scans
+        scan if scan.role == "ct" else replace(scan, labels=None) for scan in a_cache.scans
     )
     bare = replace(a_cache, scans=scans)
-    settings = replace(SHORT, steps=4, paired=1.0)
+    settings = replace(SHORT, steps=4)
     (told,) = recipe_notes(bare, settings)
     assert told == "No mr scan is labelled; it is learned from ct alone."
     begun = fit(a_cache, replace(SHORT, steps=1, rate=1e-9), tmp_path / "begun").network

@@ -76,7 +76,8 @@ class Batches(Dataset):
         stream: int = 0,
     ) -> None:
         self.card, self.settings, self.scans, self.stream = card, settings, scans, stream
-        self.drawn = [m for m, of in enumerate(scans) if any(_is_drawn(scan) for scan in of)]
+        drawn = {scan.role for of in scans for scan in of if _is_drawn(scan)}
+        self.drawn = [m for m, role in enumerate(card.roles) if role in drawn]
         self._arrays: dict[str, tuple[Tensor, Tensor | None, list[np.ndarray]]] = {}
 
     def __len__(self) -> int:
@@ -105,19 +106,17 @@ class Batches(Dataset):
         """One window per modality, and whether they show the same subject."""
         if rng.random() < self.settings.paired:
             return self._same_subject(rng), True
-        return [self._alone(rng, scans) for scans in self.scans], False
+        return [self._alone(rng, m) for m in range(len(self.scans))], False
 
     def _drawn_alone(self, rng: np.random.Generator) -> list:
         """A window of every modality that somebody labelled, and none of the others."""
-        return [
-            self._alone(rng, scans) if m in self.drawn else None
-            for m, scans in enumerate(self.scans)
-        ]
+        return [self._alone(rng, m) if m in self.drawn else None for m in range(len(self.scans))]
 
-    def _alone(self, rng: np.random.Generator, scans: list[CachedScan]) -> tuple:
-        scan = self._pick(rng, scans)
+    def _alone(self, rng: np.random.Generator, m: int) -> tuple:
+        scan = self._pick(rng, self.scans[m])
         # The numbers of an MR mean something else in every sequence; Hounsfield units do not.
         foreign = self._is_mr(scan.role) and rng.random() < self.settings.foreign
+        foreign = foreign or scan.role != self.card.roles[m]
         return self._window(rng, scan, self._center(rng, scan), foreign=foreign, shift_mm=0.0)
 
     def _pick(self, rng: np.random.Generator, scans: list[CachedScan]) -> CachedScan:
@@ -150,7 +149,7 @@ class Batches(Dataset):
                     np.random.default_rng(seed),
                     partner or scan,
                     center,
-                    foreign=partner is None,
+                    foreign=partner is None or partner.role != self.card.roles[m],
                     shift_mm=0.0 if m == lead else 10.0,
                     look_rng=rng,
                 )
@@ -221,8 +220,8 @@ def _is_drawn(scan: CachedScan) -> bool:
 def labelled_batches(cache: Cache, settings: TrainSettings) -> Batches:
     """Windows of the training scans whose labels may be used.
 
-    A modality that nobody labelled takes part without labels: where it is the partner of a
-    labelled scan that has none, it is shown that scan in a contrast of no sequence.
+    A modality that nobody labelled is shown the labelled scans of the others, in contrasts of no
+    sequence.
 
     Raises:
         BadInput: when nothing is labelled, or a modality has no scan.
@@ -236,7 +235,7 @@ def unlabelled_batches(cache: Cache, settings: TrainSettings) -> Batches:
     """Windows of the other training scans; of all of them, labels withheld, when none is left."""
     scans = []
     for role in cache.card.roles:
-        used = {scan.pair for scan in _usable(cache, role, settings)}
+        used = {scan.pair for scan in _usable(cache, role, settings) if scan.role == role}
         every = cache.of("train", role)
         others = [scan for scan in every if scan.pair not in used] or every
         scans.append([replace(scan, labels=None) for scan in others])
@@ -250,11 +249,12 @@ def _places(labels: np.ndarray, known: tuple[bool, ...]) -> list[np.ndarray]:
 
 
 def _usable(cache: Cache, role: str, settings: TrainSettings) -> list[CachedScan]:
-    """The labelled training scans of a role, or all when none is; ``labelled`` is a share."""
+    """The labelled training scans of a role, or else of the others; ``labelled`` is a share."""
     every = cache.of("train", role)
     scans = [scan for scan in every if scan.labels is not None]
     if not scans:
-        if not any(s.labels is not None for s in cache.scans if s.split == "train"):
+        scans = [s for s in cache.scans if s.split == "train" and s.labels is not None]
+        if not scans:
             raise BadInput(
                 f"The cache {cache.folder} has no labelled scan to train on; add some to "
                 "'training' in the cohort."
@@ -264,7 +264,6 @@ def _usable(cache: Cache, role: str, settings: TrainSettings) -> list[CachedScan
                 f"The cache {cache.folder} has no {role} scan to train on; add some to 'training' "
                 f"in the cohort, or make a task without {role}."
             )
-        return every
     keep = max(1, round(settings.labelled * len(scans)))
     order = np.random.default_rng((settings.seed, 7)).permutation(len(scans))
     return [scans[i] for i in sorted(order[:keep])]
