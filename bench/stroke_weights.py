@@ -7,6 +7,7 @@ named, once from what the model found and once from the truth or the model's res
 shift of some millimetres; each stroke gives samples of voxels that might join, with their truth. A
 perceptron of one hidden layer follows. A fifth of the scans is kept out to say how well it fits.
 The weights of the first look stay as they are; docs/decisions/250 tells what they were fitted on.
+They all go into the file of weights that comes with the program.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import torch
 from cmcseg.predict import propose as tool
 from cmcseg.predict import stroke_score, stroke_weights
 from cmcseg.predict.stroke_evidence import weigh
+from safetensors.torch import save_file
 from stroke_user import correct
 from strokes import by_name, read_cases
 from torch import nn
@@ -25,10 +27,6 @@ from torch import nn
 SAMPLES = 300  # of a stroke
 HIDDEN, EPOCHS, BATCH, RATE = 16, 12, 4096, 1e-2
 SHIFT_MM, KNOTS_MM = (2, 8), (25, 60)
-TARGET = Path(stroke_weights.__file__)
-MARK = (
-    "# The second look: mean and spread of a feature, then its weights in hundredths, a line each."
-)
 
 
 def shifted(case, chance):
@@ -106,22 +104,21 @@ def told(parts, x, y, w):
 
 
 def write(mean, spread, weights, least, out):
-    """Put the numbers below the marked line of the file of weights."""
-    rows = [
-        f"{m:.3g} {s:.3g} " + " ".join(f"{100 * v:.0f}" for v in row)
-        for m, s, row in zip(mean, spread, weights, strict=True)
-    ]
-    text = TARGET.read_text(encoding="utf-8").split(MARK)[0].rstrip()
-    numbers = [" ".join(f"{100 * v:.0f}" for v in part) for part in (least, out)]
-    table = "\n".join(rows)
-    TARGET.write_text(
-        f'{text}\n\n{MARK}\n_HIDDEN = """\n{table}\n"""\n'
-        f'_LEAST = """\n{numbers[0]}\n"""\n_OUT = """\n{numbers[1]}\n"""\n'
-        "HIDDEN, LEAST, OUT = (\n"
-        "    np.loadtxt(io.StringIO(text), dtype=np.float32) for text in (_HIDDEN, _LEAST, _OUT)\n"
-        ")\nHIDDEN[:, 2:] /= 100\nLEAST /= 100\nOUT /= 100\n",
-        encoding="utf-8",
-    )
+    """Put the second look into the file of weights."""
+    first = stroke_weights.stroke_weights()
+    parts = {
+        "first": first.first,
+        "first_bias": first.first_bias,
+        "mean": mean,
+        "spread": spread,
+        "hidden": weights,
+        "hidden_bias": least,
+        "out": out[1:],
+        "out_bias": out[:1],
+    }
+    parts = {name: torch.as_tensor(part).float().contiguous() for name, part in parts.items()}
+    made = {"made by": f"bench/{Path(__file__).name}"}
+    save_file(parts, stroke_weights.weights_file(), made)
 
 
 def run(options):

@@ -18,7 +18,7 @@ ALLOWED = {
         "core imaging nets losses data bundle",
         "numpy torch monai safetensors lightning_fabric",
     ),
-    "predict": ("core imaging nets bundle", "numpy torch monai"),
+    "predict": ("core imaging nets bundle", "numpy torch monai safetensors"),
     "batch": ("core imaging data bundle predict queue report", "torch filelock ray"),
     "report": ("core", "numpy matplotlib jinja2 PIL tensorboardX"),
     "study": ("core data learn nets report", "numpy torch tomli"),

@@ -8,8 +8,27 @@ import torch
 from torch.nn.functional import avg_pool3d, leaky_relu
 
 from cmcseg.predict.stroke_evidence import Evidence
-from cmcseg.predict.stroke_weights import BIAS, HIDDEN, LEAST, OUT, WEIGHTS
+from cmcseg.predict.stroke_weights import stroke_weights
 
+AT_ONCE = (
+    "model",
+    "model beyond the stroke",
+    "head",
+    "head, smoothed",
+    "unlike the stroke",
+    "unlike beyond",
+    "towards the region",
+    "depth",
+    "ball",
+    "distance",
+    "through",
+    "same plane",
+    "same label",
+    "marked for",
+    "marked against",
+    "marked now",
+    "length",
+)
 FIRST = "first look"
 IN_COMPANY = (
     "model",
@@ -29,13 +48,12 @@ FAR = -9.0  # log odds of what cannot join
 
 def score(evidence: Evidence) -> np.ndarray:
     """Log odds that a voxel belongs to the region; ``(X, Y, Z)``."""
-    part = _part(evidence)
+    weights, part = stroke_weights(), _part(evidence)
     numbers = {name: values[part] for name, values in evidence.numbers.items()}
-    features_FN = features(looked_at_once(numbers)).reshape(len(HIDDEN), -1)
-    mean, spread, weights_FH = HIDDEN[:, :1], HIDDEN[:, 1:2], torch.from_numpy(HIDDEN[:, 2:])
-    standard_FN = (features_FN - torch.from_numpy(mean)) / torch.from_numpy(spread)
-    hidden_HN = weights_FH.T @ standard_FN + torch.from_numpy(LEAST)[:, None]
-    odds_N = torch.from_numpy(OUT[1:]) @ leaky_relu(hidden_HN, SLOPE) + float(OUT[0])
+    features_FN = features(looked_at_once(numbers)).flatten(1)
+    standard_FN = (features_FN - weights.mean[:, None]) / weights.spread[:, None]
+    hidden_HN = weights.hidden.T @ standard_FN + weights.hidden_bias[:, None]
+    odds_N = weights.out @ leaky_relu(hidden_HN, SLOPE) + weights.out_bias
     out = np.full(evidence.stroke.shape, FAR, dtype=np.float32)
     out[part] = odds_N.reshape(out[part].shape).numpy()
     return out
@@ -43,8 +61,9 @@ def score(evidence: Evidence) -> np.ndarray:
 
 def looked_at_once(numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The evidence, and what the first look makes of every voxel alone."""
-    begin = np.array(BIAS, dtype=np.float32)
-    odds = sum((np.float32(w) * numbers[name] for name, w in WEIGHTS.items()), begin)
+    weights = stroke_weights()
+    each = zip(weights.first.numpy(), AT_ONCE, strict=True)
+    odds = sum((weight * numbers[name] for weight, name in each), weights.first_bias.numpy())
     return {**numbers, FIRST: odds / 3}
 
 

@@ -1,103 +1,53 @@
-"""How much each piece of evidence counts, fitted over a simulated user's strokes on heart scans.
+"""How much each piece of evidence counts, fitted over a simulated user's strokes.
 
 The first look is a logistic regression, the second a perceptron over the first look, the evidence
-and its means around a voxel. docs/decisions/250 tells how they were fitted, and on what.
+and its means around a voxel. `bench/stroke_weights.py` makes the file, which also says so;
+docs/decisions/250 and 293 tell on what, and how well they fit.
+
+Shapes: N numbers of the evidence, F features, H hidden ones.
 """
 
-import io
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-import numpy as np
+import torch
+from safetensors.torch import load as tensors_from_bytes
 
-BIAS = -1.147
-WEIGHTS: dict[str, float] = {
-    "model": 0.843,
-    "model beyond the stroke": 0.106,
-    "head": 0.202,
-    "head, smoothed": 1.690,
-    "unlike the stroke": -0.074,
-    "unlike beyond": 1.085,
-    "towards the region": 0.160,
-    "depth": -0.486,
-    "ball": 0.207,
-    "distance": 0.256,
-    "through": -0.041,
-    "same plane": 0.596,
-    "same label": 0.857,
-    "marked for": 1.330,
-    "marked against": -3.904,
-    "marked now": 3.832,
-    "length": 0.156,
-}
+from cmcseg.core.resources import resource_folder
 
-# The second look: mean and spread of a feature, then its weights in hundredths, a line each.
-_HIDDEN = """
--1.51 1.01 11 1 -8 4 4 6 -10 -5 -15 5 -18 6 3 -6 3 -17
--1.16 1.13 -16 -11 -22 -8 10 -12 -1 -34 -2 -24 -19 -18 -73 -22 49 59
--0.528 0.656 6 -3 -16 16 -16 -21 -19 5 -17 -8 -8 -4 -8 -12 -13 22
--0.502 0.624 -4 5 -3 6 -12 -13 12 13 14 -8 13 -17 -4 -7 7 15
-0.861 0.679 18 -19 -18 -44 -15 3 -12 56 -69 -0 -1 -13 17 -24 -51 -45
--0.208 0.568 11 12 -8 6 -15 25 8 -3 -23 53 -24 34 26 12 -49 -1
--0.572 0.939 5 -14 8 -42 -5 16 -94 -6 -42 50 -1 24 75 8 -65 -10
-1.52 0.845 2 9 15 23 11 48 -70 28 -40 23 6 53 0 -33 -36 15
--2.03 1.69 -24 16 -13 0 -8 -8 -60 3 -58 -30 -7 -49 37 -61 36 7
-1.28 0.706 -25 -6 7 -7 -6 -31 -37 54 -26 -4 4 -31 4 -54 -7 -16
-1.05 0.801 -19 -19 28 -32 18 -3 -40 -52 3 -56 26 -133 43 -48 28 -12
-0.274 0.456 30 27 -19 30 -30 -15 24 57 4 -10 -38 55 -66 63 -22 15
-0.91 0.296 -9 8 -19 -10 13 2 -8 4 23 59 7 -16 0 -17 2 22
-0.000313 0.0277 6 1 -14 -1 -18 -24 -33 -13 -33 -35 -21 -28 -20 39 -64 -2
-0 0.01 -5 11 9 -9 -8 5 -12 -9 11 2 5 5 -9 -5 6 11
-0.00934 0.106 8 29 -22 -28 -35 -14 -15 -31 -33 -32 -10 -22 -19 29 -54 14
-1.3 0.799 -40 -21 30 5 -102 -18 -18 34 -52 -37 -8 33 37 6 -11 -3
--1.48 1.01 20 -15 -16 8 4 11 4 -19 -25 10 -9 15 -21 -2 -7 -30
--0.129 1.1 9 17 0 -5 -14 14 98 6 -10 -15 -4 10 -37 -18 13 45
-0 0.01 -6 -8 8 -0 -9 1 10 -12 12 1 2 -3 -9 -2 -12 2
--1.19 0.973 14 -13 -12 -10 -0 -9 6 7 -2 8 -20 -6 -6 -9 -4 5
--1.48 1 17 4 -26 5 1 19 -7 -22 -4 -1 -13 3 -1 -0 9 -12
--0.492 0.615 4 -2 -15 10 -17 -5 20 18 4 11 -8 5 18 5 2 -7
--0.201 0.507 30 18 -9 15 -26 16 -6 -18 -29 22 -24 -11 4 20 -48 17
--0.559 0.895 0 -28 9 -14 -13 -1 -100 2 -37 24 -11 -6 20 -2 -58 -7
--0.121 1.05 26 19 -10 15 0 12 48 -2 -51 -15 -27 -16 -57 -22 -13 40
-0.0472 0.126 17 3 -30 -34 -36 -50 -13 -38 -11 -13 -14 -31 1 2 -12 -3
--1.47 0.95 7 4 -27 9 -7 -1 -2 -3 -11 14 -2 21 -29 1 14 6
--1.19 0.938 57 31 -27 43 -27 -35 -61 -15 -45 -27 -12 -79 -48 -29 -54 19
--0.515 0.637 3 12 -12 6 -24 -3 -12 18 -3 -7 5 -3 8 -7 -19 -4
--1.36 1.01 -19 -1 -3 -10 2 20 51 -1 34 11 -5 23 35 3 49 -34
--0.44 0.586 -8 -10 -2 5 -25 -32 7 -3 15 -11 1 -3 4 1 9 16
--0.175 0.433 -28 -8 -29 16 -31 2 37 -4 33 31 -38 -34 16 -9 34 23
--0.506 0.841 -28 -30 21 -34 5 2 -29 3 54 2 -5 -1 25 -9 72 9
--0.0944 0.981 23 2 -9 -5 -15 16 69 11 25 -34 -24 -8 -5 13 54 -34
-0.118 0.178 28 3 -29 -11 -55 -53 -18 -40 -2 -32 -39 -35 -26 15 -27 -24
--1.42 0.874 26 7 -23 28 -6 8 -2 -30 -15 -8 -13 0 -55 6 11 20
--1.11 0.904 11 21 -16 21 -18 -25 12 -24 1 -22 -21 -39 -16 6 1 14
--0.455 0.593 -11 9 -11 13 -24 -25 21 2 16 -15 0 5 18 -5 6 -6
--1.37 1.04 14 -5 -20 5 -4 19 -14 -3 14 -2 4 5 -1 7 2 -31
--0.438 0.602 -12 -6 -14 -5 11 2 19 -3 8 -1 9 33 17 -4 33 4
--0.181 0.448 -8 -17 -13 -11 -14 6 14 -10 -25 30 -34 -18 13 -5 -32 3
--0.511 0.854 -14 -37 11 -14 -8 4 -66 15 -6 -8 12 -9 -2 7 -25 6
--0.0949 0.994 38 -4 -0 2 -12 8 33 23 -20 -15 -15 3 -10 -2 -23 -34
-0.12 0.201 3 2 -4 -17 -11 5 -10 -21 12 -5 3 15 5 0 -4 14
--1.42 0.887 -1 -5 -22 1 4 -5 7 -17 22 12 -12 26 -10 14 32 -15
--1.11 0.939 20 8 -9 12 -4 -5 -25 -10 -25 -2 -6 -9 -14 -13 -2 3
--0.456 0.618 8 -10 9 -8 -3 -7 0 13 32 -4 19 31 11 7 14 -7
--1.26 1.04 16 8 -12 6 7 15 28 7 42 1 -7 6 11 4 39 -42
--0.396 0.578 19 -2 5 14 -6 -19 4 8 -16 -33 10 -1 -10 -2 1 1
--0.161 0.401 -9 -6 -2 1 -15 14 30 -7 12 47 -32 -24 35 -19 27 -6
--0.472 0.82 -4 -33 4 -14 -9 -5 -21 17 37 1 -3 5 29 -6 26 9
--0.0769 0.946 11 -18 19 -11 -10 9 26 13 15 -3 -9 23 23 20 8 -50
-0.167 0.212 17 10 -17 -15 -21 -27 -19 -27 -14 -29 -17 -18 -1 10 -37 -7
--1.38 0.836 22 13 -20 30 -16 -6 -23 -14 -22 -13 -1 2 -48 -1 -7 8
--1.05 0.914 8 7 2 9 -4 -23 -14 -13 -19 -2 -12 -8 4 -14 0 10
--0.408 0.584 -1 5 -15 8 -10 -9 12 9 8 -2 7 31 -18 2 15 7
-"""
-_LEAST = """
--62 -32 31 -53 17 31 89 17 70 46 28 66 44 -11 74 -27
-"""
-_OUT = """
--27 44 40 -39 42 -26 -49 -55 -36 -37 -38 -33 -37 -42 -36 -42 56
-"""
-HIDDEN, LEAST, OUT = (
-    np.loadtxt(io.StringIO(text), dtype=np.float32) for text in (_HIDDEN, _LEAST, _OUT)
-)
-HIDDEN[:, 2:] /= 100
-LEAST /= 100
-OUT /= 100
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StrokeWeights:
+    """Both looks; float32.
+
+    Attributes:
+        first: ``(N,)`` of the first look, in the order of the evidence.
+        first_bias: ``(1,)``
+        mean: ``(F,)`` of the features.
+        spread: ``(F,)``
+        hidden: ``(F, H)``
+        hidden_bias: ``(H,)``
+        out: ``(H,)``
+        out_bias: ``(1,)``
+    """
+
+    first: torch.Tensor
+    first_bias: torch.Tensor
+    mean: torch.Tensor
+    spread: torch.Tensor
+    hidden: torch.Tensor
+    hidden_bias: torch.Tensor
+    out: torch.Tensor
+    out_bias: torch.Tensor
+
+
+def weights_file() -> Path:
+    """Where the weights that came with the program lie."""
+    return resource_folder() / "Strokes" / "weights.safetensors"
+
+
+@cache
+def stroke_weights() -> StrokeWeights:
+    """The weights that came with the program, read once."""
+    return StrokeWeights(**tensors_from_bytes(weights_file().read_bytes()))
