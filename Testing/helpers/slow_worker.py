@@ -59,6 +59,16 @@ def threshold(request, warm, report):
     return prediction_to_message(made, {})
 
 
+def looked(request, warm, report):
+    """Remember a scan as a network would that looks at the numbers alone."""
+    sys.path.insert(0, str(Path(__file__).parent))  # a worker leaves out its script's own folder
+    from marked import remembered
+
+    ((_, volume),) = request.volumes.items()
+    warm.remember(request.values["scan"], remembered(volume))
+    return Message(verb="look", values={"scan": request.values["scan"]})
+
+
 def noise(request, warm, report):
     """Print on both streams, in bytes that are no UTF-8."""
     print("a library says hello")
@@ -98,7 +108,7 @@ def lacking(request, warm, report):
 if __name__ == "__main__":
     VERBS.update(
         slow=slow,
-        segment=threshold, child=child, echo=echo, noise=noise, die=die,
+        segment=threshold, look=looked, child=child, echo=echo, noise=noise, die=die,
         refuse=refuse, stumble=stumble, full=full, lacking=lacking,
     )  # fmt: skip
     serve(Path(sys.argv[sys.argv.index("--folder") + 1]))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.marks import MarkSession
 from cmcseg.session.process_runner import ProcessRunner
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
@@ -85,4 +86,38 @@ def test_a_bent_scan_is_segmented_without_a_stop(a_desk):
         return pumped(a_desk.runner)
 
     assert best_of(3, restore) < ALLOWED
+    review.close()
+
+
+def test_a_stroke_on_a_large_organ_is_answered_and_taken_without_a_stop(a_desk):
+    grid = box((256, 256, 150), (1.0, 1.0, 1.5))
+    scan = np.full(grid.shape, -1000, dtype=np.int16, order="F")
+    scan[8:248, 8:248, 5:145] = 1000  # 8 million voxels, as of the liver of a fine CT
+    add_volume(a_desk.host.scene, scan, grid.affine, "CT", modality="CT")
+    pumped(a_desk.runner)
+    a_desk.segment()
+    pumped(a_desk.runner)
+    review = ReviewSession(a_desk.scene, a_desk.runner)
+    review.open(a_desk.result)
+    marks = MarkSession(a_desk.scene, a_desk.runner, review)
+    marks.failed.connect(lambda *words: a_desk.troubles.append(words))
+    at = [np.full(40, 250), np.arange(100, 140), np.full(40, 75)]
+    longest = {"stroke": [], "take": []}
+    for plane in (75, 77, 79):
+        at[2][:] = plane
+        points = grid.world(np.stack(at, axis=-1))
+        for name, act in (
+            ("stroke", lambda: marks.stroke("ct", "liver", points)),  # noqa: B023
+            ("take", marks.take),
+        ):
+            began = time.thread_time()
+            act()
+            longest[name].append(max(time.thread_time() - began, pumped(a_desk.runner)))
+            assert a_desk.troubles == []
+    assert len(review.strokes) == 3
+    assert {name: min(seconds) < ALLOWED for name, seconds in longest.items()} == {
+        "stroke": True,
+        "take": True,
+    }, longest
+    marks.close()
     review.close()

@@ -12,7 +12,7 @@ from cmcseg.core.progress import Progress
 from cmcseg.worker.serve import serve
 from cmcseg.worker.verbs import VERBS
 from session_parts import CARD, NO_MORE
-from slow_worker import threshold
+from slow_worker import looked, threshold
 
 
 def models(request, warm, report):
@@ -44,15 +44,6 @@ def every_pair(request, warm, report):
         for place in sorted(Path(request.values["folder"]).iterdir())
     ]
     return Message(verb="queue-next", values={"next": rows, "failed": {}})
-
-
-def looked(request, warm, report):
-    """Remember a scan as a network would that looks at the numbers alone."""
-    from marked import remembered
-
-    ((_, volume),) = request.volumes.items()
-    warm.remember(request.values["scan"], remembered(volume))
-    return Message(verb="look", values={"scan": request.values["scan"]})
 
 
 def no_history(request, warm, report):
