@@ -28,8 +28,14 @@ def test_a_stroke_across_the_slices_lies_in_another_plane():
     assert line(2, length=5).normal(THICK) in (0, 1)
 
 
-def test_it_reaches_28_mm_in_its_plane_and_24_mm_across():
+def test_it_reaches_28_mm_in_its_plane_and_24_mm_across_thick_slices():
     assert line(0).box(THICK) == (slice(27, 93), slice(27, 84), slice(2, 9))
+
+
+def test_it_reaches_48_mm_where_slices_are_thin():
+    thin = Grid(shape=(200, 200, 60), affine=np.diag([1.0, 1.0, 3.9, 1.0]))
+    mark = Mark(value=1, is_organ=True, voxels=np.array([[55, 55, 30]]))
+    assert mark.box(thin) == (slice(7, 104), slice(7, 104), slice(18, 43))
 
 
 def test_the_reach_ends_at_the_scan():

@@ -84,6 +84,18 @@ def test_earlier_marks_are_obeyed_as_well(a_scan):
     assert (after[tuple(mark.voxels.T)] == 1).all()
 
 
+def test_the_more_is_marked_the_less_is_changed_beyond_the_marks(a_scan):
+    memory, labels, _ = a_scan
+    corner = Mark(value=1, is_organ=False, voxels=np.array([[0, 0, 0]]))
+    other = Mark(value=2, is_organ=False, voxels=np.array([[0, 0, 0]]))
+    first, fifth, of_another = (
+        int((proposed(memory, labels, stroke_beyond(), earlier) == 1).sum())
+        for earlier in ((), (corner,) * 4, (other,) * 4)
+    )
+    assert fifth < first
+    assert of_another == first
+
+
 def test_the_newest_of_two_marks_on_one_voxel_holds(a_scan):
     memory, labels, _ = a_scan
     mark = stroke_beyond()

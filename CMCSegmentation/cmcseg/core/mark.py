@@ -7,9 +7,32 @@ import numpy as np
 from cmcseg.core.grid import Grid
 
 MOST_VOXELS = 20_000  # of one stroke; a longer one is no stroke
-MOST_AROUND = 300_000  # voxels of a box that is worked on; keeps a proposal under a second
-IN_PLANE_MM, THROUGH_MM = 28.0, 24.0  # how far a mark reaches
-MOST_SLICES = 8  # to either side
+MOST_AROUND = 250_000  # voxels of a box that is worked on; keeps a proposal under a second
+THIN_MM = 4.0  # from slice to slice; where slices are thinner, an error goes on farther
+SHARES = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of that reach, when the box is too large
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How far a mark reaches.
+
+    Attributes:
+        in_plane_mm: that is looked at around it.
+        joins_mm: in the plane, of that what may change.
+        through_mm: across its plane.
+        slices: to either side, at most.
+        counted_mm: what lies farther counts as this far.
+    """
+
+    in_plane_mm: float
+    joins_mm: float
+    through_mm: float
+    slices: int
+    counted_mm: float
+
+
+NEAR = Reach(in_plane_mm=28.0, joins_mm=24.0, through_mm=24.0, slices=8, counted_mm=30.0)
+FAR = Reach(in_plane_mm=48.0, joins_mm=40.0, through_mm=48.0, slices=16, counted_mm=24.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,15 +71,22 @@ class Mark:
         spread = np.ptp(self.voxels, axis=0) * np.array(grid.spacing)
         return int(np.lexsort((-np.array(grid.spacing), spread))[0])
 
+    def reach(self, grid: Grid) -> Reach:
+        """How far it reaches on a grid, whose slices may be thin or thick across its plane."""
+        return FAR if grid.spacing[self.normal(grid)] < THIN_MM else NEAR
+
     def box(self, grid: Grid) -> tuple[slice, slice, slice]:
         """The part of the scan that it can change, cut at the scan's borders.
 
-        A very long stroke reaches less far, first across its plane, so that the box stays small.
+        A very long stroke, or one on a very fine scan, reaches less far.
         """
         low, high, normal = self.voxels.min(axis=0), self.voxels.max(axis=0) + 1, self.normal(grid)
-        for share in (1.0, 0.7, 0.4, 0.2):
-            margin = np.ceil(share * IN_PLANE_MM / np.array(grid.spacing))
-            through = np.clip(round(share * THROUGH_MM / grid.spacing[normal]), 1, MOST_SLICES)
+        reach = self.reach(grid)
+        for share in SHARES:
+            margin = np.ceil(share * reach.in_plane_mm / np.array(grid.spacing))
+            through = np.clip(
+                round(share * reach.through_mm / grid.spacing[normal]), 1, reach.slices
+            )
             margin[normal] = through
             first = np.maximum(low - margin, 0).astype(int)
             last = np.minimum(high + margin, grid.shape).astype(int)

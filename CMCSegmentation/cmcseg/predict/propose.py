@@ -11,6 +11,7 @@ from cmcseg.predict.stroke_score import score
 
 SMOOTH = 0.7  # voxels in the plane
 SURE = 6.0  # a voxel alone does not outvote its neighbours by more
+RARER, RAREST = 0.125, 0.5  # log odds that a mark takes from the next ones: less is wrong by then
 
 
 def propose(
@@ -34,7 +35,8 @@ def propose(
         uint8 of the box's shape.
     """
     evidence = weigh(memory, labels, box, mark, earlier)
-    joins = decide(evidence, score(evidence))
+    marked = sum(other.value == mark.value for other in earlier)
+    joins = decide(evidence, score(evidence) - min(RARER * marked, RAREST))
     normal = mark.normal(memory.grid)
     joins = np.moveaxis(joins, 2, normal)
     out = labels.copy()

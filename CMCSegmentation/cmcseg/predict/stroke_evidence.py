@@ -15,7 +15,6 @@ from cmcseg.imaging.planes import distance_in_plane, smooth_in_plane
 from cmcseg.predict.scan_memory import Box, ScanMemory
 
 FARTHEST_MM = 40.0
-REACH_MM = 24.0  # in the plane, beyond the stroke
 MOST_POINTS = 120  # of a stroke; between them little happens
 MOST_SAMPLES = 20_000  # that the head is fitted to
 RIDGE = 0.02
@@ -52,7 +51,7 @@ def weigh(
         mark: the stroke.
         earlier: marks that hold already, of any organ.
     """
-    normal = mark.normal(memory.grid)
+    normal, reach = mark.normal(memory.grid), mark.reach(memory.grid)
     first, second = (s for axis, s in enumerate(memory.grid.spacing) if axis != normal)
     spacing = (first, second)
     across = memory.grid.spacing[normal]
@@ -91,8 +90,8 @@ def weigh(
         **_values(image_XYZ, stroke, near, beyond),
         "depth": np.clip(outside - inside, -12, 12) / 5,
         "ball": np.clip(ball, -15, 8)[flat] / 4,
-        "distance": np.minimum(far, 30)[flat] / 10,
-        "through": away_mm / 10,
+        "distance": np.minimum(far, reach.counted_mm)[flat] / 10,
+        "through": np.minimum(away_mm, reach.counted_mm) / 10,
         "same plane": behind == 0,
         "same label": given,
         "marked for": for_it,
@@ -105,7 +104,7 @@ def weigh(
     }
     shape = region.shape
     every = {k: np.broadcast_to(v, shape).astype(np.float32) for k, v in numbers.items()}
-    may_join = ~region & (far < REACH_MM)[flat] & ~against
+    may_join = ~region & (far < reach.joins_mm)[flat] & ~against
     if mark.is_organ:  # a neighbour that the stroke does not touch gives up nothing
         may_join &= given | (labels_XYZ == 0)
     return Evidence(numbers=every, may_join=may_join, stroke=stroke, region=region, spacing=spacing)
