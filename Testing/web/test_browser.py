@@ -708,6 +708,28 @@ def test_a_task_without_a_model_is_begun_by_a_click_or_by_its_file(page, app):
     until(page, lambda: not list(app.folder.rglob("task.json")))  # what was sent is deleted
 
 
+def test_a_model_is_kept_beside_for_a_site_and_proposed_for_its_scans(page, app):
+    page.click("#step-learn")
+    page.fill("#minutes", "0.02")
+    page.click("#fine-tune:not([disabled])")
+    page.wait_for_selector("#cancel-tuning")
+    page.wait_for_selector("#verdict")
+    assert page.locator("#keep-beside[disabled]").count() == 1
+    page.fill("#reason", "it is a test")
+    page.fill("#site", "Dijon")
+    page.click("#keep-beside:not([disabled])")
+    until(page, lambda: "'Fruit, Dijon' is kept beside" in page.inner_text("#notice"))
+    assert history(app)[0]["in_use"]
+    page.click("#step-segment")
+    until(page, lambda: page.locator("#site-line").count() == 1)
+    assert page.inner_text("#site-line span").startswith("These scans look like those that 'Fruit,")
+    chosen = page.locator(".v-select__selection-text", has_text="Fruit")
+    assert chosen.inner_text() == "Fruit"
+    page.click("#use-site")
+    until(page, lambda: chosen.inner_text() == "Fruit, Dijon")
+    assert page.locator("#site-line").count() == 0
+
+
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_axe_finds_nothing_serious(page, colours):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
