@@ -51,17 +51,22 @@ class BackgroundTasks:
         self._later.append((time.monotonic() + seconds, call))
 
     def pump(self) -> None:
-        """Tell what is done, and go on with the first generator for a moment."""
+        """Tell what is done, and go on with the first generator, for a moment in all.
+
+        What comes after that moment waits for the next call: a table, views and a measurement that
+        are told at once would stop the window together.
+        """
+        until = time.perf_counter() + SLICE_SECONDS
         due = [item for item in self._later if item[0] <= time.monotonic()]
         for item in due:
             self._later.remove(item)
             item[1]()
-        while not self._news.empty():
+        while not self._news.empty() and time.perf_counter() < until:
             self._pending -= 1
             tell, values = self._news.get()
             tell(*values)
-        if self._generators:
-            self._advance()
+        if self._generators and time.perf_counter() < until:
+            self._advance(until)
 
     def close(self) -> None:
         """Forget everything; the thread ends after the function it runs."""
@@ -70,9 +75,8 @@ class BackgroundTasks:
         self._wanted.put(None)
         self._thread = None
 
-    def _advance(self) -> None:
+    def _advance(self, until: float) -> None:
         work, done, failed = self._generators[0]
-        until = time.perf_counter() + SLICE_SECONDS
         value = None
         try:
             while value is None and time.perf_counter() < until:
