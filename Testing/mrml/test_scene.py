@@ -7,6 +7,7 @@ import slicer
 import vtk
 from cmcseg.core.errors import BadInput
 from cmcseg.core.volume import Volume
+from cmcseg.mrml import scans
 from cmcseg.mrml.geometry import to_vtk
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.ports import Finding
@@ -378,6 +379,29 @@ def test_what_the_subject_hierarchy_says_of_a_scan_is_heard_at_once(a_scene, a_h
     tree.SetItemAttribute(tree.GetItemByDataNode(a_scan), "DICOM.Modality", "MR")
     assert told
     assert [info.modality for info in a_scene.scans()] == ["MR"]
+
+
+def test_a_stroke_which_the_subject_hierarchy_hears_of_has_no_voxel_of_a_scan_looked_at_anew(
+    a_scene, a_scan, monkeypatch
+):
+    looked_at = []
+    monkeypatch.setattr(scans, "dark_end", lambda node: looked_at.append(node) or 5.0)
+    written(a_scene, a_scan)
+    before = a_scene.scans()
+    told = []
+    a_scene.changed.connect(lambda: told.append("changed"))
+    segmentation = a_scan.GetScene().GetNodeByID(a_scene.segmentation(a_scan.GetID()))
+    segmentation.GetSegmentation().GetNthSegment(0).SetColor(1, 0, 0)
+    segmentation.Modified()
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_scan.GetScene())
+    tree.InvokeEvent(tree.SubjectHierarchyItemModifiedEvent)
+    assert told
+    assert a_scene.scans() == before
+    assert len(looked_at) == 1
+    arrayFromVolume(a_scan)[0] += 1
+    a_scan.GetImageData().Modified()
+    a_scene.scans()
+    assert len(looked_at) == 2
 
 
 def test_a_scan_that_changes_between_the_first_and_the_last_step_is_told(a_scene, a_scan):

@@ -18,9 +18,11 @@ SAMPLE = 40_000  # voxels whose 5th percentile tells CT from MR
 FAT_HU, AIR_HU = -60.0, -1000.0
 
 
-def scan_info(node: slicer.vtkMRMLVolumeNode) -> ScanInfo:
-    """What a list shows of a volume."""
+def scan_info(node: slicer.vtkMRMLVolumeNode, dark: float | None = None) -> ScanInfo:
+    """What a list shows of a volume; ``dark`` is its ``dark_end`` where that is known."""
     refusal = refusal_of(node)
+    if dark is None:
+        dark = 0.0 if refusal else dark_end(node)
     return ScanInfo(
         key=node.GetID(),
         name=node.GetName() or node.GetID(),
@@ -29,7 +31,7 @@ def scan_info(node: slicer.vtkMRMLVolumeNode) -> ScanInfo:
         patient=patient_of(node),
         refusal=refusal,
         note="" if refusal else steps_note(node),
-        dark=0.0 if refusal else dark_end(node),
+        dark=dark,
         images=tuple((node.GetAttribute(IMAGES) or "").split()),
     )
 

@@ -50,7 +50,8 @@ class MrmlScene:
         self._checkpoint = checkpoint or self._remember
         self._histories: dict[str, slicer.vtkSegmentationHistory] = {}
         self._outlines = Outlines(scene)
-        self._infos: dict[str, tuple[int, ScanInfo]] = {}
+        self._infos: dict[str, tuple[int, int, ScanInfo]] = {}
+        self._told = 0  # times that the subject hierarchy was modified
         events = {
             slicer.vtkMRMLScene.NodeAddedEvent: MrmlScene._on_added,
             slicer.vtkMRMLScene.NodeRemovedEvent: MrmlScene._on_removed,
@@ -202,7 +203,7 @@ class MrmlScene:
 
         def call(*_event: object) -> None:  # its data is a number, no object as in other events
             if (scene := there()) is not None:
-                scene._infos.clear()
+                scene._told += 1
                 scene._on_quiet()
 
         for event in (
@@ -212,13 +213,18 @@ class MrmlScene:
             self._observers.append((tree, tree.AddObserver(event, call)))
 
     def _info(self, node: slicer.vtkMRMLVolumeNode) -> ScanInfo:
-        """Cached until the node or its voxels change: selectors ask often."""
+        """Cached until the node or its voxels change: selectors ask often.
+
+        Every stroke modifies the subject hierarchy; that alone has no voxel looked at anew.
+        """
         image = node.GetImageData()
         age = max(node.GetMTime(), image.GetMTime() if image else 0)
         known = self._infos.get(node.GetID())
-        fresh = known if known and known[0] == age else (age, scan_info(node))
-        self._infos[node.GetID()] = fresh
-        return fresh[1]
+        if known and known[:2] == (age, self._told):
+            return known[2]
+        info = scan_info(node, known[2].dark if known and known[0] == age else None)
+        self._infos[node.GetID()] = (age, self._told, info)
+        return info
 
     def _map_of(self, key: str, role: str) -> str:
         result = self._scene.GetNodeByID(self.segmentation(key))
