@@ -1,5 +1,7 @@
 """The organs' borders in a view: lines in tenths of a millimetre, sharp at any size."""
 
+from functools import cache
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,23 +20,21 @@ def outlines(label_map: LabelMap, view: View, points: Lattice) -> dict[int, str]
         upper left corner; holes are sub-paths, so fill it by the even-odd rule.
     """
     labels = points.near(label_map.array)
-    axes = Figure().add_axes((0, 0, 1, 1))  # only a tool for following borders
     paths = {}
     for label in label_map.table:
         organ = (labels == label.value) & points.inside
         if organ.any():
-            paths[label.value] = _outline(organ, view, points, axes)
+            paths[label.value] = _outline(organ, view, points)
     return {value: path for value, path in paths.items() if path}
 
 
-def _outline(organ: np.ndarray, view: View, points: Lattice, axes: Axes) -> str:
+def _outline(organ: np.ndarray, view: View, points: Lattice) -> str:
     """Where an organ fills half of a pixel, as an SVG path; empty when it nowhere does.
 
     Args:
         organ: ``(n, rows, columns)``, whether the voxels around each pixel belong to it.
         view: the window.
         points: its pixels.
-        axes: matplotlib axes to follow borders with.
     """
     rows, columns = (np.flatnonzero(organ.any(axis=(0, other))) for other in (2, 1))
     part = (..., slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
@@ -45,8 +45,16 @@ def _outline(organ: np.ndarray, view: View, points: Lattice, axes: Axes) -> str:
     height, width = points.inside.shape
     x = (np.arange(share.shape[1]) + columns[0] - 0.5) * view.width / width
     y = (np.arange(share.shape[0]) + rows[0] - 0.5) * view.height / height
-    (path,) = axes.contour(x, y, share, levels=[0.5]).get_paths()
+    border = _follower().contour(x, y, share, levels=[0.5])
+    border.remove()
+    (path,) = border.get_paths()
     return "".join(_sub_path(ring) for ring in path.to_polygons(closed_only=False))
+
+
+@cache
+def _follower() -> Axes:
+    """Axes that follow borders and draw nothing; to make some takes as long as two borders."""
+    return Figure().add_axes((0, 0, 1, 1))
 
 
 def _sub_path(ring: np.ndarray) -> str:
