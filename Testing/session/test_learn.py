@@ -160,6 +160,7 @@ def test_cancel_returns_to_idle(a_session):
             lambda s: s.fine_tune("tiny"),
             "A fine-tuning is running; wait for it, or cancel it.",
         ),
+        (lambda s: setattr(s, "hindrance", "The model is asked."), "The model is asked."),
     ],
 )
 def test_why_it_cannot_start(a_session, prepare, sentence):

@@ -101,7 +101,7 @@ def test_the_worker_is_asked_which_pairs_wait(a_worklist, tmp_path):
     assert a_worklist.heard == ["dora: Empty."]
     assert a_worklist.worker.asked[-1].values == {
         "queue": str(tmp_path / "queue"), "folder": "/scans", "model": "tiny", "device": "auto",
-        "count": 3, "seed": 0,
+        "count": 3, "seed": 0, "without": [],
     }  # fmt: skip
 
 

@@ -42,6 +42,7 @@ class LearnSession:
         rows: the queue's table, newest last.
         taken_out: entries that can be restored, the last one first.
         called: what a host calls a pair, by its id; others are told by their number.
+        hindrance: one sentence while the host has the runner do something else, or empty.
         new: pairs that came since the model was made.
         judged: changes of the pairs that were judged for this model, and how many are next.
         curve: ``(share done, measures)`` of the fine-tuning that runs or ran last.
@@ -65,6 +66,7 @@ class LearnSession:
         self.opened, self.exported = Signal(), Signal()
         self.taken_out: tuple[str, ...] = ()
         self.called: dict[str, str] = {}
+        self.hindrance = ""
         self._asked = ""  # the model that the queue was counted for
         self.stage = LearnStage.IDLE
         self.rows: tuple[QueueRow, ...] = ()
@@ -162,6 +164,8 @@ class LearnSession:
         """One sentence saying why fine-tuning cannot start, or empty when it can."""
         if self.stage is LearnStage.FINE_TUNING:
             return _("A fine-tuning is running; wait for it, or cancel it.")
+        if self.hindrance:
+            return self.hindrance
         if self.queue is None:
             return _("No folder for the queue is chosen; choose one.")
         return "" if self.rows else _("The queue is empty; accept a corrected pair first.")

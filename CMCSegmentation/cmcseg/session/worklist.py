@@ -4,7 +4,7 @@ asking -> waiting -> segmenting -> reviewing -> (accepted or skipped) -> waiting
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from cmcseg.session.ports import Listener
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
+from cmcseg.session.waiting import COUNT, Waiting, about, question, waiting_in, waiting_line
 
 ACCEPTED, SKIPPED = "accepted", "skipped"
 Load = Callable[[dict[str, Path]], dict[str, str]]
@@ -32,25 +33,6 @@ class WorklistStage(str, Enum):
     REVIEWING = "reviewing"
     ACCEPTING = "accepting"
     DONE = "done"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """A pair of the list.
-
-    Attributes:
-        name: what it is called on the disk.
-        scans: file or DICOM folder by role.
-        doubt: how doubtful the model is about it, 0 to 1.
-        by: why it was chosen: ``doubt`` or ``chance``.
-        status: empty, ``accepted``, ``skipped``, or one sentence saying what went wrong.
-    """
-
-    name: str
-    scans: dict[str, Path]
-    doubt: float
-    by: str
-    status: str = ""
 
 
 class Worklist:
@@ -118,15 +100,9 @@ class Worklist:
             return _("The model is being asked about every pair of the folder.")
         if self.pair is None:
             return _("Every pair was looked at.") if self.stage is WorklistStage.DONE else ""
-        ways = {"doubt": _("chosen by doubt"), "chance": _("chosen by chance")}
-        return _("{number} of {count}: {name}, {why}").format(
-            number=self.index + 1,
-            count=len(self.pairs),
-            name=self.pair.name,
-            why=ways[self.pair.by],
-        )
+        return waiting_line(self.index + 1, len(self.pairs), self.pair.name, self.pair.by)
 
-    def ask(self, folder: Path, count: int = 10, seed: int = 0) -> None:
+    def ask(self, folder: Path, count: int = COUNT, seed: int = 0) -> None:
         """Ask which pairs of a folder to look at; ``changed`` or ``failed`` follows.
 
         Args:
@@ -139,21 +115,10 @@ class Worklist:
         """
         if self.stage not in (WorklistStage.IDLE, WorklistStage.WAITING, WorklistStage.DONE):
             raise BadInput(_("A pair is being worked on; accept it or skip it first."))
-        if self._segment.card is None:
-            raise BadInput(_("Choose a model first; it is asked which pairs it doubts."))
-        if self._review.queue is None:
-            raise BadInput(_("No folder for the queue is chosen; choose one."))
-        values = {
-            **self._review.queue.place,
-            "folder": str(folder),
-            "model": self._segment.card.name,
-            "device": self._segment.settings.device,
-            "count": count,
-            "seed": seed,
-        }
+        message = question(self._segment, self._review.queue, folder, count=count, seed=seed)
         self._set(WorklistStage.ASKING)
         self._job = self._segment.runner.start(
-            Message(verb="queue-next", values=values),
+            message,
             Listener(
                 finished=self._on_asked,
                 failed=self._on_not_asked,
@@ -253,7 +218,7 @@ class Worklist:
     def _trouble(self, sentence: str, log: str) -> None:
         self._mark(sentence)
         self._set(WorklistStage.WAITING)
-        self.failed.emit(_about(self._pair.name, sentence), log)
+        self.failed.emit(about(self._pair.name, sentence), log)
 
     def _clear(self) -> None:
         if self._keys:
@@ -268,21 +233,12 @@ class Worklist:
         self.changed.emit()
 
     def _on_asked(self, answer: Message) -> None:
-        rows, failed = answer.values["next"], answer.values["failed"]
         self._clear()
         self.index = -1
-        self.pairs = [
-            Waiting(
-                name=row["pair"],
-                scans={role: Path(path) for role, path in row["scans"].items()},
-                doubt=row["doubt"],
-                by=row["by"],
-            )
-            for row in rows
-        ]
+        self.pairs = waiting_in(answer)
         self._set(WorklistStage.WAITING if self.pairs else WorklistStage.DONE)
-        for name, why in failed.items():
-            self.failed.emit(_about(name, why), "")
+        for name, why in answer.values["failed"].items():
+            self.failed.emit(about(name, why), "")
 
     def _on_not_asked(self, sentence: str, log: str) -> None:
         self._set(WorklistStage.IDLE)
@@ -313,7 +269,3 @@ class Worklist:
         if self.stage is WorklistStage.ACCEPTING:
             self._set(WorklistStage.REVIEWING)
             self.failed.emit(sentence, log)
-
-
-def _about(name: str, sentence: str) -> str:
-    return _("{name}: {sentence}").format(name=name, sentence=sentence)

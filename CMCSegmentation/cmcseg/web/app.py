@@ -55,6 +55,7 @@ from cmcseg.web.segment_actions import SegmentActions
 from cmcseg.web.segment_layout import lay_out_segment
 from cmcseg.web.tools_actions import ToolsActions
 from cmcseg.web.views import Views
+from cmcseg.web.waiting_actions import WaitingActions
 
 AWAKE, ASLEEP = 0.015, 0.05  # seconds between two looks at the worker, with and without work
 
@@ -209,6 +210,16 @@ class App:
             page, self._learn, self._segment, comparison=self._comparison, folder=folder
         )
         self._models = ModelsActions(page, self._segment)
+        self._waiting = WaitingActions(
+            page,
+            cases=self._cases,
+            segment=self._segment,
+            segmenting=self._segmenting,
+            learn=self._learn,
+            queue=self._review.queue,
+            drafts=self._keeper,
+            folder=folder,
+        )
 
     def _connect(self) -> None:
         page = self._page
@@ -240,9 +251,9 @@ class App:
         trigger("uploading")(self._page.trying(self._cases.upload_began, bool))
         trigger("lost")(self._page.trying(self._cases.upload_failed, str))
         panels = [
-            partial(lay_out_cases, self._cases),
+            partial(lay_out_cases, self._cases, self._waiting),
             partial(lay_out_segment, self._segmenting, self._output),
-            partial(lay_out_review, self._reviewing, self._marking, self._cases, self._output),
+            partial(lay_out_review, self._reviewing, self._marking, self._waiting, self._output),
             partial(lay_out_learn, self._learning, self._queue),
             partial(lay_out_models, self._models, self._learning),
         ]
@@ -262,6 +273,7 @@ class App:
                 self._queue,
                 self._learning,
                 self._models,
+                self._waiting,
             ):
                 panel.refresh()
 

@@ -22,6 +22,8 @@ from cmcseg.web.page import Page
 from cmcseg.web.uploads import Received
 
 SAMPLE = "sample"
+ALL, WAITING, LISTED = "all", "waiting", "listed"
+FILTERS = {ALL: "all cases", WAITING: "not accepted", LISTED: "the review list"}
 
 
 @dataclass
@@ -32,6 +34,8 @@ class CasesState:
     opened: str = ""
     uploading: bool = False
     making: bool = False
+    shown: str = ALL
+    filters: list[dict] = field(default_factory=list)
 
 
 class CasesActions:
@@ -50,6 +54,7 @@ class CasesActions:
     Attributes:
         closing: ``()`` the open case is about to leave the scene; whoever raises keeps it there.
         opened: ``(case id)`` another case is in the scene.
+        titles: what the list calls the cases of the folder, by their ids.
     """
 
     def __init__(
@@ -71,15 +76,21 @@ class CasesActions:
         self._cases: tuple[Case, ...] = ()
         self._pictures: dict[str, str] = {}
         self._wanted: set[str] = set()
+        self._ranked: dict[str, str] = {}
+        self.titles: dict[str, str] = {}
         self._models = -1
         self.state = TypedState(page.server.state, CasesState)
         segment.changed.connect(self._on_models)
 
     def refresh(self) -> None:
         """Show what is in the folder now."""
-        drafts = self._drafts.cases()
-        self.state.data.opened = self._case.id
-        self.state.data.cases = [
+        data, drafts = self.state.data, self._drafts.cases()
+        data.opened = self._case.id
+        kinds = [kind for kind in FILTERS if kind != LISTED or self._ranked]
+        data.filters = [{"value": kind, "title": FILTERS[kind]} for kind in kinds]
+        if data.shown not in kinds:
+            data.shown = ALL
+        data.cases = [
             {
                 "id": case.id,
                 "title": case.title,
@@ -87,13 +98,45 @@ class CasesActions:
                 "state": self._word(case, drafts),
                 "picture": self._pictures.get(case.id, ""),
             }
-            for case in self._cases
+            for case in self._in_order
+            if self._is_shown(case.id, data.shown)
         ]
+
+    def filter(self, shown: str) -> None:
+        """Which cases the list shows, of ``FILTERS``.
+
+        Raises:
+            BadInput: when there is no such choice.
+        """
+        if shown not in FILTERS:
+            raise BadInput(f"There are no cases {shown!r}; there are: {', '.join(FILTERS)}.")
+        self.state.data.shown = shown
+
+    def rank(self, words: dict[str, str]) -> None:
+        """Put these cases first, in this order, each with a word why."""
+        self._ranked = words
+        self.state.data.shown = LISTED if words else ALL
+        self.page.touch()
+
+    def accepted(self, case_id: str) -> bool:
+        """Whether a case lies in the queue."""
+        return bool(self._case.states.of(case_id).get("accepted"))
+
+    def scans(self, case_id: str) -> list[Path]:
+        """The file or folder of each scan of a case."""
+        case = next(case for case in self._cases if case.id == case_id)
+        return [self._loader.place(files) for files in case.files.values()]
+
+    @property
+    def open_id(self) -> str:
+        """Of the open case, or empty."""
+        return self._case.id
 
     def look(self) -> None:
         """Read the folder again."""
         roles = {role for card in self._segment.models.cards for role in card.roles}
         self._cases = self._folder.cases(roles)
+        self.titles = {case.id: case.title for case in self._cases}
         for case in self._cases:
             self._want_picture(case)
         self.page.touch()
@@ -125,11 +168,6 @@ class CasesActions:
         )
         self.page.touch()
 
-    @property
-    def titles(self) -> dict[str, str]:
-        """What the list calls the cases of the folder, by their ids."""
-        return {case.id: case.title for case in self._cases}
-
     def check_free(self) -> None:
         """Another case may be opened.
 
@@ -141,10 +179,10 @@ class CasesActions:
 
     def next(self) -> None:
         """Open the next case that was not accepted."""
-        ids = [case.id for case in self._cases]
+        ids = [case.id for case in self._in_order]
         at = ids.index(self._case.id) + 1 if self._case.id in ids else 0
         for name in ids[at:] + ids[:at]:
-            if name != self._case.id and not self._case.states.of(name).get("accepted"):
+            if name != self._case.id and not self.accepted(name):
                 self.choose(name)
                 return
         self.page.tell("Every case of the folder was accepted.", kind="success")
@@ -230,6 +268,17 @@ class CasesActions:
 
     # Private
 
+    @property
+    def _in_order(self) -> list[Case]:
+        """Those of the review list first."""
+        places = {name: place for place, name in enumerate(self._ranked)}
+        return sorted(self._cases, key=lambda case: places.get(case.id, len(places)))
+
+    def _is_shown(self, case_id: str, shown: str) -> bool:
+        if case_id == self._case.id or shown == ALL:
+            return True
+        return case_id in self._ranked if shown == LISTED else not self.accepted(case_id)
+
     def _on_models(self) -> None:
         """The roles that files are told apart by come with the models."""
         if len(self._segment.models.cards) != self._models:
@@ -262,9 +311,9 @@ class CasesActions:
     def _word(self, case: Case, drafts: set[str]) -> str:
         if case.id == self._loader.loading:
             return "reading…"
-        if self._case.states.of(case.id).get("accepted"):
+        if self.accepted(case.id):
             return "accepted"
-        return "draft" if filed(case.id) in drafts else ""
+        return "draft" if filed(case.id) in drafts else self._ranked.get(case.id, "")
 
     def _about(self, case: Case) -> str:
         names = [self.title(role) or "scans" for role in case.files]

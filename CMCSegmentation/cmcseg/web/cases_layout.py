@@ -6,15 +6,19 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from cmcseg.web.cases_actions import CasesActions
-from cmcseg.web.widgets import text
+from cmcseg.web.waiting_actions import WaitingActions
+from cmcseg.web.widgets import chooser, text
 
 
-def lay_out_cases(cases: CasesActions) -> None:
+def lay_out_cases(cases: CasesActions, waiting: WaitingActions) -> None:
     """Lay the panel out."""
     page, names = cases.page, cases.state.name
     with html.Div(v_show=f"{page.state.name.step} === 'cases'", classes="pane"):
         empty, some = "There is no scan in the folder yet.", "Choose a case."
         html.P(text(f"{names.cases}.length ? '{some}' : '{empty}'"))
+        several = f"{names.cases}.length > 1 || {names.shown} !== 'all'"
+        choose = page.trying(cases.filter, str)
+        chooser(choose, names.shown, names.filters, "Show", "show-cases", v_if=several)
         with v.VList(density="compact", lines="two", classes="pa-0 cases"):
             with v.VListItem(
                 v_for=f"row in {names.cases}",
@@ -30,6 +34,7 @@ def lay_out_cases(cases: CasesActions) -> None:
                     html.Div(v_else=True, classes="thumb")
                 with v.Template(v_slot_append=True):
                     v.VChip("{{ row.state }}", v_if="row.state", size="x-small", label=True)
+        _waiting(waiting)
         with html.Label(classes="drop", for_="cmcseg-files"):
             v.VIcon("mdi-tray-arrow-down", classes="mr-2")
             reading, drop = "Reading…", "Drop scans, DICOM files or a zip here"
@@ -45,4 +50,49 @@ def lay_out_cases(cases: CasesActions) -> None:
             size="small",
             prepend_icon="mdi-flask-outline",
             classes="sample",
+        )
+
+
+def _waiting(waiting: WaitingActions) -> None:
+    """The review list: asked for, gone through, left."""
+    page, names = waiting.page, waiting.state.name
+    with html.Div(v_if=names.asking, classes="mt-2"):
+        v.VProgressLinear(model_value=(names.percent,), height=6, rounded=True)
+        html.P(text(names.progress), classes="quiet", id="ask-line")
+        v.VBtn(
+            "Cancel",
+            click=page.trying(waiting.cancel),
+            variant="outlined",
+            size="small",
+            id="cancel-asking",
+        )
+    html.P(text(names.line), v_if=names.line, classes="quiet mt-2", id="waiting-line")
+    with html.Div(v_if=f"!{names.asking}", classes="line mt-1"):
+        # A button at rest hears no mouse, so the reason hangs on what is around it.
+        reason = "Half of the list by doubt, half by chance; each case is segmented once"
+        with html.Span(title=(f"{names.why_not} || '{reason}'",)):
+            v.VBtn(
+                text(f"{names.line} ? 'Ask again' : 'Ask the model which to correct first'"),
+                click=page.trying(waiting.ask),
+                disabled=(f"!!{names.why_not}",),
+                size="small",
+                variant="tonal",
+                id="ask-which",
+            )
+        v.VSpacer()
+        v.VBtn(
+            "Skip",
+            v_if=names.open,
+            click=page.trying(waiting.skip),
+            size="small",
+            variant="text",
+            id="skip-case",
+        )
+        v.VBtn(
+            "Next of the list",
+            v_if=names.left,
+            click=page.trying(waiting.next),
+            size="small",
+            variant="tonal",
+            id="next-of-list",
         )

@@ -5,18 +5,18 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
-from cmcseg.web.cases_actions import CasesActions
 from cmcseg.web.marks_actions import MarksActions
 from cmcseg.web.marks_layout import lay_out_marks
 from cmcseg.web.output_actions import OutputActions
 from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.review_actions import ReviewActions
 from cmcseg.web.tools_layout import lay_out_scan_choice, lay_out_tools
+from cmcseg.web.waiting_actions import WaitingActions
 from cmcseg.web.widgets import chooser, icon_button, research_line, text
 
 
 def lay_out_review(
-    review: ReviewActions, marks: MarksActions, cases: CasesActions, output: OutputActions
+    review: ReviewActions, marks: MarksActions, waiting: WaitingActions, output: OutputActions
 ) -> None:
     """Lay the panel out."""
     page, names = review.page, review.state.name
@@ -35,12 +35,12 @@ def lay_out_review(
             html.P(text(names.changes), classes="quiet", id="changes")
             saved = review.drafts.state.name.saved
             html.P(text(f"'Saved at ' + {saved}"), v_if=saved, classes="quiet", id="saved")
-            _accepting(review, cases)
+            _accepting(review, waiting)
             lay_out_output(output, "review")
             research_line()
 
 
-def _accepting(review: ReviewActions, cases: CasesActions) -> None:
+def _accepting(review: ReviewActions, waiting: WaitingActions) -> None:
     page, names = review.page, review.state.name
     with v.VAlert(v_if=names.unseen, type="warning", density="compact", id="unseen"):
         html.Div(text(names.unseen))
@@ -72,7 +72,7 @@ def _accepting(review: ReviewActions, cases: CasesActions) -> None:
         )
         v.VBtn(
             "Next case",
-            click=page.trying(cases.next),
+            click=page.trying(waiting.onward),
             size="small",
             variant="tonal",
             id="next-case",

@@ -33,6 +33,7 @@ def next_pairs(
     *,
     count: int = 10,
     seed: int = 0,
+    without: frozenset[Path] = frozenset(),
     report: Report = ignore,
 ) -> tuple[list[dict], dict[str, str], Calibration | None]:
     """The first places of the order in which waiting pairs should be corrected.
@@ -45,6 +46,7 @@ def next_pairs(
         settings: how to segment.
         count: how many places.
         seed: decides those that go by chance.
+        without: scans whose pairs are left out.
         report: told which pair is asked about.
 
     Returns:
@@ -54,7 +56,8 @@ def next_pairs(
     Raises:
         BadInput: when the folder cannot be used, or a doubt cannot be kept.
     """
-    waiting = pairs_waiting(folder, bundle.card.roles, ledger, key)
+    found = pairs_waiting(folder, bundle.card.roles, ledger, key)
+    waiting = {name: scans for name, scans in found.items() if without.isdisjoint(scans.values())}
     candidates, failed = [], {}
     for number, (pair, scans) in enumerate(waiting.items()):
         report(Progress(stage=f"asking about {pair}", done=number, total=len(waiting)))

@@ -81,6 +81,7 @@ def queue_next(request: Message, cache: ModelCache, report: Report) -> Message:
         SegmentSettings(device=values["device"]),
         count=values["count"],
         seed=values["seed"],
+        without=frozenset(map(Path, values.get("without", ()))),
         report=report,
     )
     values = {"next": rows, "failed": failed, "calibration": line and line.to_dict()}
