@@ -6,7 +6,7 @@ import sys
 from functools import cache
 
 WINDOW = "VTK_DEFAULT_OPENGL_WINDOW"  # VTK has no other way to be told
-SECONDS = 60.0  # a busy machine, its first import of VTK
+SECONDS = 120.0  # a busy machine, its first import of VTK
 # Where VTK finds no library to draw with it ends the process, so a child is asked.
 PROBE = """
 import vtkmodules.vtkRenderingOpenGL2
