@@ -5,7 +5,9 @@
 Without a scan, one of 512 x 512 x 150 voxels is rendered. It is segmented with the shipped model;
 then mouse and keys are used. Prints a table: milliseconds from the end of a stroke to the changed
 picture and to the changed volume, from the wheel to the changed picture (medians), seconds of the
-report, and what the progress bar said at each fifth of the time that the segmentation took.
+report, and what the progress bar said at each fifth of the time that the segmentation took. Beside
+the first ones stand the processor times of the server (and its workers, for the report), which
+other work on the machine does not stretch; that of a stroke holds the draft that is kept after it.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from browser import PATIENCE, scroll, served
+from browser import PATIENCE, processor, scroll, served
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.store import default_store
 from cmcseg.imaging.files import write_volume
@@ -58,6 +60,21 @@ def progress(page):
     return told, time.monotonic() - began
 
 
+def paid(server, call):
+    """What a call returns, and the processor seconds of the server and its workers meanwhile."""
+    before = sum(map(processor, (server, *server.children(recursive=True))))
+    got = call()
+    return got, sum(map(processor, (server, *server.children(recursive=True)))) - before
+
+
+def report(page):
+    """Seconds until the report can be opened."""
+    began = time.monotonic()
+    page.click("#review-report")
+    page.wait_for_selector("#review-report-link")
+    return time.monotonic() - began
+
+
 def strokes(page):
     """Milliseconds to the picture and to the volume, of each stroke."""
     box = page.locator(".image-display-area").first.bounding_box()
@@ -97,7 +114,7 @@ def main():
             write_volume(next(scans("ct", table))[1], case / "ct.nii.gz")
         arguments = ["--no-sandbox", "--disable-gpu"]
         browser = started.chromium.launch(executable_path=options.browser, args=arguments)
-        with served(case.parent) as (_server, address, _printed):
+        with served(case.parent) as (server, address, _printed):
             page = browser.new_page(viewport={"width": 1280, "height": 720})
             page.set_default_timeout(PATIENCE)
             page.goto(address)
@@ -105,24 +122,25 @@ def main():
             told, whole = progress(page)
             page.click("#to-review")
             page.wait_for_timeout(5000)
-            wheel = scroll(page, WHEELS)
-            pictures, volumes = strokes(page)
-            began = time.monotonic()
-            page.click("#review-report")
-            page.wait_for_selector("#review-report-link")
-            report = time.monotonic() - began
+            wheel, wheel_paid = paid(server, lambda: scroll(page, WHEELS))
+            (pictures, volumes), stroke_paid = paid(server, lambda: strokes(page))
+            waited, report_paid = paid(server, lambda: report(page))
             page.close()
         browser.close()
-    print("| what | |\n|---|---|")
-    print(f"| stroke to picture, median of {STROKES} | {statistics.median(pictures):.0f} ms |")
-    print(f"| stroke to volume, median of {STROKES} | {statistics.median(volumes):.0f} ms |")
-    print(f"| wheel to picture, median of {WHEELS} | {statistics.median(wheel):.0f} ms |")
-    print(f"| report | {report:.1f} s |")
-    print(f"| segmentation | {whole:.1f} s |")
+    print("| what | | processor |\n|---|---|---|")
+    for what, took, each in (
+        (f"stroke to picture, median of {STROKES}", pictures, ""),
+        (f"stroke to volume, median of {STROKES}", volumes, 1000 * stroke_paid / STROKES),
+        (f"wheel to picture, median of {WHEELS}", wheel, 1000 * wheel_paid / WHEELS),
+    ):
+        cost = f"{each:.0f} ms" if each else ""
+        print(f"| {what} | {statistics.median(took):.0f} ms | {cost} |")
+    print(f"| report | {waited:.1f} s | {report_paid:.1f} s |")
+    print(f"| segmentation | {whole:.1f} s | |")
     for fifth in range(1, 5):
         at = whole * fifth / 5
         second, percent, line = [(0.0, 0, "nothing yet"), *(r for r in told if r[0] <= at)][-1]
-        print(f"| progress at {20 * fifth} % of that | {percent} % ({second:.0f} s: {line}) |")
+        print(f"| progress at {20 * fifth} % of that | {percent} % ({second:.0f} s: {line}) | |")
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"\n{os.cpu_count()} cores; load over 1, 5 and 15 minutes: {load}")
 

@@ -68,10 +68,13 @@ def walk(page: Page, out: Path) -> None:
     taken(page, out / "browser-segment.png")
     page.click("#to-review")
     page.keyboard.press("n")
+    page.wait_for_selector("#ring-0")
     page.keyboard.press("f")
+    page.wait_for_selector("#place:has-text('2 of')")
     page.click("#places summary")
     page.keyboard.press("b")
-    taken(page, out / "browser-review.png", settle=6)
+    page.wait_for_selector("#tool-brush.v-btn--active")
+    taken(page, out / "browser-review.png")
     page.keyboard.press("Escape")
     page.click("#places summary")
     page.click("#accept:not([disabled])")
@@ -86,11 +89,14 @@ def walk(page: Page, out: Path) -> None:
     taken(page, out / "browser-models-dark.png")
 
 
-def taken(page: Page, path: Path, settle: float = 3.0) -> None:
-    """Take a picture once the views have drawn."""
+def taken(page: Page, path: Path) -> None:
+    """Take a picture once nothing changes any more: views draw after the page has answered."""
     page.mouse.move(5, 400)
-    page.wait_for_timeout(1000 * settle)
-    page.screenshot(path=path)
+    before, shown = b"", page.screenshot()
+    while shown != before:
+        page.wait_for_timeout(3000)
+        before, shown = shown, page.screenshot()
+    path.write_bytes(shown)
     print(path)
 
 
