@@ -1,115 +1,40 @@
 """The whole app in a real browser, with real mouse and keys, on a model of few weights."""
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from dataclasses import replace
-from io import BytesIO
 
-import machine
 import numpy as np
 import psutil
 import pytest
-import torch
-from cmcseg.bundle.pack import save_bundle
-from cmcseg.core.card import CleaningRule
-from cmcseg.core.labelmap import LabelTable
-from cmcseg.web.drawing import can_draw
-from PIL import Image
-from playwright.sync_api import sync_playwright
-from tiny import tiny_card, tiny_pairs, tiny_state
+from browser_app import (
+    NAMES,
+    PATIENCE,
+    Served,
+    drag,
+    fruit_home,
+    ml,
+    no_button_is_cut_off,
+    nothing_serious,
+    picture,
+    segmented,
+    until,
+    use_fruit,
+)
+from cmcseg.web.page import STEPS
+from tiny import tiny_card
 
-NAMES = ("apple", "pear", "plum", "fig")  # no phantom shows these, so none has to be made
-ORIENTATIONS = ("Axial", "Coronal", "Sagittal", "Acquired")
 PLANES_OF_CT = ("CT Axial", "CT Coronal", "CT Sagittal")
-LEFT_VIEW = {"x": 390, "y": 60, "width": 420, "height": 560}
-SERIOUS = ("serious", "critical")
-HEADS = ("decoders.0.heads.0.bias", "decoders.0.heads.1.bias")
-PATIENCE = 120_000  # ms; two busy cores
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = machine.browser()
-    if path is None or not can_draw():
-        machine.cannot_test("the browser app", "browser", "drawing")
-    with sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A user's folder with a model that finds apples everywhere, and two cases."""
-    home = tmp_path_factory.mktemp("home")
-    files = home / "files"
-    files.mkdir()
-    tiny_pairs(files, 2)
-    card = tiny_card()
-    labels = tuple(
-        replace(label, name=name) for label, name in zip(card.table.labels, NAMES, strict=True)
-    )
-    card = replace(
-        card,
-        name="fruit",
-        title="Fruit",
-        table=LabelTable(labels=labels),
-        cleaning=CleaningRule(),
-        grid=replace(card.grid, spacing=(6.0, 6.0, 6.0)),
-    )
-    # It sees the first everywhere, whatever it is shown: what fine-tuning calls plausible then
-    # does not hang on chance.
-    state = {key: 0.01 * value for key, value in tiny_state(card).items()}
-    state |= {head: torch.tensor([0.0, 3.0, 0.0, 0.0, 0.0]) for head in HEADS}
-    save_bundle(state, card, home / "cmcseg" / "models" / "fruit")
-    scans = home / "scans"
-    for number, case in enumerate(("ann", "bob")):
-        (scans / case).mkdir(parents=True)
-        for role in card.roles:
-            shutil.copy(files / f"{number}_{role}.nii.gz", scans / case / f"{role}.nii.gz")
-    return home
-
-
-class Served:
-    """The app as a process of its own."""
-
-    def __init__(self, home):
-        self.folder = home / "scans"
-        self.environment = {**os.environ, "XDG_DATA_HOME": str(home), "OMP_NUM_THREADS": "1"}
-        self.start()
-
-    def start(self):
-        self._log = (self.folder.parent / "web.log").open("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cmcseg", "web", self.folder, "--port", "0", "--no-open"],
-            env=self.environment,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-        until = time.monotonic() + PATIENCE / 1000
-        while "CMCSeg: http" not in (text := self.text()):
-            assert self.process.poll() is None, text
-            assert time.monotonic() < until, text
-            time.sleep(0.1)
-        self.address = text.split("CMCSeg: ")[1].split()[0]
-
-    def text(self):
-        self._log.seek(0)
-        return self._log.read()
-
-    def kill(self, sign=signal.SIGKILL):
-        self.process.send_signal(sign)
-        self.process.wait(20)
-        self._log.close()
+    return fruit_home(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
@@ -128,50 +53,13 @@ def page(browser, app):
     opened.close()
 
 
-def picture(page):
-    return np.asarray(Image.open(BytesIO(page.screenshot(clip=LEFT_VIEW))).convert("RGB"), int)
-
-
-def until(page, truth, seconds=60):
-    """Wait for something that the page shows a moment later."""
-    end = time.monotonic() + seconds
-    while not truth():
-        assert time.monotonic() < end
-        page.wait_for_timeout(100)
-
-
-def drag(page, start, end):
-    """With the left button, as a hand does."""
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=10)
-    page.mouse.up()
-
-
-def ml(page, organ):
-    return float(page.locator(f"[data-organ='{organ}']").inner_text().split()[0])
-
-
-def segmented(page):
-    page.click("#segment:not([disabled])")
-    page.wait_for_selector("#cancel")  # the table of the result before stays until then
-    page.wait_for_selector("#segment:not([disabled])")
-    page.wait_for_selector("#to-review")
-    assert page.locator("#notice").count() == 0
-
-
 def test_a_case_of_the_folder_is_opened_by_a_click(page):
     page.wait_for_selector(".case")
     page.wait_for_selector(".case img")
     assert page.locator(".case").all_inner_texts()[0].split("\n")[:2] == ["ann", "CT + MR"]
     before = picture(page)
-    page.locator(".case").first.click()
+    use_fruit(page)
     until(page, lambda: np.abs(picture(page) - before).mean() > 2)
-    page.click("#step-models")
-    page.locator(".v-card", has_text="Fruit").get_by_text("Use it").click()
-    page.click("#step-segment")
-    # A scan is called the same everywhere: by its title, not by the word in its file's name.
-    until(page, lambda: "CT of ann" in page.locator(".v-select").first.inner_text())
 
 
 def test_segment_shows_progress_and_then_colours_the_organs_in_both_scans(page):
@@ -194,17 +82,7 @@ def test_no_control_below_the_views_is_cut_off(page, size):
     width, height = size
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_timeout(500)
-    buttons = page.locator(".bar .v-btn").all()
-    assert len(buttons) >= len(ORIENTATIONS) + 4
-    for button in buttons:
-        box = button.bounding_box()
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-        assert button.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
-        assert button.evaluate(
-            "e => { const r = e.getBoundingClientRect(); const at = document.elementFromPoint("
-            "r.right - 3, r.top + r.height / 2); return at === e || e.contains(at); }"
-        ), button.inner_text()
+    no_button_is_cut_off(page)
 
 
 def test_next_doubt_moves_the_views(page):
@@ -733,12 +611,10 @@ def test_a_model_is_kept_beside_for_a_site_and_proposed_for_its_scans(page, app)
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_axe_finds_nothing_serious(page, colours):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    for step in ("cases", "segment", "review", "learn", "models"):
+    for step in STEPS:
         page.click(f"#step-{step}")
         page.wait_for_timeout(300)  # colours fade
-        found = axe.run(page).response["violations"]
-        told = {f["id"]: f["nodes"][0]["html"] for f in found if f["impact"] in SERIOUS}
-        assert told == {}, (colours, step)
+        nothing_serious(page, axe, (colours, step))
     page.click("#theme")
 
 
