@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from trame_server.utils.typed_state import TypedState
 
+from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress
@@ -153,7 +154,7 @@ class WaitingActions:
             place, pair = list(self._list).index(name) + 1, self._list[name]
             data.line = waiting_line(place, len(self._list), self._cases.titles[name], pair.by)
         elif data.left:
-            data.line = f"{data.left} of {len(self._list)} cases of the list are left."
+            data.line = f"{data.left} left in the list of {counted(len(self._list), 'case')}."
 
     # Private
 
