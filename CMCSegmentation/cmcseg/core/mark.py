@@ -8,7 +8,7 @@ from cmcseg.core.grid import Grid
 
 MOST_VOXELS = 20_000  # of one stroke; a longer one is no stroke
 MOST_AROUND = 250_000  # voxels of a box that is worked on; keeps a proposal under a second
-THIN_MM = 4.0  # from slice to slice; where slices are thinner, an error goes on farther
+THIN_MM = 6.0  # from slice to slice; where slices are thinner, an error goes on farther
 SHARES = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of that reach, when the box is too large
 
 
