@@ -7,6 +7,7 @@ patient moves them little. None of them says who was scanned.
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -89,13 +90,13 @@ def traits_of(volume: Volume) -> ScanTraits:
     values = values[np.isfinite(values)]
     low, *inner, high, top = np.percentile(values, PERCENTILES) if values.size else [0.0] * 6
     span = high - low
-    relative = tuple(float((q - low) / span) for q in (*inner, top)) if span > 0 else (0.0,) * 4
+    relative = [float((q - low) / span) if span > 0 else 0.0 for q in (*inner, top)]
     return ScanTraits(
         finest_mm=min(grid.spacing),
         coarsest_mm=max(grid.spacing),
         field_mm=math.sqrt(math.prod(grid.extent[k] for k in plane)),
         slices=grid.shape[axis],
-        quantiles=relative,
+        quantiles=(relative[0], relative[1], relative[2], relative[3]),
     )
 
 
@@ -119,12 +120,12 @@ def groups_to_dict(groups: dict[str, ScanGroup]) -> dict:
     }
 
 
-def groups_from_dict(value: object) -> dict[str, ScanGroup]:
+def groups_from_dict(value: Any) -> dict[str, ScanGroup]:
     """Inverse of ``groups_to_dict``; what is no group, as in a card of unknown origin, is none."""
     try:
         groups = {
             str(role): ScanGroup(**{k: _tuple(v) for k, v in group.items()})
-            for role, group in value.items()  # type: ignore[attr-defined]
+            for role, group in value.items()
         }
         for group in groups.values():
             check_field_types(group)
@@ -186,5 +187,5 @@ def _group(scans: list[ScanTraits]) -> ScanGroup:
     )
 
 
-def _tuple(value: object) -> object:
+def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

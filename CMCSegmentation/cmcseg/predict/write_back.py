@@ -76,9 +76,9 @@ def write_back(
     if straight is not None:
         boxes = _mattering(straight, cuts(target, LEAST), matters)
     else:
-        boxes = itertools.product(*cuts(target, LEAST_OBLIQUE))
-        boxes = [(box, _reach(to_working, box, grid.shape)) for box in boxes]
-        boxes = [(box, near) for box, near in boxes if matters[near].any()]
+        every = itertools.product(*cuts(target, LEAST_OBLIQUE))
+        reached = [(box, _reach(to_working, box, grid.shape)) for box in every]
+        boxes = [(box, near) for box, near in reached if matters[near].any()]
     for number, (box, near) in enumerate(boxes, 1):
         if number % SELDOM == 0 or number == len(boxes):
             done(number / len(boxes))
