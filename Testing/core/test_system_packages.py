@@ -5,7 +5,7 @@ from cmcseg.core.system_packages import how_to_install, system_packages
 
 def test_the_list_names_what_draws_and_the_browser():
     found = system_packages()
-    assert set(found) == {"drawing", "panel", "browser"}
+    assert set(found) == {"drawing", "panel", "browser", "display"}
     assert "libegl1" in found["drawing"]
     assert all(found.values())
 

@@ -4,7 +4,7 @@ from cmcseg.core.resources import resource_folder
 
 
 def system_packages() -> dict[str, tuple[str, ...]]:
-    """Debian's package names by what they are for: ``drawing``, ``panel``, ``browser``."""
+    """Debian's package names by purpose: ``drawing``, ``panel``, ``browser``, ``display``."""
     text = (resource_folder() / "system-packages.txt").read_text(encoding="utf-8")
     lines = (line.partition("#")[0].partition(":") for line in text.splitlines())
     return {purpose.strip(): tuple(names.split()) for purpose, colon, names in lines if colon}
