@@ -5,7 +5,8 @@
 A rendered abdominal CT is stretched to 512 x 512 x N voxels and written once as NIfTI. A fresh
 process per scan reads it, segments it, and writes files and report, as `cmcseg segment` does.
 CHECKOUT is an older state of this project (`git worktree add`); it sees the same scans in the same
-run. Prints a table and writes `FOLDER/large-scans.json`; `--plot FILE` draws memory over time.
+run. Prints a table and adds to `FOLDER/large-scans.json`; `--plot FILE` draws memory over time,
+and `--write` puts the table into docs/speed.md, with the load of the machine beside it.
 """
 
 import argparse
@@ -17,6 +18,9 @@ import threading
 import time
 from pathlib import Path
 
+from results import filled
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"
 MODEL, SIDE, NOISE = "abdomen-ct-mr", 512, 8.0
 STAGES = ("read", "resample", "network", "write back", "files", "report")
 HERE = Path(__file__).resolve().parents[1]
@@ -140,13 +144,14 @@ def plot(rows, file):
 
 def table(rows):
     stages = " | ".join(STAGES)
-    yield f"| slices | | peak MiB | {stages} | all | resampling and writing back / network |"
-    yield "|---" * (len(STAGES) + 5) + "|"
+    ratio = "resampling and writing back / network"
+    yield f"| slices | | load | peak MiB | {stages} | all | {ratio} |"
+    yield "|---" * (len(STAGES) + 6) + "|"
     for row in rows:
         cpu = [row["cpu"].get(stage, 0.0) for stage in STAGES]
         ratio = (row["cpu"]["resample"] + row["cpu"]["write back"]) / row["cpu"]["network"]
         yield (
-            f"| {row['slices']} | {row['when']} | {row['peak_mb']:.0f} | "
+            f"| {row['slices']} | {row['when']} | {row['load']:.0f} | {row['peak_mb']:.0f} | "
             f"{' | '.join(f'{seconds:.1f}' for seconds in cpu)} | {sum(cpu):.1f} | {ratio:.2f} |"
         )
 
@@ -157,13 +162,16 @@ def main():
     parser.add_argument("--before", type=Path, help="checkout of an older state")
     parser.add_argument("--slices", type=int, nargs="+", default=[800, 150])
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/speed.md")
     parser.add_argument("--measure", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         measure(*options.measure)
         return
-    rows = []
     options.work.mkdir(parents=True, exist_ok=True)
+    kept = options.work / "large-scans.json"
+    rows = json.loads(kept.read_text()) if kept.exists() else []
+    known = {(row["slices"], row["when"]): row for row in rows}
     for slices in options.slices:
         path = options.work / f"ct-{slices}.nii.gz"
         if not path.exists():
@@ -172,9 +180,14 @@ def main():
         for when, code in states.items():
             if code is not None:
                 found = alone(code.resolve(), path, options.work / when / str(slices))
-                rows.append({"slices": slices, "when": when, **found})
+                load = os.getloadavg()[0]
+                known[slices, when] = {"slices": slices, "when": when, "load": load, **found}
+    rows = [known[key] for key in sorted(known)]
     print("\n".join(table(rows)))
-    (options.work / "large-scans.json").write_text(json.dumps(rows))
+    kept.write_text(json.dumps(rows))
+    if options.write:
+        text = filled(PAGE.read_text("utf-8"), "large", "\n".join(table(rows)), "large_scans.py")
+        PAGE.write_text(text, encoding="utf-8")
     if options.plot:
         plot(rows, options.plot)
 

@@ -101,8 +101,14 @@ def test_the_stream_tells_what_every_fine_tuning_brought():
     sets = ("validation bssfp", "next bssfp", "home bssfp", "home lge")
     row = {"order": "0", "cases": "5", "verdict": "insufficient", "compared": "4"}
     row |= {"mean change": "-0.0015"}
-    row |= {f"in use {which} {organ}": "0.8" for which in sets for organ in organs}
+    row |= {f"control {which} {organ}": "0.8" for which in sets for organ in organs}
     row |= {f"candidate {which} {organ}": "0.81" for which in sets for organ in organs}
-    line = results.stream_table([row]).splitlines()[2]
+    most = {"order": "ceiling", "cases": "30"}
+    for which in (name for name in sets if "next" not in name):
+        most |= {f"control {which} {organ}": "0.8" for organ in organs}
+        most |= {f"candidate {which} {organ}": "0.84" for organ in organs}
+    first, last = results.stream_table([row], [most]).splitlines()[2:]
     cell = "0.810 (+0.010) / 0.810 (+0.010) / 0.810 (+0.010)"
-    assert line == f"| 0 | 5 | insufficient, -0.002 on 4 | {' | '.join([cell] * 4)} |"
+    assert first == f"| 0 | 5 | insufficient, -0.002 on 4 | 25 % | {' | '.join([cell] * 4)} |"
+    cell = cell.replace("0.810 (+0.010)", "0.840 (+0.040)")
+    assert last == f"| ceiling | 30 | - | 100 % | {cell} | - | {cell} | {cell} |"

@@ -94,7 +94,7 @@ def test_the_task_may_be_the_file_of_a_card(a_folder):
         ({"training": [CASE]}, 'does not name its task; add "task": one of abdomen, heart'),
         ({"task": "lung", "training": [CASE]}, "There is no task 'lung'."),
         ({"task": "no.json", "training": [CASE]}, "no.json cannot be read: No such file"),
-        ({"task": "cohort.json", "training": [CASE]}, "cohort.json cannot be used: the key"),
+        ({"task": "cohort.json", "training": [CASE]}, "it is a list of cases; give the file of"),
         ({"task": "abdomen", "training": "a"}, "'training' must be a list of objects"),
         ({"task": "abdomen", "training": [CASE, CASE]}, "lists a twice."),
         ({"task": "abdomen", "training": [{"id": "a"}]}, "Pair a has no scan."),

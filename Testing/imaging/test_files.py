@@ -538,8 +538,9 @@ def test_fractions_are_not_labels(tmp_path, a_table, value):
 
 
 def test_one_number_cannot_mean_two_things(tmp_path, a_table):
+    path = saved(tmp_path / "l.nii", np.zeros(SHAPE, np.uint8))
     with pytest.raises(BadInput, match="value 2 cannot mean both spleen and not annotated"):
-        read_label_map(tmp_path / "l.nii", a_table, unannotated=2)
+        read_label_map(path, a_table, unannotated=2)
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])

@@ -82,7 +82,8 @@ def test_it_says_that_the_scans_were_looked_at_apart(a_bundle, two_scans, aligne
     )
     assert found.warnings.count(words) == 1
     assert found.alignment.confidence == 0.04
-    stages = list(dict.fromkeys(p.stage for p in heard))
+    # What a network without sense doubts may be looked at in a mirror as well.
+    stages = list(dict.fromkeys(p.stage for p in heard if not p.stage.startswith("mirroring")))
     assert stages == [
         "resampling the CT",
         "segmenting the CT",

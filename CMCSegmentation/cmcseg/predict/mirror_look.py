@@ -72,7 +72,7 @@ def looking(
             return {role: np.flip(array, axis).copy() for role, array in arrays.items()}
 
         def told(progress: Progress) -> None:
-            stage = progress.stage if axis is None else "looking into a mirror"
+            stage = progress.stage if axis is None else "mirroring"
             report(replace(progress, stage=stage))
 
         return probabilities(
