@@ -183,6 +183,18 @@ class Scene(Protocol):
         """Centre all slice views on an RAS point in mm."""
 
 
+def volumes_of(scene: Scene, scans: dict[str, str]) -> Iterator[dict[str, Volume] | None]:
+    """Read several scans piece by piece: None after each piece, in the end the volumes by role."""
+    volumes = {}
+    for role, key in scans.items():
+        for volume in scene.reading(key):
+            if volume is None:
+                yield None
+            else:
+                volumes[role] = volume
+    yield volumes
+
+
 @dataclass(frozen=True, kw_only=True)
 class Listener:
     """Who is told what becomes of a request; each is called on the main thread.

@@ -18,7 +18,7 @@ from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.volume import Volume
 from cmcseg.session.i18n import _
 from cmcseg.session.pace import Pace
-from cmcseg.session.ports import Finding, Listener, Runner, Scene
+from cmcseg.session.ports import Finding, Listener, Runner, Scene, volumes_of
 from cmcseg.session.result import OrganRow, Result, organ_rows
 
 
@@ -62,7 +62,7 @@ class SegmentJob:
     def begin(self) -> None:
         """Start with the first scan."""
         self._read_first()
-        self._steps(self._read(), self._on_read)
+        self._steps(volumes_of(self._scene, self._scans), self._on_read)
 
     def resume(self, prediction: Prediction) -> None:
         """Take up what an earlier run found instead of asking the worker."""
@@ -72,7 +72,7 @@ class SegmentJob:
             self._volumes = volumes
             self._measure(lambda: prediction)
 
-        self._steps(self._read(), read)
+        self._steps(volumes_of(self._scene, self._scans), read)
 
     def cancel(self) -> None:
         """Stop; ``cancelled`` follows, at once unless the worker has to end first.
@@ -105,16 +105,6 @@ class SegmentJob:
             "segment again."
         )
         self._abandon(sentence)
-
-    def _read(self) -> Iterator[dict[str, Volume] | None]:
-        volumes = {}
-        for role, key in self._scans.items():
-            for volume in self._scene.reading(key):
-                if volume is None:
-                    yield None
-                else:
-                    volumes[role] = volume
-        yield volumes
 
     def _on_read(self, volumes: dict[str, Volume]) -> None:
         # They are views of the scene's own arrays; held here, they outlive a deleted node.

@@ -4,7 +4,7 @@ The shipped model says nothing of its scans, as it learned from many. So a model
 proposed when the scans look like its own, and the one it came from when they do not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.scan_traits import (
@@ -17,7 +17,7 @@ from cmcseg.core.scan_traits import (
 )
 from cmcseg.core.volume import Volume
 from cmcseg.session.i18n import _
-from cmcseg.session.ports import Runner, Scene
+from cmcseg.session.ports import Runner, Scene, volumes_of
 
 
 class SiteProposal:
@@ -82,17 +82,7 @@ class SiteProposal:
         def failed(*_told: str) -> None:
             """The line stays empty; Segment tells what is wrong with a scan."""
 
-        self._runner.steps(self._reading(dict(scans)), read, failed)
-
-    def _reading(self, scans: dict[str, str]) -> Iterator[dict[str, Volume] | None]:
-        volumes = {}
-        for role, key in scans.items():
-            for volume in self._scene.reading(key):
-                if volume is None:
-                    yield None
-                else:
-                    volumes[role] = volume
-        yield volumes
+        self._runner.steps(volumes_of(self._scene, dict(scans)), read, failed)
 
     def _tell(self, sentence: str = "", action: str = "", model: str = "") -> None:
         self.sentence, self.action, self.model = sentence, action, model
