@@ -131,6 +131,7 @@ def segmented(page):
 def use_fruit(page):
     """Open the first case, and choose the model that finds apples."""
     page.locator(".case").first.click()
+    page.wait_for_selector("#step-segment.v-tab--selected")  # it turns when the case has come
     page.click("#step-models")
     page.locator(".v-card", has_text="Fruit").get_by_text("Use it").click()
     page.click("#step-segment")

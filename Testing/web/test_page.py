@@ -1,9 +1,10 @@
-"""What the page tells."""
+"""What the page tells, and which step it turns to."""
 
 from pathlib import Path
 
 import pytest
-from cmcseg.web.page import short
+from cmcseg.web.page import Page, short
+from trame.app import get_server
 
 HOME = Path("/home/ann/my scans")
 
@@ -20,3 +21,22 @@ HOME = Path("/home/ann/my scans")
 )
 def test_no_whole_path_is_told(told, shown):
     assert short(told, HOME) == (shown or told)
+
+
+@pytest.fixture
+def page():
+    return Page(get_server("page", client_type="vue3"), HOME)
+
+
+def test_what_has_come_turns_the_page(page):
+    page.asked()
+    page.arrive("segment")
+    page.arrive("review")
+    assert page.state.data.step == "review"
+
+
+def test_whoever_went_elsewhere_meanwhile_is_not_pulled_back(page):
+    page.asked()
+    page.state.data.step = "models"
+    page.arrive("segment")
+    assert page.state.data.step == "models"

@@ -160,6 +160,7 @@ class CasesActions:
         if case_id == self._case.id:  # reading it again would lose what was found
             self.page.go("review" if self._segment.result else "segment")
             return
+        self.page.asked()
         self._loader.load(
             case,
             {role: self.title(role) for role in case.files},
@@ -218,7 +219,7 @@ class CasesActions:
         self.page.tell(said, kind="warning")  # what was told of the case before goes
         self._choose_scans(loaded)
         self._case.show()
-        self.page.go("segment")
+        self.page.arrive("segment")
         if self._segment.card:
             self._segment.warm_up()
             self.opened.emit(case.id)

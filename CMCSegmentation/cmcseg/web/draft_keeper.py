@@ -125,11 +125,11 @@ class DraftKeeper:
         if kept and self._case.states.of(case).get("accepted"):
             self._accepted = True
             self.take()
-            self.page.go("review")
+            self.page.arrive("review")
             return
         self.state.data.of = case if kept else ""
         if kept:
-            self.page.go("review")
+            self.page.arrive("review")
 
     def take(self) -> None:
         """Show what was drawn before, on top of what the model had found.
@@ -153,7 +153,7 @@ class DraftKeeper:
         """
         self._accepted = True
         self._show(prediction, drawn)
-        self.page.go("review")
+        self.page.arrive("review")
 
     def _show(self, prediction: Prediction, drawn: dict[str, LabelMap]) -> None:
         segment = self._segment

@@ -61,6 +61,7 @@ class EntryOpener:
             self._cases.choose(name)
         else:
             self._cases.check_free()
+            self._cases.page.asked()
             self._session.open_entry(entry)
 
     def _turn(self, entry: str, before: str, after: str) -> None:

@@ -57,7 +57,7 @@ class Page:
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self._folder = server, folder
         self.state = TypedState(server.state, PageState)
-        self._stale, self._told = True, 0.0
+        self._stale, self._told, self._asked_at = True, 0.0, ""
 
     def touch(self, *_told: object) -> None:
         """Something that is shown may differ; the page is told at the next look."""
@@ -70,7 +70,16 @@ class Page:
 
     def go(self, step: str) -> None:
         """Turn to one of ``STEPS``."""
-        self.state.data.step = step
+        self.state.data.step = self._asked_at = step
+
+    def asked(self) -> None:
+        """Something begins that shall turn the page when it has come."""
+        self._asked_at = self.state.data.step
+
+    def arrive(self, step: str) -> None:
+        """It has come: turn the page, unless the user turned it elsewhere meanwhile."""
+        if self.state.data.step == self._asked_at:
+            self.go(step)
 
     def tell(self, sentence: str, log: str = "", kind: str = "error") -> None:
         """Show one sentence: what happened, and what to do. An empty one takes the last away."""
