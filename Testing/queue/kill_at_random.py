@@ -2,8 +2,8 @@
 
     python Testing/queue/kill_at_random.py [MOMENTS [SEED]]
 
-A child adds, removes, restores, fine-tunes, adopts and rolls back without a pause, and says what
-it begins and what it has done. It is killed after a random while, and what lies on the disk is held
+A child adds, removes, restores, fine-tunes, adopts, rolls back and keeps models for sites without a
+pause, and says what it begins and what it has done. It is killed after a random while, and what lies on the disk is held
 against what it said. A fine-tuning goes on where the last child was killed, and must end as one
 that nobody interrupted. For systems that can fork.
 """
@@ -24,6 +24,7 @@ from pathlib import Path
 import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.site import adopt_beside
 from cmcseg.bundle.store import Store
 from cmcseg.bundle.verdict import read_verdict
 from cmcseg.bundle.versions import adopt, history, rollback
@@ -42,7 +43,7 @@ from tiny import tiny_card, tiny_pairs, tiny_state
 MOODS = (
     (("add", "again"), 0.4),
     (("remove", "restore"), 0.4),
-    (("adopt", "rollback"), 0.4),
+    (("adopt", "rollback", "beside"), 0.4),
     (("finetune",), 3.0),
 )
 LESSON = FineTuneSettings(minutes=5, device="cpu", steps=3, rehearse=0, compare=0)
@@ -75,6 +76,10 @@ def live(verbs, ledger: Ledger, store: Store, runs: Path, seed: int, say) -> Non
         elif verb == "adopt":
             run = a_run(store, runs / "run", seed=chance.randrange(5))
             say(f"use {adopt(store, NAME, run).name}")
+        elif verb == "beside":
+            run = a_run(store, runs / "run", seed=chance.randrange(5))
+            site = f"site {len(store.names())}"
+            say(f"keep {adopt_beside(store, NAME, run, site).name}")
         elif verb == "rollback" and len(history(store, NAME)) > 1:
             try:
                 say(f"use {rollback(store, NAME).name}")
@@ -134,6 +139,7 @@ class Memory:
         self.versions = {"base"}
         self.used = "base"
         self.learned: set[str] = set()
+        self.kept: set[str] = set()
 
     def hear(self, lines: list[str]) -> str:
         """Take it in; returns the verb that was cut off, or nothing."""
@@ -151,6 +157,8 @@ class Memory:
                 self.removed.add(what)
             elif verb == "learn":
                 self.learned.add(what)
+            elif verb == "keep":
+                self.kept.add(what)
             elif verb == "use":
                 self.versions.add(what)
                 self.used = what
@@ -184,6 +192,12 @@ class Memory:
             assert load_bundle(folder).card.sha256 == version.card.sha256
         assert load_bundle(store.find(NAME)).card.name == NAME
         self.versions, self.used = set(names), used[0]
+        kept = {name for name in store.names() if name != NAME}
+        assert self.kept <= kept
+        assert len(kept - self.kept) <= (begun == "beside"), (begun, kept - self.kept)
+        for name in kept:
+            assert load_bundle(store.find(name)).card.history[-1]["beside"] == NAME
+        self.kept = kept
 
     def check_lessons(self, runs: Path) -> None:
         """Every verdict told is there, whole, and about weights that load; all are the same."""
