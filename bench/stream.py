@@ -2,15 +2,17 @@
 
     python bench/stream.py DATA MODEL OUT [--order 0] [--after 1 2 5 10 20] [--minutes 10]
 
-DATA is the folder with `splits.json`. The cases of `heart.acdc.correct` come one after another,
-each corrected to its truth. After so many of them the model in use is fine-tuned by `fine_tune`,
-and the candidate is used from then on if the verdict is `adopt`. A row of `OUT/stream-ORDER.csv` is
-written after every fine-tuning: the verdict, minutes, and mean Dice by organ of the next cases
-before they are corrected, of `heart.acdc.validation` and of the old hospital's validation cases, by
-the model that never learned (`control`), the model in use and the candidate. The same command goes
-on after an interruption. `--few` measures on that many cases of each set only; `--steps` ends the
-learning by steps instead of time. `--ceiling` writes one row more: of a model that learned from the
-whole stream at once, for `CEILING.steps`, and went all of the way.
+DATA is the folder with `splits.json`. For a model of hearts the cases of `heart.acdc.correct` come
+one after another, each corrected to its truth; for one of abdomens the MRs of `abdomen.train` as
+another scanner could have made them (`other_scanner.py`), each corrected by some marks alone. After
+so many of them the model in use is fine-tuned by `fine_tune`, and the candidate is used from then
+on if the verdict is `adopt`. A row of `OUT/stream-ORDER.csv` is written after every fine-tuning:
+the verdict, minutes, and mean Dice by organ of the next cases before they are corrected (not where
+marks alone are known), of validation cases of that hospital and of the old one, by the model that
+never learned (`control`), the model in use and the candidate. The same command goes on after an
+interruption. `--few` measures on that many cases of each set only; `--steps` ends the learning by
+steps instead of time. `--ceiling` writes one row more: of a model that learned from the whole
+stream at once, for `CEILING.steps`, and went all of the way.
 """
 
 import argparse
@@ -34,6 +36,7 @@ from cmcseg.learn.loop import fit
 from cmcseg.learn.predictions import answer
 from cmcseg.learn.scores import dice
 from cmcseg.learn.stages import CANDIDATE, STEPS, apart, averaged_weights, lessons
+from other_scanner import altered
 
 CPU = torch.device("cpu")
 NEXT = 5  # cases that come after, measured before they are corrected
@@ -44,17 +47,16 @@ CEILING = TrainSettings(steps=1800, rate=1e-3, optimizer="muon", moves="scans", 
 def run(options):
     torch.set_num_threads(options.threads)
     bundle = load_bundle(default_store().find(options.model))
-    heart = options.data / "heart"
-    splits = json.loads((options.data / "splits.json").read_text())["heart"]
-    stream = [strange(heart, name) for name in splits["acdc"]["correct"]]
+    splits = json.loads((options.data / "splits.json").read_text())
+    if "mr" in bundle.card.roles:
+        stream, sets = abdomens(options.data / "abdomen", splits["abdomen"], options.out / "scans")
+    else:
+        stream, sets = hearts(options.data / "heart", splits["heart"])
     if options.order:
         chance = np.random.default_rng(options.order).permutation(len(stream))
         stream = [stream[k] for k in chance]
     few = options.few or len(stream)
-    sets = {
-        "validation": [strange(heart, name) for name in splits["acdc"]["validation"]][:few],
-        "home": [known(heart, name) for name in splits["validation"]["dense_both"]][:few],
-    }
+    sets = {name: pairs[:few] for name, pairs in sets.items()}
     measured = (*stream, *sets["validation"], *sets["home"])
     everything = Cohort(name="stream", roles=bundle.card.roles, table=bundle.card.table,
                         train=(), validation=measured)  # fmt: skip
@@ -79,7 +81,9 @@ def run(options):
             (work / "handed.json").write_text(json.dumps(handed[0]))
         candidate = load_bundle(work / CANDIDATE) if (work / CANDIDATE).exists() else bundle
         if fresh:
-            coming = {**sets, "next": stream[cases : cases + min(few, NEXT)]}
+            coming = dict(sets)
+            if not any(scan.scribbles for scan in stream[0].scans.values()):
+                coming["next"] = stream[cases : cases + min(few, NEXT)]
             row = {"order": options.order, "cases": cases, "minutes": f"{minutes:.1f}"}
             row |= {"verdict": verdict["verdict"], "compared": verdict["real_cases"]}
             row |= {"mean change": verdict["mean_change"], "at worst": verdict["mean_at_worst"]}
@@ -104,6 +108,42 @@ def at_once(bundle, cache, pairs, out):
     fit(taught, CEILING, out / "ceiling", initial=bundle.network.state_dict(), validate_every=0)
     bundle.network.load_state_dict(averaged_weights(out / "ceiling"))
     return bundle
+
+
+def hearts(heart, splits):
+    """The cases of another hospital as they come, and those that are measured on."""
+    sets = {
+        "validation": [strange(heart, name) for name in splits["acdc"]["validation"]],
+        "home": [known(heart, name) for name in splits["validation"]["dense_both"]],
+    }
+    return [strange(heart, name) for name in splits["acdc"]["correct"]], sets
+
+
+def abdomens(place, splits, out):
+    """The same of abdomens: marks to learn from, label maps to measure on."""
+    files = {
+        name: (place / "images" / f"{name}.nii.gz", place / "labels" / f"{name}.nii.gz")
+        for part in ("train", "validation")
+        for names in splits[part].values()
+        for name in names
+    }
+
+    def scan_of(name, role, image, **annotation):
+        return Pair(id=name, scans={role: Scan(role=role, image=image, **annotation)})
+
+    stream, there = [], []
+    for seed, name in enumerate(splits["train"]["mr"]):
+        image, labels, marks = altered(*files[name], out, seed)
+        stream.append(scan_of(f"a{name}", "mr", image, scribbles=marks))
+    for seed, name in enumerate(splits["validation"]["mr"]):
+        image, labels, _ = altered(*files[name], out, seed)
+        there.append(scan_of(f"a{name}", "mr", image, labels=labels))
+    home = [
+        scan_of(f"h{name}", role, files[name][0], labels=files[name][1])
+        for role, names in splits["validation"].items()
+        for name in names
+    ]
+    return stream, {"validation": there, "home": home}
 
 
 def strange(heart, name):
