@@ -3,6 +3,7 @@
 import numpy as np
 import SimpleITK as sitk
 
+from cmcseg.core.boxes import nonzero_box
 from cmcseg.core.grid import Grid
 from cmcseg.imaging.resample import to_array, to_image
 
@@ -36,17 +37,12 @@ def surface_scores(
         return float("nan"), float("nan")
     if not found.any() or not truth.any():
         return float("inf"), 0.0
-    box = _box(found | truth)
+    box = nonzero_box(found | truth)
     a, b = (_surface(np.pad(mask[box], 1)) for mask in (found, truth))
     there, back = _distance(b, grid)[a], _distance(a, grid)[b]
     near = np.count_nonzero(there <= tolerance_mm) + np.count_nonzero(back <= tolerance_mm)
     distance = float(max(np.percentile(there, 95), np.percentile(back, 95)))
     return distance, near / (there.size + back.size)
-
-
-def _box(mask: np.ndarray) -> tuple[slice, ...]:
-    places = np.argwhere(mask)
-    return tuple(slice(a, b) for a, b in zip(places.min(0), places.max(0) + 1, strict=True))
 
 
 def _surface(mask: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Code, Label, LabelTable
 from cmcseg.mrml.geometry import to_numpy, to_vtk
 from cmcseg.mrml.steps import Steps, finish
-from cmcseg.mrml.voxels import image_in_steps
+from cmcseg.mrml.voxels import box_of, image_in_steps
 from cmcseg.session.i18n import _
 
 BINARY, SURFACE = "Binary labelmap", "Closed surface"  # Slicer's names of representations
@@ -45,7 +45,8 @@ def put_labels(
     Raises:
         CMCSegError: when Slicer does not take the segments.
     """
-    low, high = yield from _filled_box(array)
+    box = yield from box_of(array)
+    low, high = box or (np.zeros(3, dtype=int), np.ones(3, dtype=int))  # a segment needs a voxel
     image = yield from _oriented(array, low, high, grid)
     segmentation = node.GetSegmentation()
     segmentation.SetSourceRepresentationName(BINARY)
@@ -190,25 +191,6 @@ def _oriented(
     image.GetPointData().SetScalars(part.GetPointData().GetScalars())
     image.SetGeometryFromImageToWorldMatrix(to_vtk(grid.affine))
     return image
-
-
-def _filled_box(array: np.ndarray) -> Steps[tuple[np.ndarray, np.ndarray]]:
-    """First and last-plus-one index of the voxels above 0, found a plane at a time.
-
-    A single voxel when there is none.
-    """
-    planes = np.zeros(array.shape[2], dtype=bool)
-    flat = np.zeros(array.shape[:2], dtype=bool)
-    for k in range(array.shape[2]):
-        filled = array[:, :, k] > 0
-        planes[k] = filled.any()
-        if planes[k]:
-            flat |= filled
-        yield
-    if not planes.any():
-        return np.zeros(3, dtype=int), np.ones(3, dtype=int)
-    ends = [np.flatnonzero(hit) for hit in (flat.any(axis=1), flat.any(axis=0), planes)]
-    return np.array([end[0] for end in ends]), np.array([end[-1] + 1 for end in ends])
 
 
 def _on_grid(image: slicer.vtkOrientedImageData, grid: Grid) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from vtk.util import numpy_support
 from cmcseg.mrml.geometry import to_numpy
 from cmcseg.mrml.segments import BINARY, SURFACE
 from cmcseg.mrml.steps import Steps
-from cmcseg.mrml.voxels import numbers_of
+from cmcseg.mrml.voxels import box_of, numbers_of
 
 VOXELS = 150_000  # of an organ's box after averaging: a surface of about 20,000 triangles
 SMOOTHING = 8  # iterations; the averaged border needs few
@@ -41,7 +41,7 @@ def has_surfaces(node: slicer.vtkMRMLSegmentationNode) -> bool:
 
 def _surface_of(image: slicer.vtkOrientedImageData, value: int) -> Steps[vtk.vtkPolyData]:
     numbers = numbers_of(image)
-    box = yield from _box_of(numbers, value)
+    box = yield from box_of(numbers, value)
     if box is None:
         return vtk.vtkPolyData()
     low, high = box
@@ -92,21 +92,6 @@ def _strides(size: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """Voxels per block along each axis: blocks about as long as wide, few enough of them."""
     edge = float(np.prod(size * spacing) / VOXELS) ** (1 / 3)
     return np.maximum(np.ceil(edge / spacing), 1).astype(int)
-
-
-def _box_of(numbers: np.ndarray, value: int) -> Steps[tuple[np.ndarray, np.ndarray] | None]:
-    """First and last-plus-one index of a value, found a plane at a time, if it is there at all."""
-    planes = np.zeros(numbers.shape[2], dtype=bool)
-    flat = np.zeros(numbers.shape[:2], dtype=bool)
-    for k in range(numbers.shape[2]):
-        hit = numbers[:, :, k] == value
-        planes[k] = hit.any()
-        flat |= hit
-        yield
-    if not planes.any():
-        return None
-    ends = [np.flatnonzero(hit) for hit in (flat.any(axis=1), flat.any(axis=0), planes)]
-    return np.array([end[0] for end in ends]), np.array([end[-1] + 1 for end in ends])
 
 
 def _averaged(

@@ -52,3 +52,24 @@ def image_in_steps(array: np.ndarray) -> Steps[vtk.vtkImageData]:
         numbers[:, :, k] = array[:, :, k]
         yield
     return image
+
+
+def box_of(
+    numbers: np.ndarray, value: int | None = None
+) -> Steps[tuple[np.ndarray, np.ndarray] | None]:
+    """First and last-plus-one index of a value, or of all above 0, if any is there at all.
+
+    It is found a plane at a time.
+    """
+    planes = np.zeros(numbers.shape[2], dtype=bool)
+    flat = np.zeros(numbers.shape[:2], dtype=bool)
+    for k in range(numbers.shape[2]):
+        hit = numbers[:, :, k] > 0 if value is None else numbers[:, :, k] == value
+        planes[k] = hit.any()
+        if planes[k]:
+            flat |= hit
+        yield
+    if not planes.any():
+        return None
+    ends = [np.flatnonzero(hit) for hit in (flat.any(axis=1), flat.any(axis=0), planes)]
+    return np.array([end[0] for end in ends]), np.array([end[-1] + 1 for end in ends])

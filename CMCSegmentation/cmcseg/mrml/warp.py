@@ -13,6 +13,7 @@ import numpy as np
 import vtk
 from vtk.util import numpy_support
 
+from cmcseg.core.boxes import nonzero_box
 from cmcseg.core.grid import Grid
 from cmcseg.mrml.geometry import moved, to_vtk
 from cmcseg.mrml.steps import Steps
@@ -61,10 +62,10 @@ def warped_labels(
     values = np.array(sorted(set(_values(array)) - {0}), dtype=np.uint8)
     if not len(values):
         return out
-    low, high = _box(array > 0)
-    part = array[tuple(map(slice, low, high))]
+    filled = nonzero_box(array)
+    part = array[filled]
     affine = grid.affine.copy()
-    affine[:3, 3] = grid.world(low)
+    affine[:3, 3] = grid.world([side.start for side in filled])
     near = Grid(shape=part.shape, affine=affine)
     yield
     shares = np.stack([(part == value) * np.uint8(255) for value in values], axis=-1)
@@ -179,13 +180,3 @@ def _values(array: np.ndarray) -> list[int]:
     for plane in array.T:
         counts += np.bincount(plane.ravel(), minlength=256)
     return np.flatnonzero(counts).tolist()
-
-
-def _box(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last-plus-one index of the set voxels along each axis."""
-    ends = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        filled = np.flatnonzero(mask.any(axis=others))
-        ends.append((filled[0], filled[-1] + 1))
-    return np.array([end[0] for end in ends]), np.array([end[1] for end in ends])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cmcseg.core.boxes import nonzero_box
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, LabelMap
 from cmcseg.session.ports import Change
@@ -17,7 +18,21 @@ def differences(role: str, before: LabelMap, after: LabelMap) -> tuple[Change, .
         if len(row):
             _tally(gained, new[row, column], column)
             _tally(lost, old[row, column], column)
-    ml = before.grid.voxel_ml
+    return changes_of(role, before, gained, lost)
+
+
+def changes_of(
+    role: str, labels: LabelMap, gained: np.ndarray, lost: np.ndarray
+) -> tuple[Change, ...]:
+    """Organs that gained or lost voxels, in the table's order.
+
+    Args:
+        role: of the scan.
+        labels: whose table and voxels these are.
+        gained: ``(values, slices)`` voxels.
+        lost: as ``gained``.
+    """
+    ml = labels.grid.voxel_ml
     return tuple(
         Change(
             role=role,
@@ -26,7 +41,7 @@ def differences(role: str, before: LabelMap, after: LabelMap) -> tuple[Change, .
             removed_ml=float(lost[label.value].sum()) * ml,
             slices=int(np.count_nonzero(gained[label.value] + lost[label.value])),
         )
-        for label in before.table
+        for label in labels.table
         if gained[label.value].any() or lost[label.value].any()
     )
 
@@ -44,10 +59,11 @@ def carried(mask: np.ndarray, grid: Grid, target: Grid, matrix: np.ndarray) -> n
         bool of ``target.shape``; False outside the mask's field of view.
     """
     out = np.zeros(target.shape, dtype=bool)
-    if not mask.any():
+    filled = nonzero_box(mask)
+    if filled is None:
         return out
-    low, high = _box(mask)
-    small = np.pad(mask[tuple(map(slice, low, high))].astype(np.float32), 1)
+    low, high = np.array([(side.start, side.stop) for side in filled]).T
+    small = np.pad(mask[filled].astype(np.float32), 1)
     to_mask = np.linalg.inv(grid.affine) @ np.linalg.inv(matrix) @ target.affine
     first, last = _reach(low, high, np.linalg.inv(to_mask), target.shape)
     for i in range(first[0], last[0]):
@@ -86,16 +102,6 @@ def restored(found: LabelMap, drawn: LabelMap, organ: str) -> dict[str, np.ndarr
 def _tally(counts: np.ndarray, values: np.ndarray, slices: np.ndarray) -> None:
     known = (values > 0) & (values != UNANNOTATED)
     np.add.at(counts, (values[known].astype(np.intp), slices[known]), 1)
-
-
-def _box(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last-plus-one index of the set voxels along each axis."""
-    ends = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        filled = np.flatnonzero(mask.any(axis=others))
-        ends.append((filled[0], filled[-1] + 1))
-    return np.array([end[0] for end in ends]), np.array([end[1] for end in ends])
 
 
 def _reach(

@@ -8,6 +8,7 @@ from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.organ_findings import OrganFinding
 from cmcseg.core.uncertainty import DOUBTFUL
 from cmcseg.core.volume import Volume
+from cmcseg.session.changes import changes_of
 from cmcseg.session.ports import Change, Edit, Runner
 from cmcseg.session.result import OrganRow, Result
 
@@ -46,19 +47,7 @@ class DrawnTally:
 
     def changes(self, role: str) -> tuple[Change, ...]:
         """Organs that differ from what was found, in the table's order."""
-        ml = self._found.grid.voxel_ml
-        gained, lost = self._gained, self._lost
-        return tuple(
-            Change(
-                role=role,
-                organ=label.name,
-                added_ml=float(gained[label.value].sum()) * ml,
-                removed_ml=float(lost[label.value].sum()) * ml,
-                slices=int(np.count_nonzero(gained[label.value] + lost[label.value])),
-            )
-            for label in self._found.table
-            if gained[label.value].any() or lost[label.value].any()
-        )
+        return changes_of(role, self._found, self._gained, self._lost)
 
     def _count(self, box: np.ndarray, low: tuple[int, int, int], sign: int) -> None:
         """Plane by plane, so that no call keeps Python's lock for long."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmcseg.core.boxes import nonzero_box
 from cmcseg.core.labelmap import UNANNOTATED, LabelMap
 from cmcseg.core.mark import Mark, TakenMark
 from cmcseg.session.pen import part_of
@@ -72,11 +73,6 @@ def strokes_of(role: str, marks: tuple[TakenMark, ...], labels: LabelMap) -> Lab
 def _organ_alone(labels: LabelMap, value: int) -> LabelMap:
     """One organ in the smallest box that holds it; a single voxel of nothing when it is empty."""
     mask = labels.array == value
-    sides = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    if not len(sides[0]):
-        box = (slice(0, 1),) * 3
-    else:
-        i, j, k = (slice(int(side[0]), int(side[-1]) + 1) for side in sides)
-        box = (i, j, k)
+    box = nonzero_box(mask) or (slice(0, 1),) * 3
     array = mask[box].astype(np.uint8) * np.uint8(value)
     return LabelMap(array=array, grid=part_of(labels.grid, box), table=labels.table)
