@@ -49,10 +49,10 @@ across = np.eye(4)
 across[0, 3] = 7.0
 views.overlays.move(across)
 for role in own:
-    ghost = views.slice(list(own).index(role)).get_foreground_volume_id()
+    laid_over = views.slice(list(own).index(role)).get_foreground_volume_id()
     matrix = vtk.vtkMatrix4x4()
-    app.scene.GetNodeByID(ghost).GetIJKToRASMatrix(matrix)
-    print("ghost", role, matrix.GetElement(0, 3))
+    app.scene.GetNodeByID(laid_over).GetIJKToRASMatrix(matrix)
+    print("laid over", role, matrix.GetElement(0, 3))
 views.overlays.clear()
 
 # Two models on one pair.
@@ -90,8 +90,8 @@ def test_two_models_are_shown_beside_each_other_and_the_users_scans_come_back():
     )
     lines = done.stdout.splitlines()
     assert lines == [
-        "ghost ct -7.0",
-        "ghost mr 7.0",
+        "laid over ct -7.0",
+        "laid over mr 7.0",
         "laid down ''",
         "compared True ['the model in use', 'the new model'] 1",
         "laid down ''",

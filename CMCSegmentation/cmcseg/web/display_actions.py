@@ -12,7 +12,7 @@ from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.web.editor import Editor
-from cmcseg.web.ghosts import BLEND, KINDS
+from cmcseg.web.other_scan import BLEND, KINDS
 from cmcseg.web.page import Page
 from cmcseg.web.pointer import NUDGE
 from cmcseg.web.tools_actions import ToolsActions

@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from cmcseg.mrml.colours import MAGMA
 from cmcseg.web.display_actions import AUTO, DisplayActions
-from cmcseg.web.ghosts import KINDS
+from cmcseg.web.other_scan import KINDS
 from cmcseg.web.view_poses import ORIENTATIONS
 from cmcseg.web.widgets import icon_button, labelled
 from cmcseg.web.windowing import PRESETS

@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 from trame_slicer.views import SliceView
 
-from cmcseg.web.ghosts import BLEND, Ghosts
+from cmcseg.web.other_scan import BLEND, OtherScan
 
 
 class Overlays:
@@ -19,7 +19,7 @@ class Overlays:
 
     def __init__(self, scene: slicer.vtkMRMLScene, views: list[SliceView]) -> None:
         self._scene, self._views = scene, views
-        self._ghosts = Ghosts(scene)
+        self._other = OtherScan(scene)
         self._scans: tuple[str, ...] = ()
         self._results: tuple[str, ...] = ()
         self._across = np.eye(4)
@@ -38,29 +38,29 @@ class Overlays:
         """Take maps and the other scan away; the organs stay."""
         for view in self._views:
             view.set_foreground_volume_id(None)
-        self._ghosts.forget()
+        self._other.forget()
 
     def blend(self, share: float, kind: str = BLEND) -> None:
         """Lay the other scan over each scan, moved by the alignment, with an opacity of 0 to 1.
 
         Args:
             share: of the opacity; nothing is laid over at 0.
-            kind: of ``ghosts.KINDS``.
+            kind: of ``other_scan.KINDS``.
         """
         if len(self._scans) < 2:
             return
         if share <= 0:
             self.clear()
             return
-        ghosts = self._ghosts.of(self._scans, self._across, kind)
-        for view, key in zip(self._views, ghosts, strict=False):
+        nodes = self._other.of(self._scans, self._across, kind)
+        for view, key in zip(self._views, nodes, strict=False):
             view.set_foreground_volume_id(key)
             view.set_foreground_opacity(min(1.0, share))
 
     def move(self, across: np.ndarray) -> None:
         """The alignment is another one; what lies over the scans follows."""
         self._across = across
-        self._ghosts.move(across)
+        self._other.move(across)
 
     def veil(self, maps: list[str]) -> None:
         """Lay a map over each scan (doubt, disagreement); none when the list is empty."""

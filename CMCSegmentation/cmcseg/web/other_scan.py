@@ -17,7 +17,7 @@ STRONGEST = 92  # percentile of the gradient from which it is an edge
 YELLOW = "vtkMRMLColorTableNodeYellow"
 
 
-class Ghosts:
+class OtherScan:
     """A node per scan that shows the other one's voxels where the alignment puts them.
 
     Args:
@@ -31,7 +31,7 @@ class Ghosts:
         self._kind = BLEND
 
     def of(self, scans: tuple[str, ...], across: np.ndarray, kind: str = BLEND) -> list[str]:
-        """Keys of the ghosts over two scans.
+        """Keys of what lies over two scans.
 
         Args:
             scans: keys of both.
@@ -50,11 +50,11 @@ class Ghosts:
     def move(self, across: np.ndarray) -> None:
         """Put them where an alignment says."""
         steps = (np.linalg.inv(across), across)
-        for (key, ghost), step in zip(self._keys.items(), steps, strict=False):
+        for (key, moved), step in zip(self._keys.items(), steps, strict=False):
             matrix = to_vtk(np.eye(4))
             self._scene.GetNodeByID(self._sources[key]).GetIJKToRASMatrix(matrix)
             pose = to_vtk(step @ to_numpy(matrix))
-            self._scene.GetNodeByID(ghost).SetIJKToRASMatrix(pose)
+            self._scene.GetNodeByID(moved).SetIJKToRASMatrix(pose)
 
     def forget(self) -> None:
         """Take them out of the scene."""
@@ -65,18 +65,18 @@ class Ghosts:
 
     def _make(self, other: str, kind: str) -> str:
         source = self._scene.GetNodeByID(other)
-        ghost = self._scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "blended")
-        ghost.SetAttribute(OURS, "blended")
-        ghost.HideFromEditorsOn()
-        ghost.SetSaveWithScene(False)
+        node = self._scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "blended")
+        node.SetAttribute(OURS, "blended")
+        node.HideFromEditorsOn()
+        node.SetSaveWithScene(False)
         image = source.GetImageData()
         if kind == CHECKERBOARD:
             image = squares(image, source.GetSpacing())
         elif kind == EDGES:
             image = gradient(image)
-        ghost.SetAndObserveImageData(image)
-        ghost.CreateDefaultDisplayNodes()
-        display, shown = ghost.GetDisplayNode(), source.GetDisplayNode()
+        node.SetAndObserveImageData(image)
+        node.CreateDefaultDisplayNodes()
+        display, shown = node.GetDisplayNode(), source.GetDisplayNode()
         display.AutoWindowLevelOff()
         display.SetWindowLevel(shown.GetWindow(), shown.GetLevel())
         if kind == CHECKERBOARD:  # what is not shown lies below every value of the scan
@@ -89,7 +89,7 @@ class Ghosts:
             display.ApplyThresholdOn()
             display.SetAndObserveColorNodeID(YELLOW)
             display.SetWindowLevelMinMax(0.0, limit)
-        return ghost.GetID()
+        return node.GetID()
 
 
 def squares(image: vtk.vtkImageData, spacing: tuple[float, float, float]) -> vtk.vtkImageData:
