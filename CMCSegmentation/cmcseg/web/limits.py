@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 from trame_server.utils.typed_state import TypedState
 
-from cmcseg.core.errors import BadInput
 from cmcseg.web.editor import Editor
 from cmcseg.web.page import Page
-from cmcseg.web.widgets import NUMBER
+from cmcseg.web.widgets import NUMBER, as_range, range_slider
 
 
 @dataclass
@@ -61,9 +59,7 @@ class Limits:
         Raises:
             BadInput: when it is no range.
         """
-        if not -math.inf < low <= high < math.inf:
-            raise BadInput(f"{low} to {high} is no range; the first number is the smaller one.")
-        self.state.data.low, self.state.data.high = low, high
+        self.state.data.low, self.state.data.high = as_range(low, high)
         self._set()
 
     def _set(self) -> None:
@@ -88,15 +84,5 @@ def lay_out_limits(limits: Limits) -> None:
             id=key,
         )
     with html.Div(v_if=names.by_value, id="values"):
-        v.VRangeSlider(
-            model_value=(f"[{names.low}, {names.high}]",),
-            update_modelValue=(
-                page.trying(limits.values, NUMBER, NUMBER),
-                "[$event[0], $event[1]]",
-            ),
-            min=(f"{names.range}[0]",),
-            max=(f"{names.range}[1]",),
-            step=1,
-            thumb_label=True,
-            hide_details=True,
-        )
+        call = page.trying(limits.values, NUMBER, NUMBER)
+        range_slider(call, names, "Values that are drawn on")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +17,7 @@ from cmcseg.web.limits import Limits
 from cmcseg.web.page import Page
 from cmcseg.web.pointer import DRAW, MEASURE, MOVE, NUDGE, WINDOW
 from cmcseg.web.views import Views
+from cmcseg.web.widgets import as_range, ends_of
 
 THICKEST = 40  # mm, of the brush
 HELD = (5, 95)  # percentiles of an organ's values that Threshold starts with
@@ -173,10 +173,9 @@ class ToolsActions:
         Raises:
             BadInput: when it is none.
         """
-        if not -math.inf < low <= high < math.inf:
-            raise BadInput(f"{low} to {high} is no range; the first number is the smaller one.")
+        low, high = as_range(low, high)
         self.state.data.low, self.state.data.high = low, high
-        self._editor.threshold(float(low), float(high))
+        self._editor.threshold(low, high)
 
     def apply(self) -> None:
         """Let the tool in hand work on the whole organ."""
@@ -228,13 +227,13 @@ class ToolsActions:
         if (scan, self.organ) == self._ranged:
             return
         self._ranged = (scan, self.organ)
-        self.state.data.range = list(self._range())
+        self.state.data.range = self._range()
         values = result.volumes[self.role].array
         found = result.prediction.labels[self.role].array == result.value(self.organ)
         own = values[found] if found.any() else values
         self.threshold(*(float(p) for p in np.percentile(own[:: max(1, own.size // SAMPLE)], HELD)))
 
-    def _range(self) -> tuple[float, float]:
-        """The values of the scan in hand."""
+    def _range(self) -> list[float]:
+        """What the values of the scan in hand go from and to."""
         scan = self._session.result.scans[self.role]
-        return self._app.scene.GetNodeByID(scan).GetImageData().GetScalarRange()
+        return ends_of(*self._app.scene.GetNodeByID(scan).GetImageData().GetScalarRange())

@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from cmcseg.web.limits import lay_out_limits
 from cmcseg.web.tools_actions import THICKEST, ToolsActions
-from cmcseg.web.widgets import NUMBER, icon_button, labelled, text
+from cmcseg.web.widgets import NUMBER, icon_button, labelled, range_slider, text
 
 ICONS = {
     "": ("mdi-cursor-move", "Move and zoom (Esc)"),
@@ -129,18 +129,8 @@ def _settings(tools: ToolsActions) -> None:
             classes="quiet",
             id="threshold-range",
         )
-        v.VRangeSlider(
-            model_value=(f"[{names.low}, {names.high}]",),
-            update_modelValue=(
-                page.trying(tools.threshold, NUMBER, NUMBER),
-                "[$event[0], $event[1]]",
-            ),
-            min=(f"{names.range}[0]",),
-            max=(f"{names.range}[1]",),
-            step=1,
-            thumb_label=True,
-            hide_details=True,
-        )
+        call = page.trying(tools.threshold, NUMBER, NUMBER)
+        range_slider(call, names, "Values that Threshold fills")
     words = str(APPLIED)
     v.VBtn(
         text(f"({words})[{names.tool}]"),

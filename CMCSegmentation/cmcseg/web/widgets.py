@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
@@ -9,6 +11,7 @@ from cmcseg.core.card import RESEARCH_USE
 from cmcseg.core.errors import BadInput
 
 NUMBER = int | float  # what a slider of the page sends
+MANY = 20  # values that a scan spans, from which a slider goes in whole steps
 
 
 def text(expression: str) -> str:
@@ -32,6 +35,31 @@ def icon_button(icon: object, title: str, click: object, **more: object) -> None
         raw_attrs=labelled(title),
         **more,
     )
+
+
+def range_slider(call: object, names: object, words: str) -> None:
+    """Two ends of a range of a scan's values.
+
+    Args:
+        call: told both ends.
+        names: of the state that holds ``low`` and ``high``, and the ``range`` that they lie in.
+        words: what the range is for.
+    """
+    v.VRangeSlider(
+        model_value=(f"[{names.low}, {names.high}]",),
+        update_modelValue=(call, "[$event[0], $event[1]]"),
+        min=(f"{names.range}[0]",),
+        max=(f"{names.range}[1]",),
+        step=(f"{names.range}[1] - {names.range}[0] < {MANY} ? 0.01 : 1",),
+        thumb_label=True,
+        hide_details=True,
+        raw_attrs=labelled(words),
+    )
+
+
+def ends_of(low: float, high: float) -> list[float]:
+    """What a range slider goes from and to, so that whole steps reach the last voxel."""
+    return [math.floor(low), math.ceil(high)] if high - low >= MANY else [low, high]
 
 
 def chooser(call: object, name: str, items: str, label: str, key: str, **more: object) -> None:
@@ -62,3 +90,14 @@ def share(percent: float) -> float:
     if not 0 <= percent <= 100:
         raise BadInput(f"{percent} is no percentage; choose 0 to 100.")
     return percent / 100
+
+
+def as_range(low: float, high: float) -> tuple[float, float]:
+    """Both ends of a range.
+
+    Raises:
+        BadInput: when it is none.
+    """
+    if not -math.inf < low <= high < math.inf:
+        raise BadInput(f"{low} to {high} is no range; the first number is the smaller one.")
+    return float(low), float(high)
