@@ -3,9 +3,9 @@
     python Testing/queue/kill_at_random.py [MOMENTS [SEED]]
 
 A child adds, removes, restores, fine-tunes, adopts, rolls back and keeps models for sites without a
-pause, and says what it begins and what it has done. It is killed after a random while, and what lies on the disk is held
-against what it said. A fine-tuning goes on where the last child was killed, and must end as one
-that nobody interrupted. For systems that can fork.
+pause, and says what it begins and what it has done. It is killed after a random while, and what
+lies on the disk is held against what it said. A fine-tuning goes on where the last child was
+killed, and must end as one that nobody interrupted. For systems that can fork.
 """
 
 import json
