@@ -13,9 +13,14 @@ LIMIT = 0.05  # seconds
 REFERENCE = 0.060  # seconds of the fixed piece, on a quiet AMD EPYC with AVX512
 
 
+def slowness() -> float:
+    """How many times longer work takes here and now than where limits were set, at least 1."""
+    return max(1.0, _fixed_piece() / REFERENCE)
+
+
 def allowed() -> float:
     """The limit in seconds of the calling thread, as this machine is at this moment."""
-    return LIMIT * max(1.0, _fixed_piece() / REFERENCE)
+    return LIMIT * slowness()
 
 
 def held(measure, tries: int = 6) -> list[tuple[float, float]]:

@@ -21,6 +21,7 @@ from cmcseg.queue.checksums import sums_of
 from cmcseg.queue.holdout import CHECK, new_pair, part_of
 from cmcseg.queue.ledger import Ledger
 from queued import GRID, TABLE, a_draft
+from standstill import slowness
 
 
 @pytest.fixture
@@ -292,6 +293,7 @@ from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.holdout import CHECK, new_pair, part_of
 from cmcseg.queue.checksums import sums_of
 from queued import a_draft
+from standstill import slowness
 ledger = Ledger(sys.argv[2])
 print("ready", flush=True)
 for k in range(int(sys.argv[3])):
@@ -403,7 +405,7 @@ def test_a_thousand_entries_are_listed_in_a_second(a_queue):
         )
     started = time.process_time()
     assert len(a_queue.entries()) == 1001
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 1.0 * slowness()
 
 
 def test_what_a_hand_drew_comes_along_and_other_entries_look_as_they_did(a_queue):
