@@ -1,0 +1,258 @@
+"""The review in a real browser as a reader works in it: views, both scans, list, verdict."""
+
+import re
+import signal
+from io import BytesIO
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from browser_app import (
+    NAMES,
+    PATIENCE,
+    Served,
+    drag,
+    fruit_home,
+    ml,
+    segmented,
+    until,
+    use_fruit,
+)
+from cmcseg.core.grid import Grid
+from cmcseg.core.volume import Volume
+from cmcseg.imaging.files import read_volume, write_volume
+from PIL import Image
+
+LEFT, RIGHT = np.array([520.0, 300.0]), np.array([990.0, 300.0])  # in both views, at 1280 x 720
+# Every line of the progress bar, and the milliseconds at which it came; "" is the end.
+WATCH = """() => {
+  const told = window.told = [];
+  const look = () => {
+    const line = document.getElementById('progress-line');
+    const text = line ? line.innerText : '';
+    if (text ? !told.length || told.at(-1)[1] !== text : told.length && told.at(-1)[1])
+      told.push([performance.now(), text]);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+@pytest.fixture(scope="module")
+def app(browser, tmp_path_factory):  # noqa: ARG001
+    served = Served(fruit_home(tmp_path_factory.mktemp("home")))
+    yield served
+    served.kill(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def page(browser, app):
+    opened = browser.new_page(viewport={"width": 1280, "height": 720})
+    opened.set_default_timeout(PATIENCE)
+    opened.goto(app.address)
+    opened.wait_for_selector(".case")
+    use_fruit(opened)
+    yield opened
+    opened.close()
+
+
+def view(page, number):
+    """What a view shows between its letters."""
+    box = page.locator(".image-display-area").nth(number).bounding_box()
+    clip = {"x": box["x"] + 60, "y": box["y"] + 60, "width": box["width"] - 120, "height": 400}
+    return np.asarray(Image.open(BytesIO(page.screenshot(clip=clip))).convert("L"), int)
+
+
+def told(page, number, what):
+    """One of the things that stand below a view: its slice, its window, the value."""
+    return page.inner_text(f"#told-{number}").split(" · ")[what]
+
+
+def scale(page, number):
+    """Millimetres of a pixel, as the bar tells."""
+    bar = page.locator(f"#scale-{number}")
+    return float(bar.inner_text().split()[0]) / bar.bounding_box()["width"]
+
+
+def settled(page):
+    """Nothing moves any more."""
+    before, shown = None, page.screenshot()
+    while shown != before:
+        page.wait_for_timeout(500)
+        before, shown = shown, page.screenshot()
+
+
+def test_progress_neither_stands_at_its_end_nor_promises_what_is_not_so(page):
+    segmented(page)  # what a part takes is known from then on
+    page.evaluate(WATCH)
+    segmented(page)
+    told = page.evaluate("told")
+    end = told[-1][0]
+    per_cent = [int(line.split("%")[0]) for _, line in told[:-1]]
+    assert per_cent == sorted(per_cent)
+    assert per_cent[-1] < 100
+    for (at, line), (until_then, _) in pairwise(told):
+        left = re.search(r"about (\d+) s left", line)
+        if left:
+            assert until_then - at < 5000 + 1000 * int(left[1]), line
+            assert end - at < 10_000 + 3000 * int(left[1]), line
+
+
+def test_the_next_doubt_takes_its_scan_in_hand_and_comes_close(page):
+    page.click("#to-review")
+    wide = scale(page, 0)
+    page.keyboard.press("n")
+    page.wait_for_selector("#ring-0")
+    page.click("#places summary")
+    scan = page.locator(".place-row .chosen").inner_text().split(":")[0]
+    page.click("#places summary")
+    assert page.locator(".v-btn-toggle .v-btn--active", has_text=scan).count() == 1
+    assert scale(page, 0) < wide
+
+
+def test_mouse_and_pointer_work_in_both_views_as_in_any_viewer(page):
+    page.mouse.move(*LEFT)
+    until(page, lambda: page.locator("#cross-1").count() == 1)  # the same place in the other scan
+    assert re.fullmatch(r"-?\d+", told(page, 0, 3))  # the value there
+    settled(page)
+    for button, change in (("left", (60, 0)), ("right", (0, 60))):  # moves, zooms
+        before = view(page, 0), view(page, 1)
+        page.mouse.move(*LEFT)
+        page.mouse.down(button=button)
+        page.mouse.move(*(LEFT + change), steps=6)
+        page.mouse.up(button=button)
+        for number in (0, 1):
+            until(page, lambda n=number: np.abs(view(page, n) - before[n]).mean() > 1)  # noqa: B023
+        assert scale(page, 0) == pytest.approx(scale(page, 1), rel=0.01)
+    other = told(page, 1, 2)
+    page.keyboard.press("w")
+    page.wait_for_selector("#tool-window.v-btn--active")
+    drag(page, LEFT, LEFT + 40)
+    until(page, lambda: told(page, 0, 2) != "W 400 L 40")
+    assert told(page, 1, 2) == other
+    page.keyboard.press("Escape")
+
+
+def test_an_organ_is_copied_to_the_other_scan_and_that_is_undone(page):
+    page.keyboard.press("1")
+    page.keyboard.press("e")
+    page.wait_for_selector("#tool-erase.v-btn--active")
+    drag(page, LEFT - 60, LEFT + 20)
+    until(page, lambda: "CT: apple" in page.inner_text("#changes"))
+    page.keyboard.press("Escape")
+    page.click("#copy")
+    until(page, lambda: "MR: apple" in page.inner_text("#changes"))
+    line = page.inner_text("#changes")
+    assert all(line.count(f"{scan}: apple") == 1 for scan in ("CT", "MR"))
+    page.click("#undo")
+    until(page, lambda: "MR: apple" not in page.inner_text("#changes"))
+    assert "CT: apple" in page.inner_text("#changes")
+
+
+def test_space_presses_the_button_that_the_keyboard_is_on(page):
+    page.focus("#show-doubt")
+    page.keyboard.press(" ")
+    page.wait_for_selector("#legend")
+    page.keyboard.press(" ")
+    page.wait_for_selector("#legend", state="detached")
+
+
+def test_a_second_window_is_told_in_the_pages_own_style(page, app, browser):
+    second = browser.new_page()
+    second.goto(app.address)
+    assert "window" in second.inner_text("body")
+    style = "getComputedStyle(document.body).fontFamily"
+    assert "sans-serif" in second.evaluate(style)
+    second.close()
+    assert page.locator("#accept").count() == 1
+
+
+def test_after_accepting_the_next_case_is_a_click_away_and_the_accepted_one_opens_as_drawn(page):
+    drawn = ml(page, NAMES[0])
+    page.keyboard.press("a")
+    page.wait_for_selector("#unseen")
+    page.keyboard.press("a")
+    page.wait_for_selector("#accepted")
+    assert "in the queue already" in page.inner_text("#accept-why")  # why Accept rests
+    page.click("#next-case")
+    until(page, lambda: "CT of bob" in page.locator(".v-select").first.inner_text())
+    page.click("#step-cases")
+    assert page.locator(".case", has_text="ann").locator(".v-chip").inner_text() == "accepted"
+    page.locator(".case", has_text="ann").click()
+    page.wait_for_selector("#accepted")
+    assert ml(page, NAMES[0]) == drawn
+
+
+def test_the_model_says_which_case_to_correct_first_and_the_list_opens_it(page):
+    page.click("#step-cases")
+    page.click("#ask-which:not([disabled])")
+    page.click("#next-of-list")
+    until(page, lambda: "CT of bob" in page.locator(".v-select").first.inner_text())
+    page.wait_for_selector("#to-review")  # it is segmented on the way
+
+
+def test_a_case_is_segmented_while_a_model_learns_and_nobody_is_pulled_to_the_verdict(page):
+    page.click("#step-learn")
+    page.fill("#minutes", "0.02")
+    page.click("#fine-tune:not([disabled])")
+    page.wait_for_selector("#cancel-tuning")
+    page.click("#step-segment")
+    segmented(page)
+    until(page, lambda: page.locator("#verdict").count() == 1)
+    assert page.locator("#step-segment.v-tab--selected").count() == 1
+
+
+def test_the_verdict_says_what_it_is_and_offers_first_what_it_speaks_for(page):
+    page.click("#step-learn")
+    assert page.inner_text("#verdict h3") == "There is not enough evidence yet."
+    assert "/" not in page.inner_text("#verdict > p")  # no path
+    solid = page.locator("#verdict .v-btn.bg-primary")
+    assert solid.all_inner_texts() == ["Keep the old one"]
+    page.click("#keep")
+    page.wait_for_selector("#verdict", state="detached")
+
+
+def test_a_model_gets_room_for_a_new_organ_which_is_drawn(page):
+    page.click("#step-models")
+    page.click("#new-organ summary")
+    page.fill("#organ-name", "kiwi")
+    page.click("#make-room")
+    card = page.locator(".v-card", has_text="kiwi")
+    card.locator("button[disabled]", has_text="Use it").wait_for()  # it is chosen
+    page.click("#step-segment")
+    segmented(page)
+    page.click("#to-review")
+    assert ml(page, "kiwi") == 0
+    page.keyboard.press("5")
+    page.keyboard.press("b")
+    page.wait_for_selector("#tool-brush.v-btn--active")
+    drag(page, LEFT - 60, LEFT + 20)
+    until(page, lambda: ml(page, "kiwi") > 0.5)
+    page.keyboard.press("Escape")
+
+
+def test_scans_without_common_coordinates_are_each_shown_and_drawn_in(page, app, tmp_path):
+    for role in ("ct", "mr"):
+        scan = read_volume(app.folder / "bob" / f"{role}.nii.gz")
+        affine = scan.grid.affine.copy()
+        affine[0, 3] += 1500 * (role == "mr")
+        grid = Grid(shape=scan.grid.shape, affine=affine)
+        write_volume(Volume(array=scan.array, grid=grid), tmp_path / f"cat_{role}.nii.gz")
+    page.click("#step-cases")
+    page.set_input_files("#cmcseg-files", sorted(tmp_path.iterdir()))
+    until(page, lambda: "CT of" in page.locator(".v-select").first.inner_text())
+
+    def both_are_shown():
+        return all(view(page, number).std() > 10 for number in (0, 1))
+
+    until(page, both_are_shown)
+    page.click("#more summary")
+    page.select_option("#align", "rigid")
+    segmented(page)
+    page.click("#to-review")
+    until(page, both_are_shown)
+    page.keyboard.press("1")
+    page.keyboard.press("e")
+    page.wait_for_selector("#tool-erase.v-btn--active")
+    drag(page, RIGHT - 40, RIGHT + 40)
+    until(page, lambda: page.inner_text("#changes").startswith("Changed: MR: apple"))
