@@ -296,8 +296,12 @@ class App:
                 for worker in (self._runner, self._learner, self._reader):
                     worker.pump()
                 self._reviewing.tick()
-                if self._page.take_stale():
+                stale, moved = self._page.take_stale(), self._page.take_moved()
+                if stale:
                     self._refresh()
+                elif moved:  # at every step of a wheel
+                    with self._server.state:
+                        self._views.refresh()
             except Exception as error:  # the page must go on living
                 self._page.report(error)
             busy = self._runner.busy or self._learner.busy or self._reader.busy

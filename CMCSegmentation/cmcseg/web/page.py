@@ -57,16 +57,26 @@ class Page:
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self._folder = server, folder
         self.state = TypedState(server.state, PageState)
-        self._stale, self._told, self._asked_at = True, 0.0, ""
+        self._stale = self._moved = True
+        self._told, self._asked_at = 0.0, ""
 
     def touch(self, *_told: object) -> None:
         """Something that is shown may differ; the page is told at the next look."""
         self._stale = True
 
+    def look(self, *_told: object) -> None:
+        """Only what stands on the views may differ: they moved, or the pointer did."""
+        self._moved = True
+
     def take_stale(self) -> bool:
         """Whether something differs since the last call."""
         stale, self._stale = self._stale, False
         return stale
+
+    def take_moved(self) -> bool:
+        """Whether what stands on the views differs since the last call."""
+        moved, self._moved = self._moved, False
+        return moved
 
     def go(self, step: str) -> None:
         """Turn to one of ``STEPS``."""

@@ -14,6 +14,8 @@ from trame_slicer.views import NoScheduleRendering, SliceView, ThreeDView, ViewT
 from cmcseg.web.calls import mouse_event
 
 MOST_PIXELS = 3840 * 2160  # of one view
+# The same as at rest: a coarser picture first would have each view drawn twice.
+QUALITY = 90  # of a JPEG, while the picture changes
 
 
 def register_views(
@@ -33,7 +35,13 @@ def register_views(
         (SliceView, ViewType.SLICE_VIEW, dress),
         (ThreeDView, ViewType.THREE_D_VIEW, lambda *_told: None),
     ):
-        factory = _ViewFactory(server, _maker(kind, resized), view_type, populate_view_ui_f=dressed)
+        factory = _ViewFactory(
+            server,
+            _maker(kind, resized),
+            view_type,
+            populate_view_ui_f=dressed,
+            interactive_quality=QUALITY,
+        )
         factory.first = hear
         manager.register_factory(factory)
 

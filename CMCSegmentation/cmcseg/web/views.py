@@ -71,7 +71,7 @@ class Views:
         register_views(page.server, app.view_manager, self._on_resized, self._dress, self._hear)
         self._layouts = ViewLayouts(page.server, app)
         self.links = Links()
-        self.poses = ViewPoses(self._layouts, self.links, page.touch)
+        self.poses = ViewPoses(self._layouts, self.links, page.look)
         self.marked = ViewMarks()
         self.overlays = Overlays(app.scene, [self.slice(n) for n in range(len(SLICES))])
         self._scans: tuple[str, ...] = ()
@@ -231,7 +231,7 @@ class Views:
         self.marked.point(number, self.poses.node(number), x, y)
         if number < len(self.links.shown) and not self.comparing:
             self.pointed.emit(self.links.shown[number])
-        self._page.touch()
+        self._page.look()
 
     def _on_panned(self, number: int, dx: float, dy: float) -> None:
         self.poses.pan(number, -self.poses.in_plane(number, dx, dy))
@@ -239,11 +239,11 @@ class Views:
     def _on_windowed(self, number: int, dx: float, dy: float) -> None:
         if number < len(self.links.shown):
             drag_window(self._node(self._scans[self.links.shown[number]]), dx, dy)
-            self._page.touch()
+            self._page.look()
 
     def _on_measured(self, number: int, start: tuple, end: tuple) -> None:
         self.marked.measure(number, self.poses.node(number), start, end)
-        self._page.touch()
+        self._page.look()
 
     def _on_nudged(self, number: int, dx: float, dy: float) -> None:
         """What lies over a view follows the hand: the other scan, and with it the alignment."""
@@ -258,7 +258,7 @@ class Views:
         for other in range(BESIDE):
             self.slice(other).schedule_render()
         self.nudged.emit()
-        self._page.touch()
+        self._page.look()
 
     # Private
 
