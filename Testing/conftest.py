@@ -2,7 +2,7 @@
 
 import os
 
-from machine import NOT_TESTED
+from machine import NOT_INSTALLED, NOT_TESTED
 
 untested: set[str] = set()
 
@@ -15,7 +15,8 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    if untested and exitstatus == 0 and os.environ.get("CI"):
+    lacking = [reason for reason in untested if NOT_INSTALLED not in reason]
+    if lacking and exitstatus == 0 and os.environ.get("CI"):
         session.exitstatus = 1
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from cmcseg.batch import run as running
 from cmcseg.batch import task as tasks
+from cmcseg.batch.cluster import Cluster
 from cmcseg.batch.processes import ENDED, Processes
 from cmcseg.batch.run import list_pairs, run_batch
 from cmcseg.batch.table import BatchTable
@@ -175,6 +176,10 @@ class TestOneSentence:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
         with pytest.raises(BadInput, match=r"The disk of .*out is full; make room and start"):
             batch(a_folder, a_model)
+
+    def test_an_address_at_which_nobody_listens(self):
+        with pytest.raises(BadInput, match=r"^No Ray cluster answers at 127\.0\.0\.1:1 \(.*\)\.$"):
+            Cluster("127.0.0.1:1", 1, 0.0)
 
     def test_without_ray(self, a_folder, a_model, monkeypatch, capsys):
         monkeypatch.setitem(__import__("sys").modules, "ray", None)

@@ -29,11 +29,11 @@ class Cluster:
     """
 
     def __init__(self, address: str, cpus: int, gpus: float) -> None:
+        _check(address)
         try:
             import ray
         except ImportError as error:
             raise BadInput("Ray is not installed; pip install 'cmcseg[ray]'.") from error
-        _check(address)
         try:
             if not ray.is_initialized():
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
