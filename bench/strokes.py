@@ -48,7 +48,9 @@ SETS = {
 MARGIN_MM = 45.0  # kept around what is labelled or found
 AFTER = (0, 1, 3, 5, 10)
 MODELS = {"heart": "heart-bssfp-lge", "acdc": "heart-bssfp-lge", "abdomen": "abdomen-ct-mr"}
-HEADER = ("set", "scan", "tool", "strokes", "organ", "dice", "hd95_mm", "harm", "seconds", "worst")
+HEADER = ("set", "scan", "tool", "strokes", "organ", "dice", "hd95_mm", "harm")
+HEADER += ("seconds", "worst", "memory_mb")
+PROCESS = Path("/proc/self")
 
 
 def scans_of(data, name):
@@ -166,8 +168,9 @@ TOOLS = {
 def measure(options):
     """Every scan with every tool; a scan that has its rows already is passed over."""
     torch.set_num_threads(options.threads)
-    paths = by_name(options.folder, options.sets)
-    for path in paths:
+    for path in by_name(options.folder, options.sets):
+        if options.scans and path.stem.split(".", 1)[1] not in options.scans:
+            continue
         for case in read_cases([path]):
             for tool in options.tools:
                 for hand in options.hands:
@@ -178,14 +181,16 @@ def measure(options):
 
 
 def rows_of(case, tool, title, hand, rounds):
-    """Dice, distance and harm after some strokes."""
-    rows, seconds = [], []
+    """Dice, distance and harm after some strokes; what they cost, user and look aside."""
+    rows, seconds, memory = [], [], []
     apply = TOOLS[tool](case)
 
     def timed(now, mark, earlier):
-        started = time.perf_counter()
+        before, started = resident_mb("VmRSS"), time.process_time()
+        (PROCESS / "clear_refs").write_text("5")  # the peak starts anew
         out = apply(now, mark, earlier)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
+        memory.append(resident_mb("VmHWM") - before)
         return out
 
     def seen(number, now):
@@ -206,12 +211,19 @@ def rows_of(case, tool, title, hand, rounds):
                     "harm": int(((before == truth) & (mine != truth)).sum()),
                     "seconds": f"{median(seconds):.3f}" if seconds else "",
                     "worst": f"{max(seconds):.3f}" if seconds else "",
+                    "memory_mb": f"{max(memory):.0f}" if memory else "",
                 }
             )
 
     sloppy = np.random.default_rng(1) if hand == "sloppy" else None
     correct(case, timed, rounds, seen, sloppy)
     return rows
+
+
+def resident_mb(what):
+    """Memory of this process in MB, as Linux tells it."""
+    lines = (PROCESS / "status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 
 def read_rows(path):
@@ -301,6 +313,7 @@ def main():
             verb.add_argument("--sets", nargs="+", required=True)
             verb.add_argument("--threads", type=int, default=1)
         if name == "measure":
+            verb.add_argument("--scans", nargs="+", help="only these")
             verb.add_argument("--tools", nargs="+", default=list(TOOLS))
             verb.add_argument("--rounds", type=int, default=max(AFTER), help="strokes per organ")
             verb.add_argument("--hands", nargs="+", default=["careful"])
