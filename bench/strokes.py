@@ -41,9 +41,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 ROWS, RESULTS = DOCS / "measured" / "strokes.csv", DOCS / "results.md"
 BEGIN, END = "<!-- strokes: made by bench/strokes.py table -->", "<!-- strokes end -->"
 SETS = {
-    "acdc-validation": "Hearts of another hospital, heart 0.4.0:",
+    "acdc-validation": "Hearts of another hospital, heart 0.5.0:",
     "abdomen": "Abdomens of the model's own hospitals, abdomen 0.5.0:",
-    "heart": "Hearts of the model's own hospital, heart 0.4.0:",
+    "heart": "Hearts of the model's own hospital, heart 0.5.0:",
 }
 MARGIN_MM = 45.0  # kept around what is labelled or found
 AFTER = (0, 1, 3, 5, 10)
@@ -266,7 +266,7 @@ def table(options):
 def set_table(rows):
     heads = ["tool", *(f"Dice after {n}" for n in AFTER), "error left after 5"]
     heads += [f"HD95 (mm) after {', '.join(map(str, AFTER))}", "harmed voxels after 5"]
-    heads += ["scans and organs worse", "s a stroke", "s at worst"]
+    heads += ["scans and organs worse", "s a stroke", "s at worst", "MB more at most"]
     lines = []
     for tool in dict.fromkeys(row["tool"] for row in rows):
         mine = [row for row in rows if row["tool"] == tool]
@@ -286,6 +286,7 @@ def set_table(rows):
                 f"{worse} of {len(at[5])}",
                 f"{median(float(row['seconds']) for row in at[5]):.2f}",
                 f"{max(float(row['worst']) for row in at[5]):.2f}",
+                f"{max(int(row['memory_mb']) for row in at[5])}",
             ]
         )
     rule = ["---"] * len(heads)
