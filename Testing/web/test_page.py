@@ -1,9 +1,10 @@
 """What the page tells, and which step it turns to."""
 
+import time
 from pathlib import Path
 
 import pytest
-from cmcseg.web.page import Page, short
+from cmcseg.web.page import STAYS, Page, short
 from trame.app import get_server
 
 HOME = Path("/home/ann/my scans")
@@ -40,3 +41,14 @@ def test_whoever_went_elsewhere_meanwhile_is_not_pulled_back(page):
     page.state.data.step = "models"
     page.arrive("segment")
     assert page.state.data.step == "models"
+
+
+def test_an_error_stays_to_be_read_and_leaves_when_something_else_is_done(page, monkeypatch):
+    page.tell("That is no scan.")
+    go_on = page.trying(lambda: None)
+    go_on()
+    assert page.state.data.notice == "That is no scan."
+    later = time.monotonic() + STAYS + 1
+    monkeypatch.setattr("cmcseg.web.page.time.monotonic", lambda: later)
+    go_on()
+    assert page.state.data.notice == ""
