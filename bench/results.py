@@ -5,8 +5,8 @@
 `docs/measured/MODEL.csv` is the `scores.csv` that `cmcseg evaluate` wrote for a shipped model,
 `former.csv` keeps the means of versions that are no longer shipped, `fusion-heart.csv` is what
 `bench/fusion.py` wrote, `heart-acdc.csv` the heart's scores on another hospital's scans,
-`robustness-MODEL.csv` is of `bench/robustness.py`, `stream-acdc.csv` (all orders) and
-`stream-ceiling.csv` of `bench/stream.py`, and each
+`robustness-MODEL.csv` is of `bench/robustness.py`, `stream-acdc.csv` (all orders),
+`stream-ceiling.csv` and `stream-abdomen.csv` of `bench/stream.py`, and each
 `study*` folder is the `study.csv` and `plan.json` of a `cmcseg study`. A table stands between two
 comments in the page; what is written around it is written by hand.
 """
@@ -26,6 +26,9 @@ STUDIES = {
     "study-parts": "results-study-parts.md",
     "study-heart": "results-study-heart.md",
 }
+HEARTS = {"validation bssfp": "20 others", "next bssfp": "next five",
+          "home bssfp": "home bSSFP", "home lge": "home LGE"}  # fmt: skip
+ABDOMENS = {"validation mr": "3 others", "home mr": "home MR", "home ct": "home CT"}
 NONE = "-"
 WAYS = ("alone", "none", "auto")  # of bench/fusion.py
 
@@ -44,9 +47,11 @@ def main() -> None:
     for model in MODELS:
         altered = read(DOCS / "measured" / f"robustness-{model}.csv")
         text = filled(text, f"robustness of {model}", robustness_table(altered))
-    stream, most = (DOCS / "measured" / f"stream-{name}.csv" for name in ("acdc", "ceiling"))
-    table = stream_table(read(stream), read(most) if most.exists() else [])
-    text = filled(text, "stream", table)
+    acdc, most, abdomen = (
+        read(DOCS / "measured" / f"stream-{name}.csv") for name in ("acdc", "ceiling", "abdomen")
+    )
+    text = filled(text, "stream", stream_table(HEARTS, acdc, most))
+    text = filled(text, "stream of abdomens", stream_table(ABDOMENS, abdomen, []))
     page.write_text(text, encoding="utf-8")
     for folder, name in STUDIES.items():
         write_report(DOCS / "measured" / folder, DOCS / name)
@@ -118,15 +123,19 @@ def robustness_table(rows: list[Row]) -> str:
     return _table(("scan", "altered", "Dice", "change", "worst case", "allowed"), lines)
 
 
-def stream_table(rows: list[Row], ceiling: list[Row]) -> str:
+def stream_table(sets: dict[str, str], rows: list[Row], ceiling: list[Row]) -> str:
     """What so many corrected cases brought: Dice of the candidate and, in brackets, its gain.
 
     The gain is over the control, the model that never learned; of the gap between that and a model
-    that learned from the whole stream at once, so much is closed on the 20 others.
+    that learned from the whole stream at once, so much is closed on the others.
+
+    Args:
+        sets: what the columns are called, by set and role; the first is of the others.
+        rows: of the stream.
+        ceiling: one row of what was reached at once, or none.
     """
-    sets = {"validation bssfp": "20 others", "next bssfp": "next five", "home bssfp": "home bSSFP",
-            "home lge": "home LGE"}  # fmt: skip
-    reached = [_organs(row, "candidate", "validation bssfp") for row in ceiling]
+    others = next(iter(sets))
+    reached = [_organs(row, "candidate", others) for row in ceiling]
     lines = []
     for row in (*rows, *ceiling):
         cells = []
@@ -134,7 +143,7 @@ def stream_table(rows: list[Row], ceiling: list[Row]) -> str:
             new, old = (_organs(row, which, name) for which in ("candidate", "control"))
             told = (f"{a:.3f} ({a - b:+.3f})" for a, b in zip(new, old, strict=True))
             cells.append(" / ".join(told) or NONE)
-        new, old = (_organs(row, which, "validation bssfp") for which in ("candidate", "control"))
+        new, old = (_organs(row, which, others) for which in ("candidate", "control"))
         closed = found = NONE
         if reached:
             share = (mean(new) - mean(old)) / (mean(reached[0]) - mean(old))
@@ -147,8 +156,8 @@ def stream_table(rows: list[Row], ceiling: list[Row]) -> str:
 
 
 def _organs(row: Row, which: str, name: str) -> list[float]:
-    names = [f"{which} {name} {o}" for o in ("right ventricle", "myocardium", "left ventricle")]
-    return [float(row[name]) for name in names if row.get(name)]
+    """Dice of every organ, in the order of the file."""
+    return [float(row[key]) for key in row if key.startswith(f"{which} {name} ") and row[key]]
 
 
 def apart_table(rows: list[Row]) -> str:
