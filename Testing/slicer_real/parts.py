@@ -39,7 +39,10 @@ def under_way(desk):
     seen: list = []
     panel.segment.progressed.connect(seen.append)
     ui.segmentButton.click()
-    yield from until(lambda: seen or panel.segment.stage.value != "segmenting", 300)
+    ended = lambda: panel.segment.stage.value != "segmenting"  # noqa: E731 - asked twice
+    yield from until(lambda: seen or ended(), 300)
+    # The panel tells of its own reading first; a worker without a request is replaced silently.
+    yield from until(lambda: panel.runner._running or ended(), 300)
     panel.segment.progressed.disconnect(seen.append)
     if panel.segment.stage.value != "segmenting":
         raise Unmet(f"it does not segment: {ui.messageLabel.text}")

@@ -73,8 +73,9 @@ def test_the_short_way(page, size, colours):
     page.keyboard.press("e")  # to VTK it means exit
     page.wait_for_selector("#tool-erase.v-btn--active")
     before = ml(page, NAMES[0])
-    drag(page, middle - 40, middle + 40)
-    until(page, lambda: ml(page, NAMES[0]) < before - 1)
+    reach = box["height"] / 8  # as many millimetres in a larger view
+    drag(page, middle - reach, middle + reach)
+    until(page, lambda: ml(page, NAMES[0]) < before)
     nothing_serious(page, axe, (size, colours))
     page.keyboard.press("z")
     until(page, lambda: ml(page, NAMES[0]) == before)
