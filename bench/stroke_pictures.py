@@ -3,7 +3,7 @@
     python bench/stroke_pictures.py heart
 
 Over the pair of the extension's sample data, which is rendered: every organ is corrected by the
-simulated user of `stroke_user.py`, and told; the one that gains most is drawn. The upper row is the
+simulated user of `stroke_user.py`, and told; the one that loses most of its error is drawn. The upper row is the
 plane of the first stroke, the lower one the plane with most errors that no stroke was drawn in.
 Writes `docs/figures/strokes.png`.
 """
@@ -109,8 +109,9 @@ def main():
             steps, marks = corrected(case, label.value)
             scores = [dice(now, case.truth, label.value) for now in steps]
             print(role, label.name, " ".join(f"{score:.3f}" for score in scores), flush=True)
-            if len(marks) == STROKES and scores[-1] - scores[0] > best:
-                best = scores[-1] - scores[0]
+            gone = (scores[-1] - scores[0]) / (1 - scores[0])  # of the error
+            if len(marks) == STROKES and gone > best:
+                best = gone
                 draw(case, label, steps, marks)
 
 

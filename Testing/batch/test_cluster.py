@@ -49,9 +49,8 @@ def test_a_machine_that_is_lost_takes_no_pair_with_it(tmp_path, two_machines):
 
     def lose(progress):
         if progress.done == 1:
-            machines.remove_node(nodes.pop(0), allow_graceful=False)
+            machines.remove_node(nodes.pop(), allow_graceful=False)
             lost.append(progress.done)
-            nodes.append(machines.add_node(**NODE))
 
     def batch(engine, **more):
         return run_batch(scans, out, model, read_card(model), SETTINGS, engine, **more)
