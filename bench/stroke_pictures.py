@@ -3,9 +3,9 @@
     python bench/stroke_pictures.py heart
 
 Over the pair of the extension's sample data, which is rendered: every organ is corrected by the
-simulated user of `stroke_user.py`, and told; the one that loses most of its error is drawn. The upper row is the
-plane of the first stroke, the lower one the plane with most errors that no stroke was drawn in.
-Writes `docs/figures/strokes.png`.
+simulated user of `stroke_user.py`, and told; the one that loses most of its error is drawn. The
+upper row is the plane of the first stroke, the lower one the plane with most errors that no stroke
+was drawn in. Writes `docs/figures/strokes.png`.
 """
 
 import argparse
