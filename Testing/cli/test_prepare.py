@@ -105,6 +105,10 @@ def test_the_task_may_be_the_file_of_a_card(a_folder):
             {"task": "abdomen", "training": [CASE | {"ct": "no.nii"}]},
             "no.nii, which does not exist",
         ),
+        (  # a name of nobody, not a home folder
+            {"task": "abdomen", "training": [CASE | {"ct": "~ct.nii.gz"}]},
+            "~ct.nii.gz, which does not exist",
+        ),
         (
             {"task": "abdomen", "training": [CASE | {"ct_organs": ["heart"]}]},
             "Case a names the unknown organ 'heart'.",

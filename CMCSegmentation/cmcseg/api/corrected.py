@@ -7,6 +7,7 @@ from typing import Any
 from cmcseg.api.arrays import Scan, labels_of, volumes_of
 from cmcseg.bundle.store import default_store
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.exchange import export
 from cmcseg.queue.ledger import Ledger
@@ -22,7 +23,7 @@ class Queue:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = user_path(folder)
         self._ledger = Ledger(self.folder)
 
     def add(
@@ -88,7 +89,7 @@ class Queue:
 
     def export(self, folder: str | Path, form: str = "datalist") -> Path:
         """Copy the newest revision of every pair; ``form`` is ``datalist`` or ``nnunet``."""
-        return export(self._ledger, Path(folder).expanduser(), form)
+        return export(self._ledger, user_path(folder), form)
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -17,6 +17,7 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.prediction import Alignment, Prediction
 from cmcseg.core.progress import Report, ignore
 from cmcseg.core.settings import SegmentSettings
+from cmcseg.core.user_path import user_path
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.files import write_label_map
 from cmcseg.predict.segment import segment as segment_volumes
@@ -73,7 +74,7 @@ class Segmentation:
         Raises:
             BadInput: when the folder cannot be written.
         """
-        place = Path(folder).expanduser()
+        place = user_path(folder)
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -129,7 +130,7 @@ def segment(
 def _loaded(model: str) -> Bundle:
     """The model; that of the last call stays in memory until its weights change."""
     store = default_store()
-    place = store.find(model) if model in store.names() else Path(model).expanduser()
+    place = store.find(model) if model in store.names() else user_path(model)
     weights = place / "model.safetensors"
     stamp = weights.stat().st_mtime_ns if weights.exists() else 0
     return _kept(model, str(place), stamp)

@@ -9,6 +9,7 @@ from cmcseg.bundle.tasks import cohort_card
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Report, ignore
 from cmcseg.core.settings import TrainSettings
+from cmcseg.core.user_path import user_path
 from cmcseg.data.cache import INDEX, Cache, open_cache
 from cmcseg.data.cohort import read_cohort, read_datalist
 from cmcseg.data.prepare import check_still, prepare
@@ -46,9 +47,9 @@ def train(
         chosen = TrainSettings(recipe=recipe, **settings)
     except (TypeError, ValueError) as error:
         raise BadInput(str(error)) from error
-    place = Path(out).expanduser()
+    place = user_path(out)
     parent = None if init is None else load_bundle(default_store().find(init))
-    cache = _cache(Path(cohort).expanduser(), place, report)
+    cache = _cache(user_path(cohort), place, report)
     return train_model(cache, chosen, place, name=name, parent=parent, report=report)
 
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from cmcseg.bundle.store import Store
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.json_file import read_json
+from cmcseg.core.user_path import user_path
 from cmcseg.nets.collaborative_net import Output
 
 FOLDS = "folds.json"  # a list of models' folders, relative to the file
@@ -47,7 +47,7 @@ def load_model(store: Store, name: str, device: str | torch.device = "cpu") -> B
     Raises:
         BadInput: when there is none, or the folds do not go together.
     """
-    path = Path(name).expanduser() / FOLDS
+    path = user_path(name) / FOLDS
     if name in store.names() or not path.is_file():
         return load_bundle(store.find(name), device)
     try:

@@ -26,6 +26,7 @@ from cmcseg.core.atomic_write import atomic_path
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.resources import resource_folder
+from cmcseg.core.user_path import user_path
 
 RUN = ("model", "candidate")  # where trainings and fine-tunings put theirs
 
@@ -99,7 +100,7 @@ class Store:
         name = str(name_or_path)
         if name in self.names():
             return folder_in_use(self.user, name) or self.base(name)
-        path = Path(name_or_path).expanduser()
+        path = user_path(name_or_path)
         recover(path)
         if (path / CARD).is_file():
             return path
@@ -150,7 +151,7 @@ class Store:
         """
         from cmcseg.bundle.load import network_from  # torch is needed from here on
 
-        source = Path(source).expanduser()
+        source = user_path(source)
         files = _read_source(source)
         card = verify(files, str(source))
         self.refuse_taken(card)
@@ -193,7 +194,7 @@ class Store:
             BadInput: when there is no such model, it was altered, the archive exists already or
                 cannot be written.
         """
-        folder, out_zip = self.find(name), Path(out_zip).expanduser()
+        folder, out_zip = self.find(name), user_path(out_zip)
         files = read_folder(folder)
         card = verify(files, str(folder))
         if out_zip.exists():

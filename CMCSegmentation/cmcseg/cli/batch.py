@@ -9,6 +9,7 @@ from tyro.conf import Positional
 from cmcseg.cli.console import SCREEN, bar, checked
 from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput, CMCSegError
+from cmcseg.core.user_path import user_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,8 @@ class Batch:
         threads = self.cpus if self.ray else max(1, (os.cpu_count() or 1) // self.jobs)
         with bar() as report:
             table = run_batch(
-                self.source.expanduser(),
-                self.out.expanduser(),
+                user_path(self.source),
+                user_path(self.out),
                 bundle.folder,
                 bundle.card,
                 settings,

@@ -14,6 +14,7 @@ from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.paired import paired_interval
 from cmcseg.core.sequential_test import FIRST
+from cmcseg.core.user_path import user_path
 from cmcseg.core.whole_folder import new_folder
 
 ALL = "all organs"
@@ -47,7 +48,7 @@ class Compare:
         from cmcseg.report.difference_plot import draw_differences
 
         settings = checked(SegmentSettings, device=self.device)
-        path, dice = self.cohort.expanduser(), []
+        path, dice = user_path(self.cohort), []
         for name in (self.first, self.second):
             bundle = load_model(default_store(), name)
             cohort = read_cohort(path, bundle.card)

@@ -9,6 +9,7 @@ from tyro.conf import Positional
 from cmcseg.cli.console import SCREEN
 from cmcseg.cli.sample import Sample
 from cmcseg.cli.segment import Segment
+from cmcseg.core.user_path import user_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Demo:
         from cmcseg.learn.scores import dice
 
         table = task_card("abdomen").table
-        folder = self.folder.expanduser()
+        folder = user_path(self.folder)
         pair, result = folder / "pair", folder / "result"
         Sample(folder=pair, seed=1, shift=8.0).run()
         scans = (f"ct={pair / 'ct.nii.gz'}", f"mr={pair / 'mr.nii.gz'}")

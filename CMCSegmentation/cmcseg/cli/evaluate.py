@@ -21,6 +21,7 @@ from cmcseg.cli.scoring import (
     write_scores,
 )
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 from cmcseg.core.whole_folder import new_folder
 
 PAGE = "evaluation.html"
@@ -74,7 +75,7 @@ class Evaluate:
             )
         if self.import_:
             store.refuse_taken(bundle.card)  # before the work is done
-        path = self.cohort.expanduser()
+        path = user_path(self.cohort)
         cohort = read_cohort(path, bundle.card)
         pairs = labelled_validation(cohort, path)
         scans: list[ScoredScan] = []
@@ -116,7 +117,7 @@ class Evaluate:
     def _is_folder(self, names: tuple[str, ...]) -> bool:
         from cmcseg.bundle.verify import CARD
 
-        return self.model not in names and (Path(self.model).expanduser() / CARD).is_file()
+        return self.model not in names and (user_path(self.model) / CARD).is_file()
 
 
 def _worst(scan: ScoredScan):  # noqa: ANN202

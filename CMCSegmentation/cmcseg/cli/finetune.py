@@ -9,6 +9,7 @@ from rich.table import Table
 
 from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 
 PICTURE = "changed-most.png"
 
@@ -63,7 +64,7 @@ class FineTune:
             ERRORS.print(f"Not learned from: {name}. {why}", soft_wrap=True, markup=False)
         cohort = lessons.cohort
         if self.folder:
-            key, folder = key_beside(self.queue), self.folder.expanduser()
+            key, folder = key_beside(self.queue), user_path(self.folder)
             waiting = pairs_waiting(folder, bundle.card.roles, ledger, key)
             cohort = with_waiting(cohort, waiting)
         with bar(quiet=self.json) as report:

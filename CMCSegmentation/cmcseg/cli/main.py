@@ -28,6 +28,7 @@ from cmcseg.cli.web import Web
 from cmcseg.cli.work import Work
 from cmcseg.core.card import RESEARCH_USE
 from cmcseg.core.errors import BadInput, Cancelled, CMCSegError
+from cmcseg.core.user_path import user_path
 
 Command = (
     Annotated[Segment, subcommand("segment")]
@@ -90,7 +91,7 @@ def _configuration(arguments: list[str]) -> Path | None:
     """The file after ``--config``; its values are the defaults of all that is left out."""
     for place, word in enumerate(arguments):
         if word == "--config" and place + 1 < len(arguments):
-            return Path(arguments[place + 1]).expanduser()
+            return user_path(arguments[place + 1])
         if word.startswith("--config="):
-            return Path(word.partition("=")[2]).expanduser()
+            return user_path(word.partition("=")[2])
     return None

@@ -14,6 +14,7 @@ from cmcseg.cli.convert import ConvertModel
 from cmcseg.cli.extend import Extend
 from cmcseg.cli.versions import Adopt, History, Prune, Rollback
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class ExportModel:
             from cmcseg.bundle.monai_bundle import write_monai_bundle
 
             bundle = load_bundle(default_store().find(self.name))
-            place = write_monai_bundle(bundle, self.out.expanduser())
+            place = write_monai_bundle(bundle, user_path(self.out))
             SCREEN.print(f"Wrote {place}", soft_wrap=True)
             return
         SCREEN.print(f"Wrote {default_store().export(self.name, self.out)}", soft_wrap=True)

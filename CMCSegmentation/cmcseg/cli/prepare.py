@@ -9,6 +9,7 @@ from tyro.conf import Positional
 from cmcseg.cli.console import SCREEN, bar
 from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 
 if TYPE_CHECKING:
     from cmcseg.data.cache import Cache
@@ -30,7 +31,7 @@ class Prepare:
 
     def run(self) -> None:
         """Read, normalise, resample, write."""
-        out = self.out.expanduser()
+        out = user_path(self.out)
         cache = prepared(self.cohort, out, self.phantoms, self.task)
         SCREEN.print(f"{counted(len(cache.scans), 'scan')} in {out}", soft_wrap=True)
 
@@ -54,7 +55,7 @@ def prepared(cohort: Path, out: Path, phantoms: int = 0, task: str = "") -> "Cac
     from cmcseg.data.phantom_cases import with_phantoms
     from cmcseg.data.prepare import prepare
 
-    path = cohort.expanduser()
+    path = user_path(cohort)
     if path.is_dir() and not task:
         raise BadInput(
             f"{path} is a folder, which names no task: make one of it with 'cmcseg task new', or "

@@ -10,6 +10,7 @@ from tyro.conf import Positional
 from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
 from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class Next:
         key = self.key or key_beside(self.queue)
         with bar(quiet=self.json) as report:
             rows, failed, line = next_pairs(
-                self.folder.expanduser(),
+                user_path(self.folder),
                 Ledger(self.queue),
                 key,
                 bundle,

@@ -9,6 +9,7 @@ from tyro.conf import Positional
 
 from cmcseg.cli.console import SCREEN, bar, checked
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 from cmcseg.core.volume import Volume
 from cmcseg.core.whole_folder import check_folder, new_folder
 
@@ -53,7 +54,7 @@ class Segment:
         )
         bundle = load_model(default_store(), self.model)
         paths = _paths_by_role(self.scans, bundle.card.roles)
-        out = self.out.expanduser()
+        out = user_path(self.out)
         check_folder(out)
         former = former_files(out, tuple(paths))
         volumes = {role: read_volume(path) for role, path in paths.items()}
@@ -107,7 +108,7 @@ def _paths_by_role(scans: tuple[str, ...], roles: tuple[str, ...]) -> dict[str, 
         if role in paths:
             raise BadInput(f"The role {role} was given twice.")
         # The shell expands ~ at the start of a word only, not after ROLE=.
-        place = Path(path).expanduser()
+        place = user_path(path)
         if any(place.resolve() == other.resolve() for other in paths.values()):
             raise BadInput(f"{path} was given for two roles; give two scans, or one.")
         paths[role] = place

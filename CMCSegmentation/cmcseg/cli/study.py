@@ -7,6 +7,7 @@ from tyro.conf import Positional
 
 from cmcseg.cli.console import ERRORS, SCREEN, bar
 from cmcseg.cli.train import weights_of
+from cmcseg.core.user_path import user_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Study:
         from cmcseg.study.run import run_study
         from cmcseg.study.table import write_report
 
-        study, out = read_study(self.study.expanduser()), self.out.expanduser()
+        study, out = read_study(user_path(self.study)), user_path(self.out)
         cache = open_cache(study.cache)
         for recipe in study.recipes:
             settings = TrainSettings(recipe=recipe, labelled=max(study.labelled))
@@ -40,5 +41,5 @@ class Study:
             run_study(study, out, report, finished=write_report, initial=initial)
         write_report(out)
         if self.page:
-            write_report(out, self.page.expanduser())
+            write_report(out, user_path(self.page))
         SCREEN.print(f"Results: {self.page or out / 'results.md'}", soft_wrap=True)

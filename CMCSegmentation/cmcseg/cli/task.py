@@ -12,6 +12,7 @@ from cmcseg.cli.console import ERRORS, SCREEN, bar
 from cmcseg.core.card import RESEARCH_USE
 from cmcseg.core.errors import BadInput
 from cmcseg.core.task_file import REASONS
+from cmcseg.core.user_path import user_path
 from cmcseg.core.whole_folder import new_folder
 
 TRIED = 2000  # steps of a usual training
@@ -66,7 +67,7 @@ class New:
             raise BadInput(f"The share {self.validation} to keep back is not from 0 to below 1.")
         data = look_at(self.folder, self.roles, unpaired=self.unpaired)
         name = check_name(self.name or task_name(data))
-        if (there := self.out.expanduser() / TASK).exists():
+        if (there := user_path(self.out) / TASK).exists():
             raise BadInput(
                 f"{there} is there already, and may have been edited; give another --out."
             )
@@ -129,7 +130,7 @@ class Check:
         from cmcseg.bundle.verify import check_name
         from cmcseg.data.cohort import read_cohort, read_datalist
 
-        path = self.cohort.expanduser()
+        path = user_path(self.cohort)
         card = cohort_card(read_datalist(path), path)
         check_name(card.name)
         cohort = read_cohort(path, card)

@@ -12,6 +12,7 @@ from cmcseg.cli.console import ERRORS, SCREEN, bar, checked
 from cmcseg.cli.prepare import prepared
 from cmcseg.core.errors import BadInput
 from cmcseg.core.json_file import read_json
+from cmcseg.core.user_path import user_path
 from cmcseg.core.whole_folder import check_folder
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Train:
         settings = checked(TrainSettings, **values)
         if not 1 <= self.folds <= MOST_FOLDS:
             raise BadInput(f"{self.folds} folds cannot be trained; give 1 to {MOST_FOLDS}.")
-        out = self.out.expanduser()
+        out = user_path(self.out)
         check_folder(out)
         processes = gather(settings.device)
         cache = self._cache(out, alone=processes.count == 1)
@@ -129,7 +130,7 @@ class Train:
         """What was asked for, paths in full; ``from_dict`` reads it."""
         asked = {key: value for key, value in vars(self).items() if key != "config"}
         return {
-            key: str(value.expanduser().resolve()) if isinstance(value, Path) else value
+            key: str(user_path(value).resolve()) if isinstance(value, Path) else value
             for key, value in asked.items()
         }
 
@@ -151,7 +152,7 @@ class Train:
             )
         if not place.exists():
             return prepared(self.cohort, place)
-        cache, path = open_cache(place), self.cohort.expanduser()
+        cache, path = open_cache(place), user_path(self.cohort)
         if path.is_file():  # a run goes on without it
             card = cohort_card(read_datalist(path), path)
             check_still(cache, read_cohort(path, card), card)

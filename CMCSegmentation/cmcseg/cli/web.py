@@ -11,6 +11,7 @@ from tyro.conf import Positional
 
 from cmcseg.cli.console import SCREEN
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 
 OPENING = "open-cmcseg.html"  # with no dot, as some browsers may not read hidden files
 
@@ -68,7 +69,7 @@ class Web:
                     page.write(link)
                     webbrowser.open(page.path.as_uri())
 
-        page = _OpeningPage(self.folder.expanduser().absolute() / OPENING)
+        page = _OpeningPage(user_path(self.folder).absolute() / OPENING)
         try:
             App(self.folder, guard).serve(self.host, self.port, ready)
         except OSError as error:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 
 
 def check_folder(folder: Path) -> None:
@@ -16,7 +17,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         BadInput: when it is a file, or cannot be made or written.
     """
-    folder = folder.expanduser().absolute()
+    folder = user_path(folder).absolute()
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
         raise BadInput(f"{there} is a file, not a folder; give another place for the results.")
@@ -38,7 +39,7 @@ def new_folder(folder: Path, former: tuple[str, ...] = ()) -> Iterator[Path]:
         BadInput: when the folder cannot be made or written.
     """
     check_folder(folder)
-    folder = folder.expanduser()
+    folder = user_path(folder)
     with _draft(folder, "The folder") as draft:
         (draft / "new").mkdir()
         (draft / "old").mkdir()

@@ -25,6 +25,7 @@ from cmcseg.core.card import ModelCard
 from cmcseg.core.case import Cohort, Pair, Scan
 from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
+from cmcseg.core.user_path import user_path
 from cmcseg.data.label_regions import read_label_table
 
 _SUFFIXES = ("labels", "scribbles", "organs")
@@ -152,7 +153,7 @@ def _existing(root: Path, value: object, case: str) -> Path | None:
         return None
     if not isinstance(value, str) or not value:
         raise BadInput(f"Case {case} gives {value!r} where the path of a file was wanted.")
-    path = root / Path(value).expanduser()
+    path = root / user_path(value)
     if not path.exists():
         raise BadInput(f"Case {case} points to {path}, which does not exist.")
     return path

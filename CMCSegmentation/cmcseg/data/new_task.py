@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.slug import slug
+from cmcseg.core.user_path import user_path
 from cmcseg.data.dataset_folders import read_dataset_folder, read_list
 from cmcseg.data.decide import Decided
 from cmcseg.data.found import FoundCase, FoundData
@@ -27,7 +28,7 @@ def look_at(place: Path, roles: tuple[str, ...] = (), *, unpaired: bool = False)
     Raises:
         BadInput: when nothing is found, or roles do not fit.
     """
-    place = place.expanduser()
+    place = user_path(place)
     if not place.exists():
         raise BadInput(f"{place} is not there; give a folder of scans or a JSON list of them.")
     data = read_list(place) if place.is_file() else read_dataset_folder(place)

@@ -23,6 +23,7 @@ from pathlib import Path
 from cmcseg.core.card import NetworkSpec
 from cmcseg.core.errors import BadInput
 from cmcseg.core.settings import RECIPES
+from cmcseg.core.user_path import user_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -181,7 +182,7 @@ def read_study(path: Path) -> Study:
     beside = path.parent / values.get("init", "")
     if "init" in values and beside.is_dir():
         values["init"] = str(beside)
-    return Study(**{**values, "cache": path.parent / Path(values["cache"]).expanduser()})
+    return Study(**{**values, "cache": path.parent / user_path(values["cache"])})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from cmcseg.core.errors import BadInput
 from cmcseg.core.file_kinds import IMAGES, is_device_name, is_dicom, is_image_name, is_junk
 from cmcseg.core.privacy import private_folder
+from cmcseg.core.user_path import user_path
 
 OWN = ".cmcseg"  # drafts, reports and pictures of ours
 QUEUE = "queue"
@@ -51,7 +52,7 @@ class Folder:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().resolve()
+        self.root = user_path(root).resolve()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             private_folder(self.root / OWN)
