@@ -114,6 +114,14 @@ def test_the_task_may_be_the_file_of_a_card(a_folder):
             "Case a names the unknown organ 'heart'.",
         ),
         (
+            {"task": "abdomen", "training": [CASE | {"ct_organs": [{"liver": 1}]}]},
+            "Case a gives [{'liver': 1}] as organs; give a list of their names.",
+        ),
+        (
+            {"task": "abdomen", "training": [CASE | {"ct_organs": "liver"}]},
+            "Case a gives 'liver' as organs; give a list of their names.",
+        ),
+        (
             {"task": "abdomen", "training": [CASE | {"ct_scribbles": "mr_marks.nii.gz"}]},
             "The ct scan has dense labels and scribbles; give one.",
         ),

@@ -135,7 +135,9 @@ def _pair(entry: dict, default: str, root: Path, card: ModelCard) -> Pair:
             if lost := sorted(key for key in entry if key.startswith(f"{role}_")):
                 raise BadInput(f"Case {name} has {lost[0]!r} but no {role!r} to go with it.")
             continue
-        organs = tuple(entry.get(f"{role}_organs", ()))
+        organs = entry.get(f"{role}_organs", [])
+        if not isinstance(organs, list) or not all(isinstance(organ, str) for organ in organs):
+            raise BadInput(f"Case {name} gives {organs!r} as organs; give a list of their names.")
         if strange := set(organs) - names:
             raise BadInput(f"Case {name} names the unknown organ {sorted(strange)[0]!r}.")
         scans[role] = Scan(
@@ -143,7 +145,7 @@ def _pair(entry: dict, default: str, root: Path, card: ModelCard) -> Pair:
             image=_existing(root, entry[role], name),
             labels=_existing(root, entry.get(f"{role}_labels"), name),
             scribbles=_existing(root, entry.get(f"{role}_scribbles"), name),
-            organs=organs,
+            organs=tuple(organs),
         )
     return Pair(id=name, scans=scans)
 

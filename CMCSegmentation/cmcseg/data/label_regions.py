@@ -48,7 +48,7 @@ def read_label_table(content: object, where: str, order: object = None) -> Label
             values, name = (one, other) if isinstance(other, str) else (other, one)
             numbers = values if isinstance(values, list | tuple) else [values]
             regions.setdefault(str(name), []).extend(int(number) for number in numbers)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadInput(
             f'{where}: \'labels\' must give each value a name, as in {{"1": "liver"}} or '
             '{"liver": 1}, or a name its values, as in {"kidneys": [2, 3]}.'
