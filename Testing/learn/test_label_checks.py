@@ -104,6 +104,8 @@ def test_emptied_labels_are_a_mistake(truth):
         assert "were emptied" in why(NOTHING, found, scan_of(truth))
     liver_only = np.where(truth == 1, 1, 0).astype(np.uint8)
     assert "were emptied" in why(liver_only, truth, scan_of(truth))
+    no_liver = np.where(truth == 1, 0, truth).astype(np.uint8)
+    assert why(no_liver, np.where(truth == 1, 1, 0), scan_of(truth)) == "the liver was emptied"
 
 
 @pytest.mark.parametrize("seed", range(3))

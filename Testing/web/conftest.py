@@ -1,7 +1,10 @@
-"""A browser for all tests of the page, and a page of the app."""
+"""A browser for all tests of the page, and the app in it; a file may bring its own display."""
+
+import signal
 
 import machine
 import pytest
+from browser_app import PATIENCE, Served, fruit_home
 from cmcseg.web.drawing import can_draw
 from playwright.sync_api import sync_playwright
 
@@ -17,3 +20,24 @@ def browser():
         )
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def display():
+    return ""
+
+
+@pytest.fixture(scope="module")
+def app(browser, display, tmp_path_factory):  # noqa: ARG001 - without a browser nothing is started
+    served = Served(fruit_home(tmp_path_factory.mktemp("home")), display)
+    yield served
+    served.kill(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def page(browser, app):
+    opened = browser.new_page(viewport={"width": 1280, "height": 720})
+    opened.set_default_timeout(PATIENCE)
+    opened.goto(app.address)
+    yield opened
+    opened.close()

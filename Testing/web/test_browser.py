@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import zipfile
@@ -14,10 +13,7 @@ import psutil
 import pytest
 from browser_app import (
     NAMES,
-    PATIENCE,
-    Served,
     drag,
-    fruit_home,
     ml,
     no_button_is_cut_off,
     nothing_serious,
@@ -30,27 +26,6 @@ from cmcseg.web.page import STEPS
 from tiny import tiny_card
 
 PLANES_OF_CT = ("CT Axial", "CT Coronal", "CT Sagittal")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return fruit_home(tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture(scope="module")
-def app(home, browser):  # noqa: ARG001
-    served = Served(home)
-    yield served
-    served.kill(signal.SIGTERM)
-
-
-@pytest.fixture(scope="module")
-def page(browser, app):
-    opened = browser.new_page(viewport={"width": 1280, "height": 720})
-    opened.set_default_timeout(PATIENCE)
-    opened.goto(app.address)
-    yield opened
-    opened.close()
 
 
 def test_a_case_of_the_folder_is_opened_by_a_click(page):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 
 import machine
@@ -10,10 +9,7 @@ import numpy as np
 import pytest
 from browser_app import (
     NAMES,
-    PATIENCE,
-    Served,
     drag,
-    fruit_home,
     ml,
     no_button_is_cut_off,
     nothing_serious,
@@ -40,17 +36,9 @@ def display():
         server.terminate()
 
 
-@pytest.fixture(scope="module")
-def page(browser, display, tmp_path_factory):
-    served = Served(fruit_home(tmp_path_factory.mktemp("home")), display)
-    opened = browser.new_page(viewport={"width": 1280, "height": 720})
-    opened.set_default_timeout(PATIENCE)
-    opened.goto(served.address)
-    opened.wait_for_selector(".case")
-    use_fruit(opened)
-    yield opened
-    opened.close()
-    served.kill(signal.SIGTERM)
+@pytest.fixture(scope="module", autouse=True)
+def fruit(page):
+    use_fruit(page)
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

@@ -1,18 +1,15 @@
 """The review in a real browser as a reader works in it: views, both scans, list, verdict."""
 
 import re
-import signal
 from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
+import psutil
 import pytest
 from browser_app import (
     NAMES,
-    PATIENCE,
-    Served,
     drag,
-    fruit_home,
     ml,
     segmented,
     until,
@@ -38,22 +35,9 @@ WATCH = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def app(browser, tmp_path_factory):  # noqa: ARG001
-    served = Served(fruit_home(tmp_path_factory.mktemp("home")))
-    yield served
-    served.kill(signal.SIGTERM)
-
-
-@pytest.fixture(scope="module")
-def page(browser, app):
-    opened = browser.new_page(viewport={"width": 1280, "height": 720})
-    opened.set_default_timeout(PATIENCE)
-    opened.goto(app.address)
-    opened.wait_for_selector(".case")
-    use_fruit(opened)
-    yield opened
-    opened.close()
+@pytest.fixture(scope="module", autouse=True)
+def fruit(page):
+    use_fruit(page)
 
 
 def view(page, number):
@@ -72,6 +56,22 @@ def scale(page, number):
     """Millimetres of a pixel, as the bar tells."""
     bar = page.locator(f"#scale-{number}")
     return float(bar.inner_text().split()[0]) / bar.bounding_box()["width"]
+
+
+def processor(app):
+    """Seconds of processor time of the server and its workers."""
+    server = psutil.Process(app.process.pid)
+    times = [p.cpu_times() for p in (server, *server.children(recursive=True))]
+    return sum(t.user + t.system for t in times)
+
+
+def accepted(page):
+    """Accept, whatever was not looked at."""
+    page.click("#accept:not([disabled])")
+    page.locator("#unseen, #accept-why").first.wait_for()
+    if page.locator("#unseen").count():
+        page.keyboard.press("a")
+    until(page, lambda: "in the queue already" in page.inner_text("#accept-why"))
 
 
 def settled(page):
@@ -96,6 +96,53 @@ def test_progress_neither_stands_at_its_end_nor_promises_what_is_not_so(page):
         if left:
             assert until_then - at < 5000 + 1000 * int(left[1]), line
             assert end - at < 10_000 + 3000 * int(left[1]), line
+
+
+def test_a_segmentation_uses_the_device_and_the_overlap_that_were_chosen(page, app):
+    def cost():
+        before = processor(app)
+        segmented(page)
+        return processor(app) - before
+
+    page.click("#more summary")
+    page.select_option("#align", "none")  # it would cost as much as the network does
+    costs = []
+    for key, percent in (("End", 90), ("Home", 0)):
+        page.locator("#more [role=slider]").press(key)
+        page.wait_for_selector(f"text=Windows overlap by {percent} %")
+        costs.append(cost())
+    assert costs[0] > 1.8 * costs[1]
+    page.select_option("#align", "auto")
+    page.select_option("#memory", "stop")
+    page.select_option("#device", "mps")  # no computer that runs this has one
+    until(page, lambda: "The device mps is not there" in page.inner_text("#notice"))
+    page.click("#segment:not([disabled])")
+    page.wait_for_selector("#segment:not([disabled])")
+    assert "The device mps is not there" in page.inner_text("#notice")
+    page.select_option("#device", "cpu")
+    segmented(page)
+    page.reload()
+    page.wait_for_selector("#to-review")
+    assert page.input_value("#device") == "cpu"
+    assert page.input_value("#memory") == "stop"
+
+
+def test_nothing_is_drawn_on_a_result_that_is_being_replaced(page):
+    page.keyboard.press("m")
+    page.wait_for_selector("#mark.v-btn--active", state="attached")
+    page.locator("#more [role=slider]").press("End")  # it takes longer
+    page.click("#segment:not([disabled])")
+    page.wait_for_selector("#cancel")
+    for key in ("b", "m"):
+        page.keyboard.press(key)
+        page.wait_for_selector("#notice:has-text('There is nothing to correct yet')")
+        page.click("#notice .v-alert__close button")
+        page.wait_for_selector("#notice", state="detached")
+    assert page.locator("#cancel").count() == 1
+    page.wait_for_selector("#segment:not([disabled])")
+    page.locator("#more [role=slider]").press("Home")
+    assert page.locator("#tool-none.v-btn--active").count() == 1
+    assert page.locator("#mark.v-btn--active").count() == 0
 
 
 def test_the_next_doubt_takes_its_scan_in_hand_and_comes_close(page):
@@ -131,6 +178,24 @@ def test_mouse_and_pointer_work_in_both_views_as_in_any_viewer(page):
     until(page, lambda: told(page, 0, 2) != "W 400 L 40")
     assert told(page, 1, 2) == other
     page.keyboard.press("Escape")
+
+
+def test_in_3d_and_back_the_views_keep_their_place_and_how_close_they_are(page):
+    settled(page)
+    flat = [(told(page, n, 0), told(page, n, 1), scale(page, n)) for n in (0, 1)]
+    before = view(page, 0)
+    page.click("#solid")
+    until(page, lambda: page.locator(".image-display-area").count() == 3)
+    settled(page)
+    assert view(page, 2).std() > 5  # the organs
+    for number, (slice_line, mm, close) in enumerate(flat):
+        assert (told(page, number, 0), told(page, number, 1)) == (slice_line, mm)
+        assert scale(page, number) == pytest.approx(close, rel=0.01)
+    page.click("#solid")
+    until(page, lambda: page.locator(".image-display-area").count() == 2)
+    settled(page)
+    assert [(told(page, n, 0), told(page, n, 1)) for n in (0, 1)] == [f[:2] for f in flat]
+    assert np.abs(view(page, 0) - before).mean() < 1
 
 
 def test_an_organ_is_copied_to_the_other_scan_and_that_is_undone(page):
@@ -180,7 +245,7 @@ def test_after_accepting_the_next_case_is_a_click_away_and_the_accepted_one_open
     assert page.locator(".case", has_text="ann").locator(".v-chip").inner_text() == "accepted"
     page.locator(".case", has_text="ann").click()
     page.wait_for_selector("#accepted")
-    assert ml(page, NAMES[0]) == drawn
+    until(page, lambda: ml(page, NAMES[0]) == drawn)
 
 
 def test_the_model_says_which_case_to_correct_first_and_the_list_opens_it(page):
@@ -189,6 +254,24 @@ def test_the_model_says_which_case_to_correct_first_and_the_list_opens_it(page):
     page.click("#next-of-list")
     until(page, lambda: "CT of bob" in page.locator(".v-select").first.inner_text())
     page.wait_for_selector("#to-review")  # it is segmented on the way
+
+
+def test_a_label_that_looks_like_a_mistake_is_told_when_it_is_accepted(page):
+    page.click("#step-review")
+    page.keyboard.press("2")
+    page.click("#tool-threshold")
+    page.wait_for_selector("#tool-threshold.v-btn--active")  # its range has come
+    ends = page.get_by_role("slider", name="Values that Threshold fills")
+    for end, key in ((ends.first, "Home"), (ends.last, "End")):
+        span = page.inner_text("#threshold-range")
+        end.press(key)
+        until(page, lambda: page.inner_text("#threshold-range") != span)  # noqa: B023
+    page.click("text=Fill the range")
+    until(page, lambda: ml(page, NAMES[0]) == 0)  # the whole scan is called a pear
+    page.keyboard.press("Escape")
+    accepted(page)
+    mistake = "This looks like a mistake (CT: the apple was emptied), and is not learned from."
+    assert page.inner_text("#mistakes").startswith(mistake)
 
 
 def test_a_case_is_segmented_while_a_model_learns_and_nobody_is_pulled_to_the_verdict(page):
@@ -206,10 +289,46 @@ def test_the_verdict_says_what_it_is_and_offers_first_what_it_speaks_for(page):
     page.click("#step-learn")
     assert page.inner_text("#verdict h3") == "There is not enough evidence yet."
     assert "/" not in page.inner_text("#verdict > p")  # no path
+    assert page.locator(".fault span").first.inner_text() == "bob: In the CT the apple was emptied."
     solid = page.locator("#verdict .v-btn.bg-primary")
     assert solid.all_inner_texts() == ["Keep the old one"]
+
+
+def test_a_mistake_is_opened_from_the_verdict_mended_and_accepted_again(page):
+    page.click(".fault button")
+    page.wait_for_selector("#accepted")
+    page.keyboard.press("1")
+    page.click("#restore")
+    until(page, lambda: ml(page, NAMES[1]) == 0)
+    accepted(page)
+    assert page.inner_text("#accepted").endswith(".r2.")
+    assert page.locator("#mistakes").count() == 0
+    page.click("#step-learn")
     page.click("#keep")
     page.wait_for_selector("#verdict", state="detached")
+
+
+def test_the_old_models_result_stands_beside_the_new_ones_for_either_scan(page):
+    page.click("#fine-tune:not([disabled])")
+    page.wait_for_selector("#cancel-tuning")
+    page.wait_for_selector("#verdict")
+    assert page.locator(".fault").count() == 0
+    own = [page.locator(".corner").nth(n).inner_text() for n in (0, 1)]
+    page.click("#look-both")
+    page.wait_for_selector("#back-to-mine")
+    corners = page.locator(".corner")
+    until(page, lambda: corners.nth(0).inner_text() == "the model in use")
+    assert corners.nth(1).inner_text() == "the new model"
+    settled(page)
+    shown = view(page, 0)
+    page.click("#verdict .v-btn-toggle >> text=MR")
+    until(page, lambda: np.abs(view(page, 0) - shown).mean() > 1)
+    page.keyboard.press("b")
+    until(page, lambda: "Two models are compared" in page.inner_text("#notice"))
+    page.click("#back-to-mine")
+    until(page, lambda: corners.nth(0).inner_text() == own[0])
+    assert corners.nth(1).inner_text() == own[1]
+    page.click("#keep")
 
 
 def test_a_model_gets_room_for_a_new_organ_which_is_drawn(page):
@@ -240,7 +359,7 @@ def test_scans_without_common_coordinates_are_each_shown_and_drawn_in(page, app,
         write_volume(Volume(array=scan.array, grid=grid), tmp_path / f"cat_{role}.nii.gz")
     page.click("#step-cases")
     page.set_input_files("#cmcseg-files", sorted(tmp_path.iterdir()))
-    until(page, lambda: "CT of" in page.locator(".v-select").first.inner_text())
+    until(page, lambda: "cat" in page.locator(".v-select").first.inner_text())
 
     def both_are_shown():
         return all(view(page, number).std() > 10 for number in (0, 1))

@@ -202,7 +202,7 @@ def _left_out(
         image, labels = np.load(scan.image), np.load(scan.labels)
         why = implausible(image, labels, said, scan.grid, card.table, scan.known)
         if why:
-            reasons[scan.pair] = f"In the {scan.role} {why}."
+            reasons[scan.pair] = f"In the {card.input(scan.role).title} {why}."
     return reasons
 
 

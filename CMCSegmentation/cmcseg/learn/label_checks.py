@@ -86,14 +86,14 @@ def _crossed(drawn: dict, theirs: dict, one: int, other: int) -> bool:
 def _emptied(drawn: dict, theirs: dict, names: dict[int, str]) -> str:
     """Most of what the model sees is gone, or all of several organs is."""
     if len(drawn) > 1 and not any(mask.any() for mask in drawn.values()):
-        return f"{_listed([names[value] for value in drawn])} were emptied"
+        return _emptied_words([names[value] for value in drawn])
     empty = [value for value in theirs if not drawn[value].any()]
     if len(empty) <= len(theirs) / 2:
         return ""
     there = [value for value in theirs if drawn[value].any()]
     if there and _mean_dice(drawn, theirs, there) < LITTLE:
         return ""  # it is wrong about the organs that are there, so it may be about the others
-    return f"{_listed([names[value] for value in empty])} were emptied"
+    return _emptied_words([names[value] for value in empty])
 
 
 def _misplaced(
@@ -134,5 +134,6 @@ def _dice(a: np.ndarray, b: np.ndarray) -> float:
     return 2 * int((a & b).sum()) / total if total else 0.0
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _emptied_words(names: list[str]) -> str:
+    *first, last = names
+    return f"the {', '.join(first)} and {last} were emptied" if first else f"the {last} was emptied"

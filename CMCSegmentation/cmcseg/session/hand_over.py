@@ -69,3 +69,13 @@ def correction_of(
         changes=changes,
         **told,
     )
+
+
+def mistakes_line(result: Result, mistakes: dict[str, str]) -> str:
+    """What looks like a mistake in a pair that was handed over; empty when nothing does."""
+    told = [f"{result.title(role)}: {why}" for role, why in mistakes.items()]
+    sentence = _(
+        "This looks like a mistake ({what}), and is not learned from. Look again, and accept the "
+        "pair again once it is mended."
+    )
+    return sentence.format(what="; ".join(told)) if told else ""

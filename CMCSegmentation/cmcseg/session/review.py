@@ -16,7 +16,7 @@ from cmcseg.core.signal import Signal
 from cmcseg.session.changes import differences, restored
 from cmcseg.session.drawing import Drawing
 from cmcseg.session.drawn import reading_drawn, writing_drawn
-from cmcseg.session.hand_over import carrying_matrix, copied, correction_of
+from cmcseg.session.hand_over import carrying_matrix, copied, correction_of, mistakes_line
 from cmcseg.session.i18n import _
 from cmcseg.session.place_words import review_line
 from cmcseg.session.ports import Change, History, Listener, Queue, Runner, Scene
@@ -265,7 +265,7 @@ class ReviewSession:
             if self.result is result:
                 self.stage = Stage.ACCEPTED
             self._done()
-            self.warning = str(answer.values.get("warning", ""))
+            self.warning = mistakes_line(result, answer.values.get("mistakes", {}))
             self.accepted.emit(answer.values["id"])
 
         self._compare(send)

@@ -242,13 +242,14 @@ class App:
         self._segmenting.starting.connect(self._keeper.save_now)
         self._segmenting.starting.connect(self._editor.drop)
         self._segmenting.starting.connect(self._tools.lay_down)
+        self._segmenting.starting.connect(self._marking.lay_down)
         for ended in (self._segment.cancelled, self._segment.failed):
             ended.connect(self._tools.take_up)
 
     def _lay_out(self) -> None:
         bind_keys(self._page, self._reviewing, self._display, self._marking)
         trigger = self._server.trigger
-        trigger("uploading")(self._page.trying(self._cases.upload_began, bool))
+        trigger("uploading")(self._page.trying(self._cases.upload_began, str))
         trigger("lost")(self._page.trying(self._cases.upload_failed, str))
         panels = [
             partial(lay_out_cases, self._cases, self._waiting),

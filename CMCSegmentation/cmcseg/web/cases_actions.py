@@ -18,7 +18,7 @@ from cmcseg.web.case_loader import CaseLoader, LoadedScan
 from cmcseg.web.drafts import Drafts
 from cmcseg.web.folder import Case, Folder, filed
 from cmcseg.web.open_case import OpenCase
-from cmcseg.web.page import Page
+from cmcseg.web.page import STEPS, Page
 from cmcseg.web.uploads import Received
 
 SAMPLE = "sample"
@@ -259,9 +259,11 @@ class CasesActions:
             Message(verb="sample", values=values), Listener(finished=done, failed=failed)
         )
 
-    def upload_began(self, running: bool) -> None:
-        """The page sends files, or has sent them."""
-        self.state.data.uploading = running
+    def upload_began(self, step: str) -> None:
+        """The page sends files from one of its steps; when that is empty, it has sent them."""
+        self.state.data.uploading = bool(step)
+        if step in STEPS:
+            self.page.go(step)
 
     def upload_failed(self, words: str) -> None:
         """The page could not send files."""

@@ -69,7 +69,7 @@ class MarksActions:
         result, before = self._review.result, self._says
         if says not in (IS, IS_NOT):
             raise BadInput(f"No mark says {says!r}; choose '{IS}' or '{IS_NOT}'.")
-        if result is None:
+        if result is None or not self._tools.can_draw:
             raise BadInput("There is nothing to correct yet; segment a scan first.")
         self.lay_down()
         if says != before:

@@ -61,10 +61,12 @@ SCRIPT = """
     if (!files.length) return;
     const form = new FormData();
     for (const file of files) form.append('file', file, file.name);
-    tell('uploading', true);
-    try { await fetch(to, { method: 'POST', body: form }); }
-    catch (error) { tell('lost', String(error)); }
-    tell('uploading', false);
+    const step = document.querySelector('.v-tab--selected').id.slice('step-'.length);
+    try {
+      await tell('uploading', step);  // the server may not have heard yet that the page was turned
+      await fetch(to, { method: 'POST', body: form });
+    } catch (error) { tell('lost', String(error)); }
+    tell('uploading', '');
   };
   document.addEventListener('change', (e) => {
     if (e.target.type === 'file' && e.target.dataset.to) {

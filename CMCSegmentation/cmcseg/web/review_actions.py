@@ -34,6 +34,7 @@ class ReviewState:
     changes: str = ""
     why_not: str = ""
     accepted: str = ""
+    mistakes: str = ""
     unseen: str = ""
     places: list[dict] = field(default_factory=list)
     at: int = -1
@@ -88,7 +89,7 @@ class ReviewActions:
         self._case.note(doubt=level.word)
         self._looked = LookedAt(self.session.places)
         data = self.state.data
-        data.accepted, data.unseen, self._entry = "", "", ""
+        data.accepted = data.mistakes = data.unseen = self._entry = ""
         if entry := self._case.states.of(self._case.id).get("accepted", ""):
             self._tell_accepted(entry)
         self.drafts.begin(result)
@@ -193,7 +194,7 @@ class ReviewActions:
         data.why_not = session.why_not()
         data.changes = _changes(session)
         if result is None:
-            data.accepted = data.unseen = ""
+            data.accepted = data.mistakes = data.unseen = ""
         data.at = session.index
         data.filters = self._choices()
         if data.shown not in [choice["value"] for choice in data.filters]:
@@ -233,17 +234,18 @@ class ReviewActions:
 
     def _on_accepted(self, entry: str) -> None:
         self.drafts.finish()
-        self._tell_accepted(entry, self.session.warning)
+        self._tell_accepted(entry)
+        self.state.data.mistakes = self.session.warning
         self._case.note(accepted=entry)
 
-    def _tell_accepted(self, entry: str, warning: str = "") -> None:
+    def _tell_accepted(self, entry: str) -> None:
         self._entry = entry
-        self.state.data.accepted = f"Kept in the queue as {entry}. {warning}".strip()
+        self.state.data.accepted = f"Kept in the queue as {entry}."
 
     def _on_removed(self, entry: str) -> None:
         """An entry left the queue; when it was that of the open case, it can be accepted again."""
         if self._entry == entry:
-            self.state.data.accepted = ""
+            self.state.data.accepted = self.state.data.mistakes = ""
             if self.session.stage is Stage.ACCEPTED:
                 self.session.stage = Stage.CORRECTING
             self.page.touch()

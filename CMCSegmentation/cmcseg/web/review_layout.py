@@ -61,6 +61,14 @@ def _accepting(review: ReviewActions, waiting: WaitingActions) -> None:
         id="accept",
     )
     html.P(text(names.why_not), v_if=names.why_not, classes="quiet", id="accept-why")
+    v.VAlert(
+        text(names.mistakes),
+        v_if=names.mistakes,
+        type="warning",
+        density="compact",
+        classes="mt-2",
+        id="mistakes",
+    )
     with html.Div(v_if=names.accepted, classes="line"):
         html.P(text(names.accepted), classes="good grow", id="accepted")
         v.VBtn(

@@ -136,6 +136,11 @@ class ToolsActions:
         """The tool in hand, or empty."""
         return self._tool
 
+    @property
+    def can_draw(self) -> bool:
+        """Whether the organs are in the tools' hands; not while they are found anew."""
+        return self._editor.is_ready
+
     def choose_organ(self, organ: str) -> None:
         """The organ that the tools work on."""
         result = self._session.result

@@ -23,7 +23,7 @@ from cmcseg.worker.model_cache import ModelCache
 
 
 def queue_add(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
-    """Keep a corrected pair; answers with its ``id``, and a ``warning`` of odd labels."""
+    """Keep a corrected pair; answers with its ``id``, and what look like ``mistakes`` by role."""
     report(Progress(stage="keeping the pair", done=0, total=1))
     values = request.values
     corrected = _named(request, "corrected")
@@ -40,7 +40,7 @@ def queue_add(request: Message, cache: ModelCache, report: Report) -> Message:  
             **{name: values[name] for name in facts},
         )
     )
-    return Message(verb="queue-add", values={"id": entry.id, "warning": _warning(request)})
+    return Message(verb="queue-add", values={"id": entry.id, "mistakes": _mistakes(request)})
 
 
 def queue_list(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
@@ -95,18 +95,15 @@ def queue_pair(request: Message, cache: ModelCache, report: Report) -> Message: 
     return Message(verb="queue-pair", values={"pair": pair})
 
 
-def _warning(request: Message) -> str:
-    """One sentence when labels look like a mistake, while the user can still mend them."""
-    found = _named(request, "found")
+def _mistakes(request: Message) -> dict[str, str]:
+    """What looks like one, while the user can still mend it."""
+    found, told = _named(request, "found"), {}
     for role, labels in _named(request, "corrected").items():
         said = found[role].array if role in found else np.zeros_like(labels.array)
         image, known = request.volumes[role].array, (True,) * labels.table.classes
         if why := implausible(image, labels.array, said, labels.grid, labels.table, known):
-            return (
-                f"In the {role} {why}; such a pair is not learned from. Look again, and accept it "
-                "again once it is mended."
-            )
-    return ""
+            told[role] = why
+    return told
 
 
 def _judged(queue: Path, sha256: str, pairs: set[str]) -> dict:
