@@ -1,7 +1,7 @@
 """Draw the folders and their imports into ``docs/architecture.md``, from the imports themselves.
 
-    python docs/draw_imports.py           # rewrite the picture
-    python docs/draw_imports.py --check   # end with 1 when it is no longer true
+python docs/draw_imports.py           # rewrite the picture
+python docs/draw_imports.py --check   # end with 1 when it is no longer true
 """
 
 import ast
