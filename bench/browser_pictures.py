@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from io import BytesIO
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 SIZE = {"width": 1280, "height": 720}
@@ -96,7 +98,7 @@ def taken(page: Page, path: Path) -> None:
     while shown != before:
         page.wait_for_timeout(3000)
         before, shown = shown, page.screenshot()
-    path.write_bytes(shown)
+    Image.open(BytesIO(shown)).convert("RGB").save(path, optimize=True)
     print(path)
 
 

@@ -30,8 +30,10 @@ html { overflow: hidden; }
 .pane > p { margin-bottom: 8px; }
 #notice { position: sticky; top: 12px; z-index: 4; background: rgb(var(--v-theme-surface)); }
 .line { display: flex; align-items: center; gap: 8px; }
+.line + p.quiet { margin-top: 6px; }
 .grow { flex: 1 1 auto; }
 .quiet { opacity: .72; font-size: 13px; }
+.v-card--variant-outlined { border-color: #8888; }
 .v-messages { opacity: .8 !important; }
 .number { text-align: right !important; font-variant-numeric: tabular-nums; }
 .unit { min-width: 4em; }
@@ -63,6 +65,8 @@ summary:focus-visible { outline: 2px solid rgb(var(--v-theme-primary)); }
 .doubtful { font-weight: 600; color: rgb(var(--v-theme-error)); }
 .warning-line { margin-top: 6px; }
 .research { margin-top: 14px; font-size: 12px; opacity: .7; }
+#accept:not(:disabled) { position: sticky; bottom: 0; z-index: 3; }
+.v-navigation-drawer__content { scroll-padding-bottom: 48px; }
 .good { color: rgb(var(--v-theme-success)); margin-top: 6px; }
 .thumb { width: 44px; height: 44px; border-radius: 4px; margin-right: 12px; background: #0003;
   display: block; object-fit: cover; }

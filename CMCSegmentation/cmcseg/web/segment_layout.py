@@ -86,7 +86,9 @@ def _button(segment: SegmentActions) -> None:
             click=page.trying(segment.segment),
             disabled=(f"!!{names.why_not}",),
             v_if=f"!{names.running}",
-            color="primary",
+            # Once there is a result, the way on is to look through it.
+            color=(f"{names.rows}.length ? undefined : 'primary'",),
+            variant=(f"{names.rows}.length ? 'outlined' : 'flat'",),
             classes="grow primary-action",
             id="segment",
         )
