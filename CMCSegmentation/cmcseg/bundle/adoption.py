@@ -61,7 +61,7 @@ def adoption_record(verdict: dict, run: Path, overrule: str) -> dict:
         "fresh": verdict["fresh"],
         "scans": verdict.get("scans", {}),
         "settings": _settings(run),
-        "may_affect": "All organs of all scans; look at the first results with care.",
+        "may_affect": "All organs of scans like those; look at the first results with care.",
         "overruled_because": overrule.strip(),
     }
 

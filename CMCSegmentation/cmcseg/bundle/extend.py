@@ -24,7 +24,7 @@ from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import Code, Label, LabelTable
 
-HEAD = re.compile(r"decoders\.\d+\.heads\.\d+\.(weight|bias)")
+HEAD = re.compile(r"(?:before\.)?decoders\.\d+\.heads\.\d+\.(weight|bias)")
 BELOW = 4.0  # of the new class's score under the background's: a share of 1 in 55
 SIDES = {
     "right": Code(value="24028007", meaning="Right"),

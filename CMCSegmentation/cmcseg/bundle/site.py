@@ -62,6 +62,7 @@ def adopt_beside(
         title=f"{known.title}, {site}",
         version=next_version(used.version),
         network=candidate.card.network,
+        corrected=candidate.card.corrected,
         parent=used.sha256,
         measured={},
         history=(*used.history, record),

@@ -99,6 +99,7 @@ def adopt(store: Store, model: str, run: Path, *, overrule: str = "") -> Version
             taught(used, len(verdict["learned_from"])),
             version=number,
             network=candidate.card.network,
+            corrected=candidate.card.corrected,
             parent=used.sha256,
             measured={},
             history=(*used.history, record),

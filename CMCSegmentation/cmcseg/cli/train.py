@@ -204,8 +204,10 @@ def parent_of(model: str | None) -> "Bundle | None":
 
 def weights_of(model: str | None) -> dict | None:
     """The weights of a model, by its name or folder; None for None."""
+    from cmcseg.nets.domain_net import learned_weights
+
     parent = parent_of(model)
-    return parent.network.state_dict() if parent else None
+    return learned_weights(parent.network.state_dict()) if parent else None
 
 
 def _tell(sentence: str) -> None:

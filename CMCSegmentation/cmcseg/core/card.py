@@ -7,6 +7,7 @@ from typing import Any
 from cmcseg.core.errors import BadInput
 from cmcseg.core.field_types import check_field_types
 from cmcseg.core.labelmap import Code, Label, LabelTable
+from cmcseg.core.scan_traits import ScanGroup
 
 RESEARCH_USE = "Research use, not for diagnosis"
 # What a working grid and a network may be: far beyond anything useful, and within any computer.
@@ -177,6 +178,9 @@ class ModelCard:
         measured: mean Dice per role and organ on validation cases, and how it was measured.
         parent: SHA-256 of the model that it was fine-tuned from, else empty.
         history: what changed, newest last; each entry is a flat record.
+        corrected: by role, the kinds of scans that corrections were made in. What was learned from
+            them holds for scans like them; for others the kernels stay as they were before
+            (``nets.domain_net``).
     """
 
     name: str
@@ -195,6 +199,7 @@ class ModelCard:
     measured: dict = field(default_factory=dict)
     parent: str = ""
     history: tuple[dict, ...] = ()
+    corrected: dict[str, tuple[ScanGroup, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name or not self.inputs:
@@ -212,6 +217,10 @@ class ModelCard:
                 f"The window {self.grid.window} of {self.name} is not a multiple of "
                 f"{self.network.multiple}, as its network needs."
             )
+        if strange := set(self.corrected) - set(self.roles):
+            raise ValueError(f"Card {self.name} was corrected in {', '.join(sorted(strange))}.")
+        if self.corrected and self.network.shared_kernels and len(self.inputs) > 1:
+            raise ValueError(f"The scans of {self.name} share kernels; one cannot have two sets.")
         if self.grid.tta_shifts > 1 and max(self.network.patch) == 1:
             raise ValueError(
                 f"Card {self.name} runs its windows twice, but its network folds no patches: both "
@@ -257,6 +266,10 @@ class ModelCard:
                 network=NetworkSpec(**_tuples(value["network"])),
                 cleaning=CleaningRule(**_tuples(value["cleaning"])),
                 history=tuple(value.get("history", ())),
+                corrected={
+                    role: tuple(ScanGroup(**_tuples(group)) for group in groups)
+                    for role, groups in value.get("corrected", {}).items()
+                },
             )
             check_field_types(card)
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:

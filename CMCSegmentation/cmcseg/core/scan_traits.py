@@ -18,6 +18,7 @@ PERCENTILES = (5, 25, 50, 75, 90, 99)
 SAMPLE = 500_000  # voxels of a scan that are looked at, about: a few milliseconds
 FLOORS = (0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.1)  # of the scatter: few scans look too much alike
 LOOKS_LIKE = 1.6  # scatters away from a group's mean; measured in decision 292
+UNLIKE = 2.0  # from here on a scan is of another kind; decision 307
 ALIKE = 1.1  # factor between voxels' edges that count as equal
 
 
@@ -71,6 +72,10 @@ class ScanGroup:
     finest_mm: tuple[float, float]
     coarsest_mm: tuple[float, float]
     slices: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if not len(self.mean) == len(self.scatter) == len(FLOORS):
+            raise ValueError(f"A group of scans is described by {len(FLOORS)} numbers.")
 
     def distance(self, scan: ScanTraits) -> float:
         """How many scatters a scan lies away, as a root mean square over its features."""
@@ -129,8 +134,6 @@ def groups_from_dict(value: Any) -> dict[str, ScanGroup]:
         }
         for group in groups.values():
             check_field_types(group)
-            if not len(group.mean) == len(group.scatter) == len(FLOORS):
-                return {}
     except (AttributeError, TypeError, ValueError):
         return {}
     return groups
@@ -148,6 +151,12 @@ def distance(groups: dict[str, ScanGroup], scans: dict[str, ScanTraits]) -> floa
     """
     found = [groups[role].distance(scan) for role, scan in scans.items() if role in groups]
     return max(found) if found else None
+
+
+def likeness(groups: Iterable[ScanGroup], scan: ScanTraits) -> float:
+    """How much a scan is like those of the nearest group: 1 to 0, for one of another kind."""
+    nearest = min((group.distance(scan) for group in groups), default=math.inf)
+    return min(1.0, max(0.0, (UNLIKE - nearest) / (UNLIKE - LOOKS_LIKE)))
 
 
 def in_words(groups: dict[str, ScanGroup], titles: dict[str, str]) -> str:

@@ -17,7 +17,7 @@ from cmcseg.core.case import Cohort
 from cmcseg.core.counted import counted
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Report, ignore
-from cmcseg.core.scan_traits import groups_of, groups_to_dict, in_words
+from cmcseg.core.scan_traits import ScanGroup, groups_of, groups_to_dict, in_words
 from cmcseg.data.cache import Cache, CachedScan, open_cache
 from cmcseg.data.phantom_cases import write_phantoms
 from cmcseg.data.prepare import prepare
@@ -81,7 +81,7 @@ def fine_tune(
         device=pick_device(settings.device),
         report=clock.told(report),
     )
-    cache = _cache(cohort, bundle.card, folder, settings, run.report)
+    cache = _cache(cohort, replace(bundle.card, corrected={}), folder, settings, run.report)
     fresh = _fresh_values(bundle.card)
     files = _label_files(cohort)
     asked = [scan for scan in cache.scans if _is_asked(scan, run.past, files)]
@@ -112,10 +112,10 @@ def fine_tune(
             weights = run.learn(cache, stretch, number == len(plan) - 1, number, minutes, weights)
             scans = [s for s in _labelled(cache, "train") if s.pair in stretch.judge]
             if scans:
-                made = run.candidate(weights, way)
+                made = run.candidate(weights, way, _kinds(cache, stretch.learn, taught))
                 said = run.ask(made, scans, cache.card, "asking the new model")
                 scores += scores_of(scans, cache.card.table, before, said, fresh)
-        made = run.candidate(weights, way)
+        made = run.candidate(weights, way, _kinds(cache, tuple(labelled), taught))
         said = run.ask(made, last, cache.card, "asking the new model")
         compared = scores_of(last, cache.card.table, before, said, fresh)
         scores += [score for score in compared if score.real]
@@ -229,6 +229,14 @@ def _taught(cache: Cache, fresh: frozenset[int]) -> frozenset[str]:
         for value in set(np.unique(np.load(scan.labels)).tolist()) & set(names)
         if scan.known[value]
     )
+
+
+def _kinds(cache: Cache, pairs: tuple[str, ...], taught: frozenset[str]) -> dict[str, ScanGroup]:
+    """The scans of these pairs as groups, by role; a new organ is looked for in every scan."""
+    if taught:
+        return {}
+    scans = (s for s in _labelled(cache, "train") if s.pair in pairs)
+    return groups_of((s.role, s.traits) for s in scans if s.traits and not s.own)
 
 
 def _labelled(cache: Cache, split: str) -> list[CachedScan]:

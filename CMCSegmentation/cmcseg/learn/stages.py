@@ -14,6 +14,7 @@ from cmcseg.bundle.load import Bundle, load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.core.card import ModelCard
 from cmcseg.core.progress import Progress, Report
+from cmcseg.core.scan_traits import ScanGroup
 from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, CachedScan
 from cmcseg.learn.checkpoint import FILE
@@ -24,6 +25,7 @@ from cmcseg.learn.rehearsal import stand_ins
 from cmcseg.learn.rounds import Round
 from cmcseg.nets.build import build_network
 from cmcseg.nets.device import free_memory, ran_out
+from cmcseg.nets.domain_net import learned_weights, with_before
 from cmcseg.nets.untied import untied
 
 # Far more steps than any budget allows: the time decides.
@@ -88,7 +90,7 @@ class Stages:
     def starting_weights(self) -> dict[str, torch.Tensor]:
         """Of the candidate that an earlier run left, or of the model in use."""
         start = apart(load_bundle(self.past.candidate)) if self.past.candidate else self.bundle
-        return {k: v.detach().cpu().clone() for k, v in start.network.state_dict().items()}
+        return learned_weights(_on_cpu(start.network))
 
     def learn(
         self,
@@ -130,18 +132,34 @@ class Stages:
             fit(taught, replace(train, device="cpu"), place, **start)
         return averaged_weights(place)
 
-    def candidate(self, weights: dict[str, torch.Tensor], way: float) -> Bundle:
+    def candidate(
+        self, weights: dict[str, torch.Tensor], way: float, groups: dict[str, ScanGroup]
+    ) -> Bundle:
         """A model of its own: so much of the way from the weights in use to the learned ones.
 
         A few corrections pull the weights towards a few patients. Part of the way most of what was
-        learned is there and most of what was known is kept (Wortsman et al., *Robust fine-tuning
-        of zero-shot models*, CVPR 2022).
+        learned is there (Wortsman et al., *Robust fine-tuning of zero-shot models*, CVPR 2022).
+        Scans of other kinds keep the kernels that they had.
+
+        Args:
+            weights: the learned ones.
+            way: 0 to 1.
+            groups: the scans that were learned from, by role; without any, all scans get what was
+                learned.
         """
-        old = {k: v.detach().cpu() for k, v in self.bundle.network.state_dict().items()}
+        card, old = self.bundle.card, _on_cpu(self.bundle.network)
         state = {name: torch.lerp(old[name], new, way) for name, new in weights.items()}
-        card = replace(self.bundle.card, parent=self.bundle.card.sha256, measured={})
+        kinds = dict(card.corrected) if groups else {}
+        for role, group in groups.items():
+            kinds[role] = (*kinds.get(role, ()), group)
+        state = with_before(state, old, [card.roles.index(role) for role in kinds])
+        card = replace(card, parent=card.sha256, measured={}, corrected=kinds)
         save_bundle(state, card, self.folder / CANDIDATE, replace=True)
         return load_bundle(self.folder / CANDIDATE)
+
+
+def _on_cpu(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
 def apart(bundle: Bundle) -> Bundle:

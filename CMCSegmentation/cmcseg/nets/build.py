@@ -3,6 +3,7 @@
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.nets.collaborative_net import ENCODERS, FUSIONS, CollaborativeNet
+from cmcseg.nets.domain_net import DomainNet
 
 
 def build_network(card: ModelCard) -> CollaborativeNet:
@@ -17,4 +18,8 @@ def build_network(card: ModelCard) -> CollaborativeNet:
         raise BadInput(f"The encoder {spec.encoder!r} is not one of {', '.join(ENCODERS)}.")
     if spec.fusion not in FUSIONS:
         raise BadInput(f"The fusion {spec.fusion!r} is not one of {', '.join(FUSIONS)}.")
-    return CollaborativeNet(spec, modalities=len(card.inputs), classes=card.table.classes)
+    made = {"modalities": len(card.inputs), "classes": card.table.classes}
+    if card.corrected:
+        corrected = {card.roles.index(role): groups for role, groups in card.corrected.items()}
+        return DomainNet(spec, **made, corrected=corrected)
+    return CollaborativeNet(spec, **made)
