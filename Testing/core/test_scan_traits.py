@@ -1,10 +1,14 @@
 """What tells scanners apart, and for which scans a model's evidence holds."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cmcseg.bundle.store import task_card
+from cmcseg.core.card import ModelCard
+from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.scan_traits import (
     LOOKS_LIKE,
@@ -116,3 +120,20 @@ def test_another_hospital_is_told_from_home_by_its_scans():
     assert np.median([group.distance(scan) for scan in dijon[10:]]) < LOOKS_LIKE
     for place in ("images", "unlabelled/images", "myops/images"):
         assert min(group.distance(scan) for scan in some(place, 10)) > LOOKS_LIKE
+
+
+def test_a_card_keeps_the_kinds_of_scans_it_was_corrected_in():
+    card = task_card("heart")
+    card = replace(
+        card,
+        network=replace(card.network, shared_kernels=False),
+        corrected={"bssfp": (a_group()["bssfp"], a_group(count=2)["bssfp"])},
+    )
+    told = json.loads(json.dumps(card.to_dict()))
+    assert ModelCard.from_dict(told) == card
+    for broken in ({"t1": []}, {"bssfp": [{"count": 1}]}, {"bssfp": 3}, []):
+        with pytest.raises(BadInput, match="not a model card"):
+            ModelCard.from_dict({**told, "corrected": broken})
+    told["corrected"]["bssfp"][0]["mean"] = [0.0]
+    with pytest.raises(BadInput, match="described by 7 numbers"):
+        ModelCard.from_dict(told)

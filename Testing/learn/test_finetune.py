@@ -3,13 +3,16 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.pack import save_bundle
 from cmcseg.core.errors import BadInput
+from cmcseg.data.cache import open_cache
 from cmcseg.data.cohort import read_cohort
 from cmcseg.learn.finetune import FineTuneSettings, fine_tune
+from cmcseg.learn.predictions import answer
 from cmcseg.learn.stages import WAY, apart
 from safetensors import safe_open
 from tiny import tiny_card, tiny_pairs, tiny_state
@@ -89,6 +92,27 @@ def test_a_scan_that_nobody_corrected_is_segmented_as_before_to_the_bit(
         ]
     assert not torch.equal(*said[0])
     assert torch.equal(*said[1])
+
+
+def test_scans_of_another_kind_are_answered_as_before(a_bundle, a_cohort, tmp_path):
+    fine_tune(a_bundle, a_cohort, tmp_path / "run", SETTINGS)
+    made = load_bundle(tmp_path / "run" / "candidate")
+    assert set(made.card.corrected) == {"ct", "mr"}
+    scan = open_cache(tmp_path / "run" / "cache").scans[0]
+    other = replace(scan, traits=replace(scan.traits, finest_mm=1.0, field_mm=500.0))
+
+    def sureness(bundle, one):
+        return answer(bundle.network.eval(), bundle.card, one, torch.device("cpu")).sureness
+
+    assert not np.array_equal(sureness(made, scan), sureness(a_bundle, scan))
+    assert np.array_equal(sureness(made, other), sureness(a_bundle, other))
+    # And so after the next fine-tuning, that begins from what was learned.
+    cohort = replace(a_cohort, train=a_cohort.train[:1])
+    fine_tune(made, cohort, tmp_path / "next", SETTINGS)
+    again = load_bundle(tmp_path / "next" / "candidate")
+    assert [len(groups) for groups in again.card.corrected.values()] == [2, 2]
+    assert not np.array_equal(sureness(again, scan), sureness(made, scan))
+    assert np.array_equal(sureness(again, other), sureness(a_bundle, other))
 
 
 def test_started_again_it_says_the_same(a_bundle, a_cohort, tmp_path):
