@@ -81,8 +81,10 @@ def fine_tune(
         device=pick_device(settings.device),
         report=clock.told(report),
     )
-    cache = _cache(cohort, replace(bundle.card, corrected={}), folder, settings, run.report)
     fresh = _fresh_values(bundle.card)
+    # Phantoms look like no corrected scan: only where every scan gets what is learned, they tell.
+    phantoms = (settings.rehearse, settings.compare) if fresh else (0, 0)
+    cache = _cache(cohort, replace(bundle.card, corrected={}), folder, phantoms, run.report)
     files = _label_files(cohort)
     asked = [scan for scan in cache.scans if _is_asked(scan, run.past, files)]
     before = run.ask(bundle, asked, cache.card, "asking the model in use")
@@ -155,7 +157,7 @@ def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettin
 
 
 def _cache(
-    cohort: Cohort, card: ModelCard, folder: Path, settings: FineTuneSettings, report: Report
+    cohort: Cohort, card: ModelCard, folder: Path, phantoms: tuple[int, int], report: Report
 ) -> Cache:
     """All scans on the working grid: corrected pairs and phantoms, to learn and to compare."""
     place = folder / "cache"
@@ -163,8 +165,8 @@ def _cache(
         return replace(open_cache(place), card=card)
     files = folder / "phantoms"
     shutil.rmtree(files, ignore_errors=True)
-    compare = write_phantoms(card, files, 0, settings.compare, report)
-    learn = write_phantoms(card, files, 100, settings.rehearse, report)
+    compare = write_phantoms(card, files, 0, phantoms[1], report)
+    learn = write_phantoms(card, files, 100, phantoms[0], report)
     both = replace(cohort, train=(*cohort.train, *learn), validation=(*cohort.validation, *compare))
     cache = prepare(both, card, place, report)
     shutil.rmtree(files, ignore_errors=True)

@@ -30,11 +30,11 @@ from cmcseg.nets.untied import untied
 
 # Far more steps than any budget allows: the time decides.
 STEPS = 1_000_000
-RATE = 5e-4  # a quarter of what training from nothing uses
+RATE = 1e-3  # of Muon; less than training from nothing uses
 WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
 REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
-AUGMENT = 0.8  # of windows: corrections are few, and another scanner is met with other looks
-WAY = 0.4  # from the old weights to the learned ones; what is known is lost beyond
+AUGMENT = 0.5  # of windows
+WAY = 0.8  # from the old weights to the learned ones; beyond, a few patients say too much
 
 Said = dict[tuple[str, str], Answer]
 
@@ -48,8 +48,8 @@ class FineTuneSettings:
             it is learned for in any case.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         seed: decides crops and augmentation.
-        rehearse: phantoms that the model learns again from.
-        compare: phantoms that old and new model are compared on.
+        rehearse: phantoms that a model learns again from while it learns a new organ.
+        compare: phantoms that old and new model are compared on then.
         steps: updates at most.
     """
 
@@ -111,6 +111,7 @@ class Stages:
             steps=max(1, round(settings.steps * stretch.share)),
             minutes=minutes * stretch.share,
             rate=RATE,
+            optimizer="muon",
             moves="scans",
             warmup=WARMUP,
             seed=settings.seed if is_last else settings.seed + 1000 * (number + 1),
