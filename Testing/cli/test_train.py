@@ -1,13 +1,19 @@
 """``cmcseg train``: a cache into a model."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from cmcseg.bundle.load import load_bundle
 from cmcseg.cli import main
+from cmcseg.core.card import NetworkSpec
 from cmcseg.data.cache import Cache
+from cmcseg.nets.build import build_network
+from safetensors.torch import save_file
 from tiny import tiny_bundle, tiny_card, tiny_pairs
+
+TWICE = ((2, 2, 2),)
 
 
 @pytest.fixture
@@ -54,6 +60,27 @@ def test_a_model_can_be_where_training_starts(a_cohort, tmp_path, capsys):
         for a, b in zip(before.parameters(), after.parameters(), strict=True)
     ]
     assert max(gaps) < 0.01  # one step away from where it started
+
+
+def test_official_weights_can_be_where_the_encoders_start(a_cohort, tmp_path, capsys):
+    spec = NetworkSpec(encoder="universal_unet", widths=(64, 128), patch=(1, 1, 1), strides=TWICE)
+    card = replace(tiny_card(), network=spec)
+    (tmp_path / "own.json").write_text(json.dumps(card.to_dict()))
+    encoder = build_network(card).encoders[0]
+    state = encoder.state_dict()
+    names = encoder.official_names()
+    start, run = tmp_path / "unet.safetensors", tmp_path / "run"
+    theirs = {name: state[our] + 1 for our, name in names.items()}
+    save_file(theirs, start, metadata={"encoder": "universal_unet"})
+    words = ["train", "supervised", "--cohort", str(a_cohort), "--out", str(run), "--steps", "1"]
+    main([*words, "--init", str(start)])
+    assert "The encoders begin with the weights in" in capsys.readouterr().err
+    found = load_bundle(run / "model").network.encoders[0].state_dict()
+    assert all(torch.allclose(found[our], state[our] + 1, atol=0.01) for our in names)
+    (tmp_path / "own.json").write_text(json.dumps(tiny_card().to_dict()))
+    words[5] = str(tmp_path / "other")
+    told = refused(capsys, *words, "--init", start)
+    assert "holds weights of universal_unet, which this network does not use." in told
 
 
 def test_every_option_of_training_reaches_the_training(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Two sets of kernels: scans like the corrected ones get what was learned, others what was there."""
+"""Two sets of kernels: scans like the corrected ones get the learned ones, others the old ones."""
 
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from cmcseg.bundle.load import load_bundle
-from cmcseg.bundle.store import default_store
 from cmcseg.bundle.tasks import cohort_card
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Report, ignore
@@ -13,7 +11,7 @@ from cmcseg.core.user_path import user_path
 from cmcseg.data.cache import INDEX, Cache, open_cache
 from cmcseg.data.cohort import read_cohort, read_datalist
 from cmcseg.data.prepare import check_still, prepare
-from cmcseg.learn.train_model import train_model
+from cmcseg.learn.train_model import parent_of, train_model
 
 
 def train(
@@ -32,7 +30,8 @@ def train(
         cohort: a JSON datalist, prepared into ``out/cache`` once, or a prepared cache's folder.
         out: folder of the run.
         recipe: ``supervised``, ``paper`` or ``best``.
-        init: name or folder of a model to start from; whatever of it fits is taken.
+        init: name or folder of a model to start from; whatever of it fits is taken. Or a file of
+            encoder weights that ``cmcseg models convert`` wrote.
         name: of the model; the task's when empty.
         report: told after every step.
         settings: as of ``cmcseg.core.settings.TrainSettings`` (steps, seed, minutes, device, ...).
@@ -48,7 +47,7 @@ def train(
     except (TypeError, ValueError) as error:
         raise BadInput(str(error)) from error
     place = user_path(out)
-    parent = None if init is None else load_bundle(default_store().find(init))
+    parent = parent_of(init)
     cache = _cache(user_path(cohort), place, report)
     return train_model(cache, chosen, place, name=name, parent=parent, report=report)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from cmcseg.cli.console import ERRORS, SCREEN, bar
-from cmcseg.cli.train import weights_of
 from cmcseg.core.user_path import user_path
 
 
@@ -36,10 +35,19 @@ class Study:
             settings = TrainSettings(recipe=recipe, labelled=max(study.labelled))
             for sentence in recipe_notes(cache, settings):
                 ERRORS.print(f"Note: {sentence}", soft_wrap=True, markup=False)
-        initial = weights_of(study.init)
+        initial = _weights_of(study.init) if study.init else None
         with bar() as report:
             run_study(study, out, report, finished=write_report, initial=initial)
         write_report(out)
         if self.page:
             write_report(out, user_path(self.page))
         SCREEN.print(f"Results: {self.page or out / 'results.md'}", soft_wrap=True)
+
+
+def _weights_of(model: str) -> dict:
+    """What is used of a model, by its name or folder: the learned weights of a corrected one."""
+    from cmcseg.bundle.load import load_bundle
+    from cmcseg.bundle.store import default_store
+    from cmcseg.nets.domain_net import learned_weights
+
+    return learned_weights(load_bundle(default_store().find(model)).network.state_dict())

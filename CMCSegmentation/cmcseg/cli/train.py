@@ -16,7 +16,6 @@ from cmcseg.core.user_path import user_path
 from cmcseg.core.whole_folder import check_folder
 
 if TYPE_CHECKING:
-    from cmcseg.bundle.load import Bundle
     from cmcseg.data.cache import Cache
 
 PLAN = "train.json"
@@ -41,8 +40,8 @@ class Train:
     name: str = ""
     """How commands will call the model; the task's own name when left out."""
     init: str | None = None
-    """Name or folder of a model to start from: what fits is taken, and told; random weights when
-    left out."""
+    """Name or folder of a model to start from: what fits is taken, and told. Or a file of encoder
+    weights from 'cmcseg models convert'. Random weights when left out."""
     folds: int = 1
     """So many models, each with another part of the labelled cases kept back; OUT is then a model
     that averages them."""
@@ -89,7 +88,7 @@ class Train:
         from cmcseg.core.atomic_write import write_whole
         from cmcseg.core.settings import TrainSettings
         from cmcseg.learn.distributed import gather
-        from cmcseg.learn.train_model import MODEL, fold_of, train_model
+        from cmcseg.learn.train_model import MODEL, fold_of, parent_of, train_model
 
         names = {option.name for option in fields(TrainSettings)}
         values = {name: value for name, value in vars(self).items() if name in names}
@@ -192,22 +191,6 @@ def train_from(path: Path) -> dict:
         )
     paths = ("out", "cache", "cohort")
     return {k: Path(v) if k in paths and v is not None else v for k, v in values.items()}
-
-
-def parent_of(model: str | None) -> "Bundle | None":
-    """A model to start from, by its name or folder; None for None."""
-    from cmcseg.bundle.load import load_bundle
-    from cmcseg.bundle.store import default_store
-
-    return None if model is None else load_bundle(default_store().find(model))
-
-
-def weights_of(model: str | None) -> dict | None:
-    """The weights of a model, by its name or folder; None for None."""
-    from cmcseg.nets.domain_net import learned_weights
-
-    parent = parent_of(model)
-    return learned_weights(parent.network.state_dict()) if parent else None
 
 
 def _tell(sentence: str) -> None:

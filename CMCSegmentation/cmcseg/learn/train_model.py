@@ -9,11 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cmcseg.bundle.load import Bundle
+from cmcseg.bundle.convert import start_weights
+from cmcseg.bundle.load import Bundle, load_bundle
 from cmcseg.bundle.pack import save_bundle
+from cmcseg.bundle.store import default_store
 from cmcseg.bundle.verify import check_name
 from cmcseg.core.progress import Report, ignore
 from cmcseg.core.settings import TrainSettings
+from cmcseg.core.user_path import user_path
 from cmcseg.data.cache import Cache
 from cmcseg.learn.checkpoint import TrainState
 from cmcseg.learn.distributed import ProcessGroup
@@ -32,7 +35,7 @@ def train_model(
     folder: Path,
     *,
     name: str = "",
-    parent: Bundle | None = None,
+    parent: Bundle | Path | None = None,
     report: Report = ignore,
     tell: Callable[[str], None] = lambda sentence: None,  # noqa: ARG005
     checked: Callable[[Path], None] = lambda folder: None,  # noqa: ARG005
@@ -48,7 +51,8 @@ def train_model(
         settings: how to train.
         folder: of the run.
         name: of the model; the task's when empty.
-        parent: the model to start from; whatever of it fits is taken.
+        parent: the model to start from, of which whatever fits is taken, or a file of weights for
+            the encoders (``parent_of``).
         report: told after every step.
         tell: told what the run cannot do or has taken, a sentence each.
         checked: told after every checkpoint.
@@ -73,7 +77,7 @@ def train_model(
             settings,
             folder,
             name=name,
-            parent=parent.card if parent else None,
+            parent=parent.card if isinstance(parent, Bundle) else None,
             best=place == BEST,
         )
         save_bundle(state.average, card, folder / place, replace=True)
@@ -99,6 +103,21 @@ def train_model(
     return folder / MODEL
 
 
+def parent_of(init: str | Path | None) -> Bundle | Path | None:
+    """What a training starts from: a model by its name or folder, or a file of encoder weights.
+
+    Args:
+        init: name, folder, or a file that ``convert`` wrote; None for nothing.
+
+    Raises:
+        BadInput: when there is none.
+    """
+    if init is None:
+        return None
+    path = user_path(init)
+    return path if path.is_file() else load_bundle(default_store().find(init))
+
+
 def fold_of(cache: Cache, number: int, folds: int) -> Cache:
     """The cache with every ``folds``-th labelled case kept back, beginning with ``number``.
 
@@ -122,11 +141,15 @@ def fold_of(cache: Cache, number: int, folds: int) -> Cache:
 
 
 def _start(
-    cache: Cache, settings: TrainSettings, parent: Bundle, tell: Callable[[str], None]
+    cache: Cache, settings: TrainSettings, parent: Bundle | Path, tell: Callable[[str], None]
 ) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        fresh = build_network(cache.card).state_dict()
+        network = build_network(cache.card)
+    if isinstance(parent, Path):
+        tell(f"The encoders begin with the weights in {parent}.")
+        return start_weights(network, parent)
+    fresh = network.state_dict()
     taken = transfer(parent.network.state_dict(), parent.card, cache.card, fresh)
     tell(taken.sentence(parent.card.name))
     return taken.state
