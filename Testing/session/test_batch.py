@@ -3,7 +3,7 @@ import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.batch import Batch, pairs_of
-from cmcseg.session.inline_runner import InlineRunner
+from inline_runner import InlineRunner
 from mrml_scene import Host, add_volume, ball_scan, box
 from session_parts import CARD, Worker
 

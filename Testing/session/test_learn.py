@@ -1,10 +1,10 @@
 import pytest
 from cmcseg.core.errors import BadInput
-from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.stage import LearnStage
 from cmcseg.session.verdict import at_fault, headline, told
 from cmcseg.session.worker_queue import WorkerQueue
+from inline_runner import InlineRunner
 from session_parts import Worker, version
 
 

@@ -6,7 +6,6 @@ import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.mrml.scene import MrmlScene
-from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.marks import MarkSession
 from cmcseg.session.pen import MOST_POINTS
 from cmcseg.session.review import ReviewSession
@@ -14,6 +13,7 @@ from cmcseg.session.segment import SegmentSession
 from cmcseg.session.worker_queue import WorkerQueue
 from cmcseg.worker.mark_verbs import propose
 from cmcseg.worker.model_cache import ModelCache
+from inline_runner import InlineRunner
 from marked import remembered
 from mrml_scene import Host, add_volume, ball_scan, box, last
 from session_parts import Worker

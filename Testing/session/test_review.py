@@ -5,13 +5,13 @@ import pytest
 import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.mrml.scene import MrmlScene
-from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.organ_shapes import fill_between
 from cmcseg.session.place_words import place_sentence
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
 from cmcseg.session.worker_queue import WorkerQueue
+from inline_runner import InlineRunner
 from mrml_scene import Host, add_volume, ball_scan, box, by_value, dice, last
 from session_parts import Worker
 

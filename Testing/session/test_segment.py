@@ -6,10 +6,10 @@ from cmcseg.core.errors import BadInput
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.mrml.warp import image_of
-from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.place_words import place_sentence
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
+from inline_runner import InlineRunner
 from mrml_scene import Host, add_bend, add_volume, ball_scan, box
 from session_parts import Worker
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.series_stacks import SeriesStacks
 from cmcseg.worker.reading_verbs import read_scan, series_stacks
 from dicom_phantom import write_series
+from inline_runner import InlineRunner
 from mrml_scene import Host, add_volume
 from pydicom import dcmread
 from pydicom.uid import generate_uid

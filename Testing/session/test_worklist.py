@@ -6,11 +6,11 @@ import pytest
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.mrml.scene import MrmlScene
-from cmcseg.session.inline_runner import InlineRunner
 from cmcseg.session.review import ReviewSession
 from cmcseg.session.segment import SegmentSession
 from cmcseg.session.worker_queue import WorkerQueue
 from cmcseg.session.worklist import Worklist, WorklistStage
+from inline_runner import InlineRunner
 from mrml_scene import Host, add_volume, ball_scan, box
 from session_parts import Worker
 

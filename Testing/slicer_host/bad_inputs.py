@@ -98,7 +98,7 @@ def test_a_forced_alignment_may_bridge_any_distance(a_desk):
 
 
 def test_no_model(a_panel, a_worker, until):
-    from cmcseg.session.inline_runner import InlineRunner
+    from inline_runner import InlineRunner
 
     a_worker.cards = []
     panel = a_panel(InlineRunner(a_worker))

@@ -48,9 +48,9 @@ def a_clinic(a_host, a_panel, until, tmp_path, monkeypatch):
     from cmcseg.bundle.store import Store
     from cmcseg.core.messages import Message
     from cmcseg.data import phantom_cases
-    from cmcseg.session.inline_runner import InlineRunner
     from cmcseg.worker.model_cache import ModelCache
     from cmcseg.worker.verbs import VERBS
+    from inline_runner import InlineRunner
 
     torch.set_num_threads(1)
     monkeypatch.setattr(tasks, "task_card", small)

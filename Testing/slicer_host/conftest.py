@@ -100,7 +100,7 @@ def a_worker():
 @pytest.fixture
 def a_desk(a_host, a_panel, a_worker, until):
     """A panel with two scans chosen, ready to segment, and what belongs to it."""
-    from cmcseg.session.inline_runner import InlineRunner
+    from inline_runner import InlineRunner
     from mrml_scene import add_volume, ball_scan, box
 
     grid = box((24, 22, 20), (6.0, 6.0, 7.0))

@@ -216,7 +216,7 @@ def test_the_module_of_the_extension_is_opened(pip, monkeypatch):
 
 
 def test_after_the_press_the_models_are_loaded(pip, a_panel, a_worker, until, monkeypatch):
-    from cmcseg.session.inline_runner import InlineRunner
+    from inline_runner import InlineRunner
 
     panel = a_panel(InlineRunner(a_worker))
     assert panel.ui.installButton.isEnabled()

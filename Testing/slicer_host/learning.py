@@ -234,7 +234,7 @@ def two_models(a_host, a_panel, until):
     """A desk with a verdict whose two models can be compared."""
     from types import SimpleNamespace
 
-    from cmcseg.session.inline_runner import InlineRunner
+    from inline_runner import InlineRunner
 
     worker = Comparing()
     panel = a_panel(InlineRunner(worker))

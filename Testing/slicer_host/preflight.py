@@ -237,7 +237,7 @@ def shown(ui):
 
 def test_the_page_is_folded_away_where_all_is_well(a_panel, a_worker, until, monkeypatch, good):
     from cmcseg.desktop import installation_page
-    from cmcseg.session.inline_runner import InlineRunner
+    from inline_runner import InlineRunner
 
     monkeypatch.setattr(installation_page, "gather", lambda *_: good)
     ui = a_panel(InlineRunner(a_worker)).ui
@@ -250,7 +250,7 @@ def test_the_page_is_folded_away_where_all_is_well(a_panel, a_worker, until, mon
 def test_a_line_with_a_fix_has_a_button_for_it(a_panel, a_worker, until, monkeypatch, good):
     import qt
     from cmcseg.desktop import installation_page
-    from cmcseg.session.inline_runner import InlineRunner
+    from inline_runner import InlineRunner
 
     found = replace(good, torch="2.10.1+cpu", cuda="", models={})
     monkeypatch.setattr(installation_page, "gather", lambda *_: found)

@@ -93,7 +93,7 @@ def shortcuts_elsewhere(window, ours):
 
 def test_a_module_that_was_used_and_left_leaves_slicer_as_it_was(a_host, a_panel, a_worker, until):
     import slicer
-    from cmcseg.session.inline_runner import InlineRunner
+    from inline_runner import InlineRunner
     from mrml_scene import add_volume, ball_scan, box
 
     manager = slicer.app.layoutManager()

@@ -1,4 +1,4 @@
-"""A runner without a process: the work is done within ``pump``. For tests and for scripts."""
+"""A runner without a process: the work is done within ``pump``. For tests."""
 
 from collections.abc import Callable, Iterator
 
