@@ -13,7 +13,7 @@ from cmcseg.data.cache import open_cache
 from cmcseg.data.cohort import read_cohort
 from cmcseg.learn.finetune import FineTuneSettings, fine_tune
 from cmcseg.learn.predictions import answer
-from cmcseg.learn.stages import WAY, apart
+from cmcseg.learn.stages import apart, way_of
 from safetensors import safe_open
 from tiny import tiny_card, tiny_pairs, tiny_state
 
@@ -70,7 +70,8 @@ def test_the_candidate_lies_part_of_the_way_to_what_was_learned(a_bundle, a_coho
     learned = weights(tmp_path / "run" / "checkpoint.safetensors", "average.")
     new = load_bundle(tmp_path / "candidate").network.state_dict()
     assert any(not torch.equal(old[name], learned[name]) for name in old)
-    way = {name: torch.lerp(old[name], learned[name], WAY) for name in old}
+    assert 0 < way_of(1) < way_of(2) < way_of(20) < 1
+    way = {name: torch.lerp(old[name], learned[name], way_of(2)) for name in old}
     # Models are stored in half precision.
     assert all(torch.equal(new[name], way[name].half().float()) for name in old)
 

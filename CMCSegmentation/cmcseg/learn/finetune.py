@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from cmcseg.learn.label_checks import implausible
 from cmcseg.learn.noninferiority import ADOPT, Score, Verdict, judge
 from cmcseg.learn.rehearsal import own_answers
 from cmcseg.learn.rounds import Clock, rounds
-from cmcseg.learn.stages import CANDIDATE, WAY, FineTuneSettings, Said, Stages, apart
+from cmcseg.learn.stages import CANDIDATE, FineTuneSettings, Said, Stages, apart, way_of
 from cmcseg.nets.device import pick_device
 
 VERDICT, PLAN = "verdict.json", "plan.json"
@@ -92,9 +92,8 @@ def fine_tune(
     labelled = {s.pair for s in _labelled(cache, "train") if not s.phantom} - set(left_out)
     cache = _without(cache, left_out, before, folder, fresh)
     taught = _taught(cache, fresh)
-    # A new organ is not found midway.
-    way = 1.0 if taught else WAY
     scores = list(run.past.scores)
+    way = _way(labelled, taught)
     if not labelled:
         verdict = _refusal(left_out)
     else:
@@ -114,7 +113,8 @@ def fine_tune(
             weights = run.learn(cache, stretch, number == len(plan) - 1, number, minutes, weights)
             scans = [s for s in _labelled(cache, "train") if s.pair in stretch.judge]
             if scans:
-                made = run.candidate(weights, way, _kinds(cache, stretch.learn, taught))
+                far = _way(stretch.learn, taught)
+                made = run.candidate(weights, far, _kinds(cache, stretch.learn, taught))
                 said = run.ask(made, scans, cache.card, "asking the new model")
                 scores += scores_of(scans, cache.card.table, before, said, fresh)
         made = run.candidate(weights, way, _kinds(cache, tuple(labelled), taught))
@@ -239,6 +239,11 @@ def _kinds(cache: Cache, pairs: tuple[str, ...], taught: frozenset[str]) -> dict
         return {}
     scans = (s for s in _labelled(cache, "train") if s.pair in pairs)
     return groups_of((s.role, s.traits) for s in scans if s.traits and not s.own)
+
+
+def _way(pairs: Collection[str], taught: frozenset[str]) -> float:
+    """How far to go, having learned from these pairs; a new organ is not found midway."""
+    return 1.0 if taught else way_of(len(pairs))
 
 
 def _labelled(cache: Cache, split: str) -> list[CachedScan]:

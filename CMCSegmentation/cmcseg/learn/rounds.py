@@ -16,7 +16,8 @@ from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.progress import Progress, Report
 
 MOST = 3  # times that a candidate is judged before the last stretch; each costs a warm-up
-LAST = 0.5  # share of the time for the last stretch, in which it learns from all
+LAST = 0.75  # share of the time for the last stretch, in which it learns from all
+LAST_OF_TWO = 0.5  # the same where a new organ is judged once, which is not found early
 LEAST = 0.2  # share of the budget that is learned for, however long all else takes
 
 
@@ -52,13 +53,14 @@ def rounds(
         first = max(1, len(new) - max(3, len(new) // 3))
     blocks = _blocks(new[first:], 1 if once else MOST)
     stretches = len(blocks) - (first == 0 and started and bool(blocks))
-    early = (1 - LAST) / stretches if stretches else 0.0
+    last = LAST_OF_TWO if once else LAST
+    early = (1 - last) / stretches if stretches else 0.0
     plan, learned = [], (*known, *new[:first])
     for number, block in enumerate(blocks):
         at_once = number == 0 and first == 0 and started
         plan.append(Round(learn=learned, judge=block, share=0.0 if at_once else early))
         learned = (*learned, *block)
-    return [*plan, Round(learn=learned, judge=(), share=LAST if stretches else 1.0)]
+    return [*plan, Round(learn=learned, judge=(), share=last if stretches else 1.0)]
 
 
 def _blocks(pairs: tuple[str, ...], most: int) -> list[tuple[str, ...]]:

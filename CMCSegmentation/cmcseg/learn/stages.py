@@ -34,7 +34,7 @@ RATE = 1e-3  # of Muon; less than training from nothing uses
 WARMUP = 10  # steps; a budget of minutes on a processor is a few hundred
 REHEARSED = 0.3  # share of windows cut from phantoms: enough to remember, not to drown corrections
 AUGMENT = 0.5  # of windows
-WAY = 0.8  # from the old weights to the learned ones; beyond, a few patients say too much
+HALF_WAY = 3  # pairs that half of the way from the old weights to the learned ones is gone for
 
 Said = dict[tuple[str, str], Answer]
 
@@ -157,6 +157,11 @@ class Stages:
         card = replace(card, parent=card.sha256, measured={}, corrected=kinds)
         save_bundle(state, card, self.folder / CANDIDATE, replace=True)
         return load_bundle(self.folder / CANDIDATE)
+
+
+def way_of(pairs: int) -> float:
+    """How far to go from the old weights to the learned ones: a few patients say too much."""
+    return pairs / (pairs + HALF_WAY)
 
 
 def _on_cpu(network: torch.nn.Module) -> dict[str, torch.Tensor]:
