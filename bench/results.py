@@ -1,4 +1,4 @@
-"""Fill the tables of docs/results.md from what was measured.
+"""Fill the tables of docs/results.md from what was measured, and draw the stream's curves.
 
     python bench/results.py
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import mean
 
 from cmcseg.study.table import write_report
+from matplotlib.figure import Figure
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 MODELS = ("abdomen-ct-mr", "heart-bssfp-lge")
@@ -53,6 +54,7 @@ def main() -> None:
     text = filled(text, "stream", stream_table(HEARTS, acdc, most))
     text = filled(text, "stream of abdomens", stream_table(ABDOMENS, abdomen, []))
     page.write_text(text, encoding="utf-8")
+    draw_stream(acdc, most, DOCS / "figures" / "stream.png")
     for folder, name in STUDIES.items():
         write_report(DOCS / "measured" / folder, DOCS / name)
 
@@ -153,6 +155,29 @@ def stream_table(sets: dict[str, str], rows: list[Row], ceiling: list[Row]) -> s
         lines.append((row["order"], row["cases"], found, closed, *cells))
     heads = ("order", "corrected", "verdict on the model in use", "gap closed", *sets.values())
     return _table(heads, lines)
+
+
+def draw_stream(rows: list[Row], ceiling: list[Row], path: Path) -> None:
+    """Mean Dice of the organs against the cases that were corrected, a curve for every order."""
+    figure = Figure(figsize=(9.0, 3.4), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    shown = (("validation bssfp", "20 others of that hospital"), ("home bssfp", "at home"))
+    for axes, (name, title) in zip(panels, shown, strict=True):
+        for (order,) in _unique(rows, "order"):
+            mine = [row for row in rows if row["order"] == order]
+            start = mean(_organs(mine[0], "control", name))
+            reached = [start, *(mean(_organs(row, "candidate", name)) for row in mine)]
+            cases = [0, *(int(row["cases"]) for row in mine)]
+            axes.plot(cases, reached, marker="o", label=f"order {order}")
+        for row in ceiling:
+            most = mean(_organs(row, "candidate", name))
+            words = f"learned from all {row['cases']} at once"
+            axes.axhline(most, color="0.5", linestyle="--", label=words)
+        axes.set(title=title, xlabel="corrected cases", xticks=cases)
+    panels[0].set_ylabel("Dice, mean of three organs")
+    told = panels[0].get_legend_handles_labels()
+    figure.legend(*told, loc="outside lower center", ncols=4, frameon=False)
+    figure.savefig(path, dpi=120)
 
 
 def _organs(row: Row, which: str, name: str) -> list[float]:
