@@ -1,14 +1,14 @@
 """Whether a fine-tuned model may replace the one in use.
 
 Both are scored on the same cases, in the order in which they came, each case before anything was
-learned from it (Dawid, *Statistical theory: the prequential approach*, JRSS A 1984), and on
-phantoms that never change. Differences are taken case by case. *Better* is asked of real cases
-only, as a model may always learn to please phantoms: the lower end of a confidence sequence of the
-mean over cases (``core.sequential_test``) must lie above 0. *Not worse* is a non-inferiority
-question: for every organ of every scan the lower end must lie above minus the margin. An organ
-with too few cases for the sequence, as when one scan of the pairs is never corrected, is asked
-with Student's t. An organ that the old model does not know has no difference; of it the new model
-must be more right than wrong, and being found is then what is better.
+learned from it (Dawid, *Statistical theory: the prequential approach*, JRSS A 1984), and, where a
+new organ was taught, on phantoms that never change. Differences are taken case by case. *Better* is
+asked of real cases only, as a model may always learn to please phantoms: the lower end of a
+confidence sequence of the mean over cases (``core.sequential_test``) must lie above 0. *Not worse*
+is a non-inferiority question: for every organ of every scan the lower end must lie above minus the
+margin. An organ with too few cases for the sequence, as when one scan of the pairs is never
+corrected, is asked with Student's t. An organ that the old model does not know has no difference;
+of it the new model must be more right than wrong, and being found is then what is better.
 """
 
 import math
