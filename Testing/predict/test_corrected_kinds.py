@@ -41,7 +41,7 @@ def models(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("edge", "like", "told"),
-    [(4.0, "learned", None), (2.0, "old", "nothing of"), (3.0, None, "only a part of")],
+    [(4.0, "learned", None), (2.0, "old", "segmented as before"), (3.0, None, "only a part of")],
 )
 def test_the_scan_decides_which_kernels_see_it(models, edge, like, told):
     scan = a_scan(edge)

@@ -34,6 +34,14 @@ from cmcseg.predict.write_back import write_back
 # Below it, what a partner adds (it is scaled by the trust) is less than what a working grid laid
 # over both scans changes.
 LEAST_TRUST = 0.1
+UNLIKE = (
+    "does not look like the scans that this model was corrected on, so it was segmented as before "
+    "those corrections."
+)
+PARTLY = (
+    "looks only partly like the scans that this model was corrected on, so only a part of what was "
+    "learned from them was used."
+)
 UNTAUGHT = "The model has learned nothing yet, so no organ is marked: draw, accept, let it learn."
 
 
@@ -188,9 +196,7 @@ def _fitting(bundle: Bundle, volumes: dict[str, Volume]) -> tuple[Bundle, list[s
     traits = {role: traits_of(volume) for role, volume in volumes.items()}
     network, shares = chosen(bundle.network, card, traits)
     told = [
-        f"The {card.input(role).title} looks {'only partly' if share else 'not'} like the scans "
-        f"that this model was corrected on, so "
-        f"{'only a part of' if share else 'nothing of'} what it learned from them was used."
+        f"The {card.input(role).title} {PARTLY if share else UNLIKE}"
         for role, share in shares.items()
         if share < 1
     ]
