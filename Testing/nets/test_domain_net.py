@@ -1,10 +1,12 @@
 """Two sets of kernels: scans like the corrected ones get the learned ones, others the old ones."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from cmcseg.bundle.tasks import named_task
 from cmcseg.core.grid import Grid
 from cmcseg.core.scan_traits import LOOKS_LIKE, UNLIKE, groups_of, likeness, traits_of
 from cmcseg.core.volume import Volume
@@ -93,6 +95,12 @@ def test_a_model_that_was_never_corrected_is_itself(corrected):
     card, _, old, _ = corrected
     card = replace(card, corrected={})
     assert chosen(old, card, {"ct": a_scan(8.0, 9)}) == (old, {})
+
+
+def test_the_card_of_a_corrected_model_is_a_task_without_a_past(corrected, tmp_path):
+    card = corrected[0]
+    (tmp_path / "task.json").write_text(json.dumps(card.to_dict()))
+    assert named_task("task.json", tmp_path) == replace(card, corrected={})
 
 
 def test_a_scan_is_like_the_nearest_of_several_groups():

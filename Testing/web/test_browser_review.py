@@ -170,7 +170,7 @@ def test_mouse_and_pointer_work_in_both_views_as_in_any_viewer(page):
         page.mouse.up(button=button)
         for number in (0, 1):
             until(page, lambda n=number: np.abs(view(page, n) - before[n]).mean() > 1)  # noqa: B023
-        assert scale(page, 0) == pytest.approx(scale(page, 1), rel=0.01)
+        until(page, lambda: scale(page, 0) == pytest.approx(scale(page, 1), rel=0.01))
     other = told(page, 1, 2)
     page.keyboard.press("w")
     page.wait_for_selector("#tool-window.v-btn--active")
@@ -214,6 +214,17 @@ def test_an_organ_is_copied_to_the_other_scan_and_that_is_undone(page):
     assert "CT: apple" in page.inner_text("#changes")
 
 
+def test_the_report_is_opened_and_says_what_a_hand_changed(page):
+    page.click("#review-report")
+    page.wait_for_selector("#review-report-link")
+    with page.context.expect_page() as opened:
+        page.click("#review-report-link")
+    told = opened.value
+    told.wait_for_load_state()
+    assert "Corrected by hand in the CT: apple" in told.inner_text("body")
+    told.close()
+
+
 def test_space_presses_the_button_that_the_keyboard_is_on(page):
     page.focus("#show-doubt")
     page.keyboard.press(" ")
@@ -233,10 +244,15 @@ def test_a_second_window_is_told_in_the_pages_own_style(page, app, browser):
 
 
 def test_after_accepting_the_next_case_is_a_click_away_and_the_accepted_one_opens_as_drawn(page):
-    drawn = ml(page, NAMES[0])
+    drawn, place = ml(page, NAMES[0]), page.inner_text("#place")
     page.keyboard.press("a")
-    page.wait_for_selector("#unseen")
-    page.keyboard.press("a")
+    page.click("#look-on")  # what was not looked at is told, and shown
+    page.wait_for_selector("#unseen", state="detached")
+    until(page, lambda: page.inner_text("#place") != place)
+    page.keyboard.press("p")
+    until(page, lambda: page.inner_text("#place") == place)
+    assert page.locator("#accepted").count() == 0
+    accepted(page)
     page.wait_for_selector("#accepted")
     assert "in the queue already" in page.inner_text("#accept-why")  # why Accept rests
     page.click("#next-case")

@@ -1,5 +1,6 @@
 """Tasks by name or file: those that came with the program, and those of the user's own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from cmcseg.bundle.store import Store, task_card, task_names
@@ -38,7 +39,8 @@ def named_task(task: str, folder: Path) -> ModelCard:
         content = read_json(path)
         if isinstance(content, dict) and "training" in content:
             raise BadInput("it is a list of cases; give the file of the task that it names")
-        return task_from_dict(content)
+        # The card of a corrected model may be a task; the weights of before are not the new one's.
+        return replace(task_from_dict(content), corrected={})
     except OSError as error:
         raise BadInput(f"The card {path} cannot be read: {error.strerror}.") from error
     except (ValueError, BadInput) as error:
