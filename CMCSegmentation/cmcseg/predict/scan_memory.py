@@ -12,13 +12,12 @@ from torch.nn.functional import grid_sample
 from cmcseg.bundle.load import Bundle
 from cmcseg.core.grid import Grid
 from cmcseg.core.progress import Report, ignore
-from cmcseg.core.scan_traits import traits_of
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.intensity import normalise
 from cmcseg.imaging.resample import resample, working_grid
 from cmcseg.nets.device import pick_device
-from cmcseg.nets.domain_net import chosen
 from cmcseg.nets.sliding_features import sliding_features
+from cmcseg.predict.fitting import fitting
 
 Box = tuple[slice, slice, slice]
 
@@ -72,7 +71,8 @@ def look(
     normal = normalise(volume, card.input(role))
     grid = working_grid(card.grid, [volume.grid])
     image = resample(normal, volume.grid, grid, fill=float(normal.min()))
-    network, _ = chosen(bundle.network.to(where), card, {role: traits_of(volume)})
+    bundle, _ = fitting(bundle, {role: volume})
+    network = bundle.network.to(where)
     probabilities, features = sliding_features(network, image, role, card, where, report=report)
     return ScanMemory(
         grid=volume.grid,

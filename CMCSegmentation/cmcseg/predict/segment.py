@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.prediction import Alignment, Prediction
 from cmcseg.core.progress import Progress, Report, ignore
-from cmcseg.core.scan_traits import traits_of
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.align import align
@@ -26,22 +25,14 @@ from cmcseg.imaging.intensity import normaliser
 from cmcseg.imaging.resample import field_of_view, resample, working_grid
 from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.nets.device import inference_type, pick_device
-from cmcseg.nets.domain_net import chosen
 from cmcseg.predict.doubt_maps import disagreement
+from cmcseg.predict.fitting import fitting
 from cmcseg.predict.mirror_look import looking, mirror_look
 from cmcseg.predict.write_back import write_back
 
 # Below it, what a partner adds (it is scaled by the trust) is less than what a working grid laid
 # over both scans changes.
 LEAST_TRUST = 0.1
-UNLIKE = (
-    "does not look like the scans that this model was corrected on, so it was segmented as before "
-    "those corrections."
-)
-PARTLY = (
-    "looks only partly like the scans that this model was corrected on, so only a part of what was "
-    "learned from them was used."
-)
 UNTAUGHT = "The model has learned nothing yet, so no organ is marked: draw, accept, let it learn."
 
 
@@ -72,7 +63,7 @@ def segment(
         alignment = _align(volumes, card, settings, report)
     if is_untaught(card):
         return _nothing(volumes, card, alignment, clock, (*warnings, UNTAUGHT))
-    bundle, unlike = _fitting(bundle, volumes)
+    bundle, unlike = fitting(bundle, volumes)
     trust = _trust(alignment, settings)
     labels, doubt, contradiction, mirrored = {}, {}, {}, {}
     notes = [*warnings, *unlike, *_doubted(alignment, trust)]
@@ -186,21 +177,6 @@ def _align(
         by_hand=np.array(settings.matrix).reshape(4, 4) if settings.matrix else None,
         report=report,
     )
-
-
-def _fitting(bundle: Bundle, volumes: dict[str, Volume]) -> tuple[Bundle, list[str]]:
-    """The model with the kernels for these scans, and a sentence where they are the old ones."""
-    card = bundle.card
-    if not card.corrected:
-        return bundle, []
-    traits = {role: traits_of(volume) for role, volume in volumes.items()}
-    network, shares = chosen(bundle.network, card, traits)
-    told = [
-        f"The {card.input(role).title} {PARTLY if share else UNLIKE}"
-        for role, share in shares.items()
-        if share < 1
-    ]
-    return replace(bundle, network=network), told
 
 
 def _groups(volumes: dict[str, Volume], trust: float) -> list[dict[str, Volume]]:
