@@ -3,6 +3,7 @@
     FOLDER/configs/metadata.json   inference.json (first role)   inference_ROLE.json (other roles)
            models/ROLE.pt2         the network for one scan, windows of one shape (torch.export)
 
+Of a corrected model the learned kernels go along, which see scans of every kind there.
 MONAI resamples and blends a little differently, and does not tidy, so that borders may differ by a
 voxel from what ``cmcseg segment`` finds; a partner's scan cannot be given.
 """
@@ -18,6 +19,7 @@ from cmcseg.bundle.load import Bundle
 from cmcseg.bundle.pack import monai_metadata
 from cmcseg.core.card import GridSpec, InputSpec, ModelCard
 from cmcseg.core.whole_folder import fresh_folder
+from cmcseg.nets.domain_net import chosen
 
 LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))  # towards minus and plus of each world axis
 
@@ -37,7 +39,8 @@ class OneScan(nn.Module):
 
 def exported(bundle: Bundle, role: str) -> torch.export.ExportedProgram:
     """The network for one role as a graph that needs none of this program's code."""
-    module = OneScan(bundle.network, bundle.card.roles.index(role)).eval()
+    network, _ = chosen(bundle.network, bundle.card, {})
+    module = OneScan(network, bundle.card.roles.index(role)).eval()
     window = torch.zeros(1, 1, *bundle.card.grid.window)
     with torch.no_grad():
         return torch.export.export(module, (window,), strict=False)

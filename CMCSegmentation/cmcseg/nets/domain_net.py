@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cmcseg.core.card import ModelCard, NetworkSpec
-from cmcseg.core.scan_traits import ScanTraits, likeness
+from cmcseg.core.scan_traits import ScanGroup, ScanTraits, likeness
 from cmcseg.nets.collaborative_net import CollaborativeNet
 
 BEFORE = "before."
@@ -30,7 +30,7 @@ class DomainNet(CollaborativeNet):
         spec: NetworkSpec,
         modalities: int,
         classes: int,
-        corrected: dict[int, tuple],
+        corrected: dict[int, tuple[ScanGroup, ...]],
     ) -> None:
         super().__init__(spec, modalities, classes)
         twin = CollaborativeNet(spec, modalities, classes)
@@ -71,7 +71,7 @@ def chosen(
     Args:
         network: of the card.
         card: names the roles.
-        traits: of the scans, by role.
+        traits: of the scans, by role; of those that are left out, the learned kernels are taken.
 
     Returns:
         The network itself and nothing, unless it has two sets of kernels.
