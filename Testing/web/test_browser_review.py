@@ -68,10 +68,15 @@ def processor(app):
 def accepted(page):
     """Accept, whatever was not looked at."""
     page.click("#accept:not([disabled])")
-    page.locator("#unseen, #accept-why").first.wait_for()
-    if page.locator("#unseen").count():
-        page.keyboard.press("a")
-    until(page, lambda: "in the queue already" in page.inner_text("#accept-why"))
+
+    def is_kept():
+        anyway = page.locator("#accept-anyway")  # it may come after the reason of before has gone
+        if anyway.count():
+            anyway.click()
+        told = page.locator("#accept-why").all_inner_texts()
+        return any("in the queue already" in why for why in told)
+
+    until(page, is_kept)
 
 
 def settled(page):
