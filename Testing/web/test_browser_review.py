@@ -69,13 +69,15 @@ def accepted(page):
     """Accept, whatever was not looked at."""
     page.click("#accept:not([disabled])")
 
+    anyway = page.locator("#accept-anyway")  # may come after the reason of before has gone
+
     def is_kept():
-        anyway = page.locator("#accept-anyway")  # it may come after the reason of before has gone
-        if anyway.count():
-            anyway.click()
         told = page.locator("#accept-why").all_inner_texts()
         return any("in the queue already" in why for why in told)
 
+    until(page, lambda: anyway.count() or is_kept())
+    if anyway.count():
+        anyway.click()
     until(page, is_kept)
 
 
