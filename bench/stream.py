@@ -86,7 +86,8 @@ def run(options):
                 coming["next"] = stream[cases : cases + min(few, NEXT)]
             row = {"order": options.order, "cases": cases, "minutes": f"{minutes:.1f}"}
             row |= {"verdict": verdict["verdict"], "compared": verdict["real_cases"]}
-            row |= {"mean change": verdict["mean_change"], "at worst": verdict["mean_at_worst"]}
+            row |= {"mean change": verdict["mean_change"], "error gone": verdict["error_gone"]}
+            row |= {"error gone at worst": verdict["error_gone_at_worst"]}
             row |= {"way": verdict["way"], "left out": len(verdict["left_out"])}
             asked = {"control": control, "in use": bundle, "candidate": candidate}
             row |= qualities(asked, cache, coming)

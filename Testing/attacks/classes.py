@@ -155,8 +155,8 @@ def an_odd_card(dice: random.Random, place: Path) -> bool:  # noqa: ARG001
 def an_odd_verdict(dice: random.Random, place: Path) -> bool:
     """A verdict that was edited is not believed."""
     made = {"verdict": "keep", "reason": "x", "margin": 0.03, "real_cases": 0, "cases": {},
-            "compared_on": [], "mean_change": None, "mean_at_worst": -1.0, "organs": {},
-            "fresh": {}, "learned_from": [], "taught": []}  # fmt: skip
+            "compared_on": [], "mean_change": None, "error_gone": 0.0, "error_gone_at_worst": -1.0,
+            "organs": {}, "fresh": {}, "learned_from": [], "taught": []}  # fmt: skip
     content = mutated(dice, made)
     with_seal = content if dice.random() < 0.5 else sealed(_plain(content))
     (place / "verdict.json").write_text(json.dumps(with_seal))

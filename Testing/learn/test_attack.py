@@ -124,7 +124,7 @@ def test_good_labels_are_adopted(a_bundle, cases, tmp_path):
     verdict = verdict_of(a_bundle, cases, tmp_path)
     assert verdict["verdict"] == "adopt"
     assert verdict["left_out"] == {}
-    assert verdict["mean_at_worst"] > 0
+    assert verdict["error_gone_at_worst"] > 0
 
 
 def test_numbers_alone_would_adopt_a_mistake(a_bundle, cases, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from cmcseg.bundle.pack import save_bundle
 from cmcseg.core.errors import BadInput
 from cmcseg.data.cache import open_cache
 from cmcseg.data.cohort import read_cohort
+from cmcseg.learn.comparisons import Past
 from cmcseg.learn.finetune import FineTuneSettings, fine_tune
 from cmcseg.learn.predictions import answer
 from cmcseg.learn.stages import apart, way_of
@@ -46,12 +47,16 @@ def test_a_run_ends_with_a_candidate_and_a_verdict_about_it(a_bundle, a_cohort, 
     assert found == json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert found["verdict"] in ("adopt", "keep", "insufficient")
     assert found["learned_from"] == ["case0", "case1"]
-    assert found["compared_on"] == ["case1", "case2", "case3", "case4"]
-    assert found["real_cases"] == 4
+    # Each of the two to learn from is judged by what the other one teaches.
+    assert sorted(found["compared_on"]) == ["case0", "case1", "case2", "case3", "case4"]
+    assert found["real_cases"] == 5
+    assert {score["case"]: score["lessons"] for score in found["scores"]} == {
+        "case0": 1, "case1": 1, "case2": 2, "case3": 2, "case4": 2
+    }  # fmt: skip
     # case1 has no labels of its MR; the boxes lie 6 mm apart in 20 slices.
     assert {role: group["count"] for role, group in found["scans"].items()} == {"ct": 5, "mr": 4}
     assert found["scans"]["mr"]["slices"] == [20, 20]
-    words = "Compared on 4 pairs: CT 6 mm, 20 slices; MR 6 mm, 20 slices."
+    words = "Compared on 5 pairs: CT 6 mm, 20 slices; MR 6 mm, 20 slices."
     assert words in found["reason"] or words.replace("Compared", "Shown") in found["reason"]
     candidate = load_bundle(tmp_path / "run" / "candidate").card
     assert candidate.sha256 == found["sha256"] != a_bundle.card.sha256
@@ -114,6 +119,27 @@ def test_scans_of_another_kind_are_answered_as_before(a_bundle, a_cohort, tmp_pa
     assert [len(groups) for groups in again.card.corrected.values()] == [2, 2]
     assert not np.array_equal(sureness(again, scan), sureness(made, scan))
     assert np.array_equal(sureness(again, other), sureness(a_bundle, other))
+
+
+def test_pairs_that_came_since_judge_the_earlier_ones_anew_and_each_look_is_remembered(
+    a_bundle, a_cohort, tmp_path
+):
+    pairs = (*a_cohort.train, *a_cohort.validation)
+    handed, past = [], None
+    for number, count in enumerate((1, 4, 4, 5)):
+        cohort = replace(a_cohort, train=pairs[:count], validation=())
+        run = tmp_path / f"run{number}"
+        fine_tune(a_bundle, cohort, run, SETTINGS, past=past, hand_on=handed.append)
+        # Whatever it is worth, the next run goes on from it.
+        past = replace(Past.from_dict(handed[-1]), candidate=run / "candidate")
+    lessons = [{s["case"]: s["lessons"] for s in found["scores"]} for found in handed]
+    assert lessons[0] == {}
+    # case0 by what the three teach that came since, these by what it has taught.
+    assert lessons[1] == {"case0": 3, "case1": 1, "case2": 1, "case3": 1}
+    assert handed[2]["scores"] == handed[1]["scores"]  # nothing came, nothing is tried again
+    assert lessons[3] == {**lessons[1], "case4": 4}
+    looks = [found["earlier"] for found in handed]
+    assert looks == [[], [], [], [handed[1]["scores"]]]
 
 
 def test_started_again_it_says_the_same(a_bundle, a_cohort, tmp_path):

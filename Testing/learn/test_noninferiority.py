@@ -89,13 +89,39 @@ def test_a_model_that_is_hardly_better_is_not_adopted_on_the_strength_of_chance(
     assert verdict.verdict == "insufficient"
     assert verdict.reason == (
         "Not enough evidence that the new model is better: by 0.003 Dice on the 7 pairs compared "
-        "on, at worst -0.005."
+        "on; 1.4% of the error is gone, at worst -1.8%."
     )
     assert verdict.more_cases is None  # more than anybody would wait for
 
 
+def test_half_of_an_error_is_half_whether_it_is_large_or_small():
+    """A case that was found badly and one that was found well speak alike."""
+    olds = np.linspace(0.4, 0.9, 8)
+    rows = [
+        Score(case=f"p{k}", role="ct", organ="liver", old=old, new=old + 0.1 * (1 - old), real=True)
+        for k, old in enumerate(olds)
+    ]
+    verdict = judge(rows)
+    assert verdict.error_gone == pytest.approx(0.1, abs=0.01)
+    assert verdict.error_gone_at_worst == pytest.approx(0.1, abs=0.02)
+    assert verdict.mean_change == pytest.approx(0.1 * np.mean(1 - olds))
+
+
+def test_more_of_the_error_gone_at_the_price_of_dice_is_not_better():
+    """Two large losses where all was right, small gains everywhere else."""
+    rows = [
+        Score(case=f"p{k}", role="ct", organ="liver", old=0.9, new=0.93, real=True)
+        for k in range(12)
+    ] + [
+        Score(case=f"q{k}", role="ct", organ="liver", old=0.5, new=0.2, real=True) for k in range(2)
+    ]
+    verdict = judge(rows)
+    assert verdict.error_gone > 0 > verdict.mean_change
+    assert verdict.verdict == "keep"
+
+
 def test_what_is_likely_but_not_shown_says_how_many_more_pairs_would_settle_it():
-    changes = (0.03, -0.01, 0.03, 0.02, 0.02, -0.005, 0.02)
+    changes = (0.03, -0.015, 0.03, 0.02, 0.02, -0.015, 0.02)
     rows = [
         Score(case=f"p{k}", role="ct", organ="liver", old=0.8, new=0.8 + change, real=True)
         for k, change in enumerate(changes)

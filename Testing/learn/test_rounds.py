@@ -1,41 +1,79 @@
-"""Every pair is judged before anything was learned from it, and then learned from."""
+"""No pair is judged by a candidate that has learned from it, and the last one learns from all."""
 
 import pytest
 from cmcseg.core.progress import Progress
-from cmcseg.learn.rounds import Clock, rounds
+from cmcseg.learn.rounds import EARLY, Clock, Pairs, rounds
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-@given(st.integers(0, 4), st.integers(0, 12), st.booleans(), st.booleans())
-def test_nothing_is_judged_after_it_was_learned_from_and_nothing_is_judged_twice(
-    known, new, started, once
-):
-    old, fresh = ([f"{kind}{k}" for k in range(n)] for kind, n in (("old", known), ("new", new)))
-    plan = rounds(tuple(old), tuple(fresh), started=started, once=once)
+def some(kind, count):
+    return tuple(f"{kind}{k}" for k in range(count))
+
+
+def pairs_of(new=(), known=None, settled=(), started=False):
+    return Pairs(settled=settled, known=known or {}, new=new, started=started)
+
+
+PAIRS = st.builds(
+    lambda settled, lessons, new, started: pairs_of(
+        some("new", new),
+        dict(zip(some("old", len(lessons)), lessons, strict=True)),
+        some("settled", settled),
+        started,
+    ),
+    st.integers(0, 3),
+    st.lists(st.integers(0, 8), max_size=9),
+    st.integers(0, 12),
+    st.booleans(),
+)
+
+
+@given(PAIRS, st.booleans())
+def test_nothing_is_judged_by_what_has_learned_from_it_and_all_is_learned_from_at_last(pairs, once):
+    plan = rounds(pairs, once=once)
     judged = [name for stretch in plan for name in stretch.judge]
     assert len(judged) == len(set(judged))
-    assert set(judged) <= set(fresh)
-    for number, stretch in enumerate(plan):
-        later = {name for after in plan[number:] for name in after.judge}
-        assert not set(stretch.learn) & later
-    assert set(plan[-1].learn) == {*old, *fresh}
+    assert set(judged) <= {*pairs.known, *pairs.new}
+    assert not any(set(stretch.learn) & set(stretch.judge) for stretch in plan)
+    assert set(plan[-1].learn) == {*pairs.settled, *pairs.known, *pairs.new}
     assert not plan[-1].judge
     assert sum(stretch.share for stretch in plan) == pytest.approx(1)
 
 
-def test_all_but_the_first_pair_are_judged_and_all_where_a_candidate_is_there():
-    names = tuple(f"p{k}" for k in range(8))
-    judged = [n for stretch in rounds((), names, started=False) for n in stretch.judge]
-    assert judged == list(names[1:])
-    plan = rounds(("a",), names, started=True)
-    assert [n for stretch in plan for n in stretch.judge] == list(names)
-    assert plan[0].share == 0
+@given(PAIRS)
+def test_a_pair_is_judged_again_only_by_a_candidate_that_has_learned_from_more(pairs):
+    again = {p: len(s.learn) for s in rounds(pairs) for p in s.judge if p in pairs.known}
+    assert all(pairs.known[pair] < lessons for pair, lessons in again.items())
+    assert set(again) <= set(pairs.again)  # so they are asked about
+
+
+@pytest.mark.parametrize("count", [2, 5, 8])
+def test_of_pairs_that_come_together_each_half_is_judged_by_what_the_other_teaches(count):
+    names = some("p", count)
+    first, second, last = rounds(pairs_of(names))
+    assert (first.learn, first.judge) == (second.judge, second.learn)
+    assert sorted(first.judge + second.judge) == sorted(names)
+    assert [stretch.anew for stretch in (first, second, last)] == [True, True, False]
+    assert last.share == pytest.approx(1 - 2 * EARLY)
+
+
+def test_pairs_that_came_since_are_judged_by_what_is_there_and_judge_the_earlier_ones_if_more():
+    few, many = some("few", 2), some("new", 5)
+    known = {"a": 2, "b": 3, "c": 2}
+    at_once, last = rounds(pairs_of(few, {"a": 2, "b": 3}, started=True))
+    assert (at_once.judge, at_once.share, last.share) == (few, 0, 1)
+    _, again, _ = rounds(pairs_of(many, known, ("s",), started=True))
+    assert (again.learn, again.judge) == (("s", *many), ("a", "b", "c"))
+
+
+def test_one_pair_alone_is_learned_from_and_judged_by_nothing():
+    assert [stretch.judge for stretch in rounds(pairs_of(("a",)))] == [()]
 
 
 def test_a_new_organ_is_judged_once_by_a_candidate_that_has_learned_from_most():
-    names = tuple(f"p{k}" for k in range(9))
-    plan = rounds((), names, started=False, once=True)
+    names = some("p", 9)
+    plan = rounds(pairs_of(names), once=True)
     assert [stretch.judge for stretch in plan] == [names[6:], ()]
 
 

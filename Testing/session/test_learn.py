@@ -193,17 +193,17 @@ def test_nothing_to_adopt_is_refused(a_session):
         a_session.adopt()
 
 
-def told_of(changes, coming):
+def told_of(gains, coming):
     session = LearnSession(None)
-    session.judged = {"changes": changes, "coming": coming}
+    session.judged = {"gains": gains, "coming": coming}
     return session.expectation()
 
 
 def test_before_the_button_is_pressed_it_is_told_what_can_be_shown():
     assert told_of([], 2) == "4 more corrected pairs are needed before anything can be shown."
     assert told_of([], 8) == (
-        "With 8 pairs compared a change of 0.013 Dice can be shown; 3 more would show 0.010."
+        "With 8 pairs compared, 14% less error can be shown; 3 more would show 11%."
     )
-    # Pairs that were judged already say how far changes scatter.
-    assert "0.029 Dice" in told_of([0.0, 0.04, 0.0, 0.04], 4)
+    # Pairs that were judged already say how far gains scatter.
+    assert "25% less error" in told_of([0.0, 0.4, 0.0, 0.4], 4)
     assert LearnSession(None).expectation() == ""

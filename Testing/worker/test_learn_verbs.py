@@ -1,5 +1,6 @@
 """Which run a fine-tuning of the worker goes on with, and what it says of the queue."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from cmcseg.core.messages import Message
 from cmcseg.core.progress import ignore
 from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.learn import finetune as learning
+from cmcseg.learn.noninferiority import LITTLE
 from cmcseg.queue.challengers import remember
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.submission import Submission
@@ -116,15 +118,16 @@ def listed(ledger):
     )
 
 
-def test_the_queue_tells_what_was_judged_and_what_comes_next(a_queue):
+def test_the_queue_tells_what_was_judged_and_what_comes_next(a_queue, tmp_path):
     first, second = (accept(a_queue, seed).pair for seed in (1, 2))
-    assert listed(a_queue).values["judged"] == {"changes": [], "coming": 1}
+    assert listed(a_queue).values["judged"] == {"gains": [], "coming": 2}
     score = {"case": second, "role": "ct", "organ": "liver", "real": True, "fresh": False}
-    found = {"scores": [{**score, "old": 0.5, "new": 0.75}], "learned": [first, second]}
-    remember(a_queue.folder, CARD.sha256, {**found, "checked": [], "candidate": "x"})
-    assert listed(a_queue).values["judged"] == {"changes": [0.25], "coming": 0}
-    accept(a_queue, 3)
-    assert listed(a_queue).values["judged"] == {"changes": [0.25], "coming": 1}
+    found = {"scores": [{**score, "old": 0.48, "new": 0.74}], "learned": [first, second]}
+    half = pytest.approx(math.log((1 - 0.48 + LITTLE) / (1 - 0.74 + LITTLE)))
+    remember(a_queue.folder, CARD.sha256, {**found, "checked": [], "candidate": str(tmp_path)})
+    assert listed(a_queue).values["judged"] == {"gains": [half], "coming": 0}
+    accept(a_queue, 3)  # it is judged, and what it teaches judges the first one, which nothing had
+    assert listed(a_queue).values["judged"] == {"gains": [half], "coming": 2}
 
 
 def test_labels_that_look_like_a_mistake_are_named_when_they_are_accepted(a_queue, tmp_path):

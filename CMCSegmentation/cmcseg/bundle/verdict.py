@@ -78,7 +78,7 @@ def _agrees(verdict: dict) -> bool:
         and 0 <= verdict["real_cases"] <= len(verdict["compared_on"])
         and verdict["real_cases"] == len(verdict["cases"])
         and math.isclose(_mean(verdict["cases"]), verdict["mean_change"] or 0.0, abs_tol=1e-6)
-        and verdict["mean_at_worst"] <= (verdict["mean_change"] or 0.0) + 1e-6
+        and _at_worst(verdict) <= _change(verdict) + 1e-6
         and all(
             math.isclose(organ["change"], organ["new"] - organ["old"], abs_tol=1e-6)
             and organ["at_worst"] <= organ["change"] + 1e-6
@@ -93,6 +93,19 @@ def _agrees(verdict: dict) -> bool:
     )
 
 
+def _change(verdict: dict) -> float:
+    """Of the error; the first verdicts have that of Dice instead."""
+    return verdict["error_gone"] if "error_gone" in verdict else verdict["mean_change"] or 0.0
+
+
+def _at_worst(verdict: dict) -> float:
+    return verdict["error_gone_at_worst" if "error_gone" in verdict else "mean_at_worst"]
+
+
+def _is_better(verdict: dict) -> bool:
+    return (verdict["mean_change"] or 0.0) > 0 and _at_worst(verdict) > 0
+
+
 def _mean(cases: dict[str, float]) -> float:
     return sum(cases.values()) / len(cases) if cases else 0.0
 
@@ -100,7 +113,7 @@ def _mean(cases: dict[str, float]) -> float:
 def _speaks_for_it(verdict: dict) -> bool:
     """Enough cases, no organ that may be worse, and what is better is better beyond chance."""
     fresh = verdict["fresh"].values()
-    better = all(organ["found"] for organ in fresh) if fresh else verdict["mean_at_worst"] > 0
+    better = all(organ["found"] for organ in fresh) if fresh else _is_better(verdict)
     return (
         verdict["real_cases"] >= FEWEST
         and bool(verdict["organs"])

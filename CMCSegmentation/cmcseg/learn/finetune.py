@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from cmcseg.learn.label_checks import implausible
 from cmcseg.learn.noninferiority import ADOPT, Score, Verdict, judge
 from cmcseg.learn.rehearsal import own_answers
 from cmcseg.learn.rounds import Clock, rounds
-from cmcseg.learn.stages import CANDIDATE, FineTuneSettings, Said, Stages, apart, way_of
+from cmcseg.learn.stages import CANDIDATE, FineTuneSettings, Said, Stages, apart, mean_of, way_of
 from cmcseg.nets.device import pick_device
 
 VERDICT, PLAN = "verdict.json", "plan.json"
@@ -50,8 +50,8 @@ def fine_tune(
 
     Args:
         bundle: the model in use; it is not moved to another device.
-        cohort: ``train`` is learned from, in the order in which the pairs came, each pair after it
-            was judged; ``validation`` is compared on and never learned from. Scans of ``train``
+        cohort: ``train`` is learned from, oldest first, and each pair is judged by a candidate that
+            has not; ``validation`` is compared on and never learned from. Scans of ``train``
             without labels are rehearsed: the model learns its own sure answers again.
         folder: of this run.
         settings: how.
@@ -86,43 +86,46 @@ def fine_tune(
     phantoms = (settings.rehearse, settings.compare) if fresh else (0, 0)
     cache = _cache(cohort, replace(bundle.card, corrected={}), folder, phantoms, run.report)
     files = _label_files(cohort)
-    asked = [scan for scan in cache.scans if _is_asked(scan, run.past, files)]
+    settled = [name for record in bundle.card.history for name in record.get("learned_from", ())]
+    again = run.past.pairs([pair.id for pair in cohort.train], settled).again
+    asked = [scan for scan in cache.scans if _is_asked(scan, run.past, files, again)]
     before = run.ask(bundle, asked, cache.card, "asking the model in use")
     left_out = _left_out(asked, before, cache.card, fresh)
     labelled = {s.pair for s in _labelled(cache, "train") if not s.phantom} - set(left_out)
     cache = _without(cache, left_out, before, folder, fresh)
     taught = _taught(cache, fresh)
-    scores = list(run.past.scores)
+    scores = {(s.case, s.role, s.organ): s for s in run.past.scores}
+    earlier = run.past.earlier
     way = _way(labelled, taught)
     if not labelled:
         verdict = _refusal(left_out)
     else:
-        learned = [n for record in bundle.card.history for n in record.get("learned_from", ())]
-        known = {*run.past.judged, *run.past.learned, *learned}
         names = [pair.id for pair in cohort.train if pair.id in labelled]
-        plan = rounds(
-            tuple(name for name in names if name in known),
-            tuple(name for name in names if name not in known),
-            started=run.past.candidate is not None,
-            once=bool(taught),
-        )
+        plan = rounds(run.past.pairs(names, settled), once=bool(taught))
         last = [s for s in _labelled(cache, "validation") if s.pair not in run.past.judged]
         minutes = clock.learning_minutes(run.comparing_takes(plan, last))
-        weights = run.starting_weights()
-        for number, stretch in enumerate(plan):
-            weights = run.learn(cache, stretch, number == len(plan) - 1, number, minutes, weights)
+        learned = []
+        for number, stretch in enumerate(plan[:-1]):
+            weights = run.learn(cache, stretch, number, minutes, run.starting_weights(stretch.anew))
+            learned.append(weights)
+            far = _way(stretch.learn, taught)
+            made = run.candidate(weights, far, _kinds(cache, stretch.learn, taught))
             scans = [s for s in _labelled(cache, "train") if s.pair in stretch.judge]
-            if scans:
-                far = _way(stretch.learn, taught)
-                made = run.candidate(weights, far, _kinds(cache, stretch.learn, taught))
-                said = run.ask(made, scans, cache.card, "asking the new model")
-                scores += scores_of(scans, cache.card.table, before, said, fresh)
+            said = run.ask(made, scans, cache.card, "asking the new model")
+            found = scores_of(scans, cache.card.table, before, said, fresh, len(stretch.learn))
+            scores = {key: s for key, s in scores.items() if key[0] not in stretch.judge}
+            scores |= {(s.case, s.role, s.organ): s for s in found}
+        start = mean_of(learned) if learned else run.starting_weights()
+        weights = run.learn(cache, plan[-1], None, minutes, start)
         made = run.candidate(weights, way, _kinds(cache, tuple(labelled), taught))
         said = run.ask(made, last, cache.card, "asking the new model")
-        compared = scores_of(last, cache.card.table, before, said, fresh)
-        scores += [score for score in compared if score.real]
-        verdict = judge([*scores, *(s for s in compared if not s.real)], fresh=taught)
-    return _write(run, verdict, cohort, cache, left_out, taught, scores, way, hand_on)
+        compared = scores_of(last, cache.card.table, before, said, fresh, len(labelled))
+        scores |= {(s.case, s.role, s.organ): s for s in compared if s.real}
+        earlier = run.past.looks(list(scores.values()))
+        phantoms = [s for s in compared if not s.real]
+        verdict = judge([*scores.values(), *phantoms], fresh=taught, earlier=earlier)
+    found = Past(scores=tuple(scores.values()), earlier=earlier)
+    return _write(run, verdict, cohort, cache, left_out, taught, found, way, hand_on)
 
 
 def _plan(bundle: Bundle, cohort: Cohort, folder: Path, settings: FineTuneSettings) -> None:
@@ -173,13 +176,15 @@ def _cache(
     return cache
 
 
-def _is_asked(scan: CachedScan, past: Past, files: dict[tuple[str, str], str]) -> bool:
-    """Whether the model in use must be asked about a scan: not again about what was settled."""
+def _is_asked(
+    scan: CachedScan, past: Past, files: dict[tuple[str, str], str], again: tuple[str, ...]
+) -> bool:
+    """Whether the model in use must be asked about a scan: not if it stays as it was judged."""
     if scan.phantom:
         return scan.split == "validation"
     if scan.labels is None:
         return scan.split == "train"  # to be rehearsed
-    return files.get((scan.pair, scan.role)) not in past.checked
+    return scan.pair in again or files.get((scan.pair, scan.role)) not in past.checked
 
 
 def _label_files(cohort: Cohort) -> dict[tuple[str, str], str]:
@@ -268,7 +273,7 @@ def _write(
     cache: Cache,
     left_out: dict[str, str],
     taught: frozenset[str],
-    scores: list[Score],
+    found: Past,
     way: float,
     hand_on: Callable[[dict], None],
 ) -> dict:
@@ -280,7 +285,7 @@ def _write(
     if left_out and verdict.organs:
         names = ", ".join(sorted(left_out))
         reason += f" Left out, as their labels look like a mistake: {names}."
-    reason += _for_which(cache, scores, verdict.verdict == ADOPT)
+    reason += _for_which(cache, found.scores, verdict.verdict == ADOPT)
     corrected = [s for s in cache.scans if s.labels and not (s.phantom or s.own)]
     candidate = folder / CANDIDATE / "card.json"
     made = json.loads(candidate.read_text(encoding="utf-8")) if candidate.exists() else {}
@@ -296,8 +301,9 @@ def _write(
         "learned_from": sorted(
             p.id for p in cohort.train if p.is_labelled and p.id not in left_out
         ),
-        "compared_on": list(dict.fromkeys(score.case for score in scores)),
-        "scores": [asdict(score) for score in scores],
+        "compared_on": list(found.judged),
+        "scores": [asdict(score) for score in found.scores],
+        "earlier": [[asdict(score) for score in look] for look in found.earlier],
         "checked": sorted(name for (pair, _), name in files.items() if pair not in left_out),
         "way": way,
         "scans": groups_to_dict(groups_of((s.role, s.traits) for s in corrected if s.traits)),
@@ -308,7 +314,7 @@ def _write(
     return content
 
 
-def _for_which(cache: Cache, scores: list[Score], is_shown: bool) -> str:
+def _for_which(cache: Cache, scores: Iterable[Score], is_shown: bool) -> str:
     """For which scans the evidence holds: those that were compared on, where they are known."""
     judged = {(score.case, score.role) for score in scores}
     seen = [s for s in cache.scans if (s.pair, s.role) in judged and s.traits]

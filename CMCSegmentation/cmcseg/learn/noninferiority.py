@@ -1,17 +1,21 @@
 """Whether a fine-tuned model may replace the one in use.
 
-Both are scored on the same cases, in the order in which they came, each case before anything was
-learned from it (Dawid, *Statistical theory: the prequential approach*, JRSS A 1984), and, where a
+Both are scored on the same cases, each by a candidate that has not learned from it, and, where a
 new organ was taught, on phantoms that never change. Differences are taken case by case. *Better* is
-asked of real cases only, as a model may always learn to please phantoms: the lower end of a
-confidence sequence of the mean over cases (``core.sequential_test``) must lie above 0. *Not worse*
-is a non-inferiority question: for every organ of every scan the lower end must lie above minus the
-margin. An organ with too few cases for the sequence, as when one scan of the pairs is never
-corrected, is asked with Student's t. An organ that the old model does not know has no difference;
-of it the new model must be more right than wrong, and being found is then what is better.
+asked of real cases only, as a model may always learn to please phantoms: mean Dice must rise, and
+of the error, 1 - Dice, the lower end of a confidence sequence of the share that is gone
+(``core.sequential_test``) must lie above 0. A case that is found badly changes more than one that
+is found well; shares of their errors are more alike, so that fewer cases show it. *Not worse* is a
+non-inferiority question: for every organ of every scan the lower end of the change of Dice must lie
+above minus the margin. What was found at earlier looks counts, as each look spends a part of the
+error that the test may make. An organ with too few cases for the sequence, as when one scan of the
+pairs is never corrected, is asked with Student's t. An organ that the old model does not know has
+no difference; of it the new model must be more right than wrong, and being found is then what is
+better.
 """
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -21,6 +25,7 @@ from cmcseg.core.sequential_test import FIRST, lower_end, more_cases
 
 ADOPT, KEEP, INSUFFICIENT = "adopt", "keep", "insufficient"
 MARGIN = 0.03  # Dice that an organ may lose at most
+LITTLE = 0.02  # of 1 - Dice: added to each error, as half of hardly any is no great thing
 FEWEST = 3  # real cases without which nothing can be said of a new organ
 FOUND = 0.5  # Dice from which an organ is more found than missed
 # One-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; beyond, the last is safe.
@@ -40,6 +45,7 @@ class Score:
         old, new: Dice, 0 to 1.
         real: whether it is a scan of a patient, not a phantom.
         fresh: whether the old model does not know the organ.
+        lessons: pairs that the new model had learned from.
     """
 
     case: str
@@ -49,6 +55,10 @@ class Score:
     new: float
     real: bool
     fresh: bool = False
+    lessons: int = 0
+
+
+Looks = Sequence[Sequence[Score]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +107,10 @@ class Verdict:
         reason: one sentence.
         organs: by "ROLE ORGAN".
         real_cases: how many patients were compared on.
-        mean_change: mean difference on real cases; NaN without any.
-        mean_at_worst: lower end of its one-sided 95 % interval.
+        mean_change: mean difference of Dice on real cases; NaN without any.
+        error_gone: share of the error that is gone on them, a geometric mean; negative where it
+            grew.
+        error_gone_at_worst: lower end of its one-sided 95 % interval.
         margin: Dice that an organ may lose at most.
         fresh: organs without a predecessor, by "ROLE ORGAN".
         cases: mean difference of every patient, those that changed most first.
@@ -111,7 +123,8 @@ class Verdict:
     organs: dict[str, OrganVerdict]
     real_cases: int
     mean_change: float
-    mean_at_worst: float = -1.0
+    error_gone: float = 0.0
+    error_gone_at_worst: float = -1.0
     margin: float = MARGIN
     fresh: dict[str, FreshVerdict] = field(default_factory=dict)
     cases: dict[str, float] = field(default_factory=dict)
@@ -125,7 +138,10 @@ class Verdict:
 
 
 def judge(
-    scores: list[Score], margin: float = MARGIN, fresh: frozenset[str] = frozenset()
+    scores: list[Score],
+    margin: float = MARGIN,
+    fresh: frozenset[str] = frozenset(),
+    earlier: Looks = (),
 ) -> Verdict:
     """Compare two models on the same cases.
 
@@ -134,25 +150,30 @@ def judge(
             organs that neither shows are left out before.
         margin: Dice that an organ may lose at most.
         fresh: organs that the old model does not know and the new one was taught, as "ROLE ORGAN".
+        earlier: the scores of real cases at earlier looks.
     """
-    known = [s for s in scores if not s.fresh]
+    looks = [[s for s in look if not s.fresh] for look in (*earlier, scores)]
+    known = looks[-1]
     organs = {
-        key: _organ([s for s in known if _key(s) == key], margin)
+        key: _organ([[s for s in look if _key(s) == key] for look in looks], margin)
         for key in dict.fromkeys(map(_key, known))
     }
     new = {key: _fresh([s for s in scores if _key(s) == key and s.real]) for key in sorted(fresh)}
     real = [s for s in known if s.real]
-    cases = {
-        case: float(np.mean([s.new - s.old for s in real if s.case == case]))
-        for case in dict.fromkeys(s.case for s in real)
-    }
-    by_case = np.array(list(cases.values()))
-    mean = float(np.mean(by_case)) if cases else float("nan")
-    at_worst = _shown(by_case)
-    verdict, reason = _words(organs, new, len(cases), mean, at_worst, margin)
+    cases = by_case(real, change)
+    gains_LN = _at_looks([[s for s in look if s.real] for look in looks], gain)
+    mean = float(np.mean(list(cases.values()))) if cases else float("nan")
+    gone = share_gone(np.nanmean(gains_LN[-1]) if cases else 0.0)
+    at_worst = share_gone(_shown(gains_LN))
+    verdict, reason = _words(organs, new, len(cases), mean, gone, at_worst, margin)
     more = None
     if verdict == INSUFFICIENT:
-        more = _more(known, organs, by_case, margin)
+        open_questions = [(gains_LN, 0.0)] + [
+            (_at_looks([[s for s in look if _key(s) == name] for look in looks], change), -margin)
+            for name, organ in organs.items()
+            if organ.worse
+        ]
+        more = _more(open_questions)
         reason += _promise(more)
     return Verdict(
         more_cases=more,
@@ -161,7 +182,8 @@ def judge(
         organs=organs,
         real_cases=len(cases),
         mean_change=mean,
-        mean_at_worst=at_worst,
+        error_gone=gone,
+        error_gone_at_worst=at_worst,
         margin=margin,
         fresh=new,
         cases=dict(sorted(cases.items(), key=lambda item: -abs(item[1]))),
@@ -190,10 +212,11 @@ def _bounded(at_worst: float) -> float:
     return at_worst if math.isfinite(at_worst) else -1.0
 
 
-def _organ(scores: list[Score], margin: float) -> OrganVerdict:
-    differences = _differences(scores)
+def _organ(looks: list[list[Score]], margin: float) -> OrganVerdict:
+    scores = looks[-1]
+    differences = np.array([change(score) for score in scores])
     few = len(differences) < FIRST or not any(s.real for s in scores)
-    at_worst = lower_bound(differences) if few else _shown(differences)
+    at_worst = lower_bound(differences) if few else _shown(_at_looks(looks, change))
     return OrganVerdict(
         old=float(np.mean([s.old for s in scores])),
         new=float(np.mean([s.new for s in scores])),
@@ -204,28 +227,47 @@ def _organ(scores: list[Score], margin: float) -> OrganVerdict:
     )
 
 
-def _differences(scores: list[Score]) -> np.ndarray:
-    """New minus old, the phantoms first, as they were there before any case came."""
-    return np.array([s.new - s.old for s in sorted(scores, key=lambda s: s.real)])
+def by_case(scores: Iterable[Score], what: Callable[[Score], float]) -> dict[str, float]:
+    """The mean of ``change`` or ``gain`` over every case's organs and scans, by case."""
+    found: dict[str, list[float]] = {}
+    for score in scores:
+        found.setdefault(score.case, []).append(what(score))
+    return {case: float(np.mean(values)) for case, values in found.items()}
 
 
-def _shown(changes: np.ndarray) -> float:
+def change(score: Score) -> float:
+    """The change of Dice."""
+    return score.new - score.old
+
+
+def gain(score: Score) -> float:
+    """The logarithm of the old error by the new one; 0.1 is a tenth of it, about."""
+    return math.log((1 - score.old + LITTLE) / (1 - score.new + LITTLE))
+
+
+def _at_looks(looks: list[list[Score]], what: Callable[[Score], float]) -> np.ndarray:
+    """``(L, N)``, the mean of every case at every look, phantoms first; NaN before it was known."""
+    found = [by_case(sorted(look, key=lambda s: s.real), what) for look in looks]
+    cases = dict.fromkeys(case for at in found for case in at)
+    return np.array([[at.get(case, np.nan) for case in cases] for at in found])
+
+
+def share_gone(log_ratio: float) -> float:
+    """Which share of an error is gone, of a mean ``gain``; at least -1."""
+    return max(-1.0, 1 - math.exp(-log_ratio))
+
+
+def _shown(changes_LN: np.ndarray) -> float:
     """The lower end that was reached; what comes later may take it back, never raise it again."""
-    return min(lower_end(changes), float(np.mean(changes))) if len(changes) else -1.0
+    last = changes_LN[-1][np.isfinite(changes_LN[-1])]
+    return min(lower_end(changes_LN), float(np.mean(last))) if len(last) else -1.0
 
 
-def _more(
-    known: list[Score], organs: dict[str, OrganVerdict], by_case: np.ndarray, margin: float
-) -> int | None:
+def _more(open_questions: list[tuple[np.ndarray, float]]) -> int | None:
     """How many more pairs would probably settle all that is not shown yet."""
-    open_questions = [(by_case, 0.0)] + [
-        (_differences([s for s in known if _key(s) == name]), -margin)
-        for name, organ in organs.items()
-        if organ.worse
-    ]
-    needed = [more_cases(changes, level) for changes, level in open_questions]
-    known_all = [number for number in needed if number is not None]
-    return max(known_all) if len(known_all) == len(needed) else None
+    needed = [more_cases(changes_LN, level) for changes_LN, level in open_questions]
+    known = [number for number in needed if number is not None]
+    return max(known) if len(known) == len(needed) else None
 
 
 def _promise(more: int | None) -> str:
@@ -252,6 +294,7 @@ def _words(
     fresh: dict[str, FreshVerdict],
     cases: int,
     mean: float,
+    gone: float,
     at_worst: float,
     margin: float,
 ) -> tuple[str, str]:
@@ -279,11 +322,12 @@ def _words(
     if at_worst <= 0:
         return INSUFFICIENT, (
             f"Not enough evidence that the new model is better: by {mean:.3f} Dice on the "
-            f"{counted(cases, 'pair')} compared on, at worst {at_worst:+.3f}."
+            f"{counted(cases, 'pair')} compared on; {gone:.1%} of the error is gone, at worst "
+            f"{at_worst:.1%}."
         )
     return ADOPT, (
-        f"Better by {mean:.3f} Dice on the {counted(cases, 'pair')} compared on, at worst "
-        f"{at_worst:+.3f}, and no organ is worse by more than {margin}."
+        f"Better by {mean:.3f} Dice on the {counted(cases, 'pair')} compared on: {gone:.1%} of the "
+        f"error is gone, at worst {at_worst:.1%}, and no organ is worse by more than {margin}."
     )
 
 

@@ -1,23 +1,22 @@
 """In which order a fine-tuning judges and learns, and how its time is shared out.
 
-A pair is judged once: what the model in use says of it against what a candidate says that has
-learned from earlier pairs only. Then it is learned from, so that no pair need be kept back.
+No pair is judged by a candidate that has learned from it, and none need be kept back: what one half
+of the pairs teaches is judged on the other half (cross-fitting), or what earlier pairs teach on
+those that came since; the last candidate learns from all.
 """
 
-import itertools
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.progress import Progress, Report
 
-MOST = 3  # times that a candidate is judged before the last stretch; each costs a warm-up
-LAST = 0.75  # share of the time for the last stretch, in which it learns from all
-LAST_OF_TWO = 0.5  # the same where a new organ is judged once, which is not found early
+EARLY = 0.25  # share of the time for each candidate before the one that learns from all
+EARLY_OF_NEW = 0.5  # the same where a new organ is judged once, which is not found early
 LEAST = 0.2  # share of the budget that is learned for, however long all else takes
 
 
@@ -27,47 +26,71 @@ class Round:
 
     Attributes:
         learn: pairs that may be learned from.
-        judge: pairs that come next; none after the last stretch.
+        judge: pairs that are judged then; none after the last stretch.
         share: of the time for learning; 0 when the candidate of an earlier run is judged first.
+        anew: whether it begins with the model in use, not with the candidate before.
     """
 
     learn: tuple[str, ...]
     judge: tuple[str, ...]
     share: float
+    anew: bool = False
 
 
-def rounds(
-    known: tuple[str, ...], new: tuple[str, ...], *, started: bool, once: bool = False
-) -> list[Round]:
-    """How pairs are judged and learned from, in the order in which they came.
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """The pairs of one fine-tuning, oldest first.
+
+    Attributes:
+        settled: those that the model in use has learned from; they judge nothing.
+        known: those that an earlier run has learned from or judged: the number of pairs that the
+            candidate had learned from by which each was judged, or 0.
+        new: those that came since.
+        started: whether an earlier run has left a candidate, which has learned from all known.
+    """
+
+    settled: tuple[str, ...]
+    known: Mapping[str, int]
+    new: tuple[str, ...]
+    started: bool
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """Known pairs that may be judged again, by a candidate that has learned from more."""
+        most = len(self.new) if self.started else (len(self.known) + len(self.new) + 1) // 2
+        return self._judged_by_fewer(tuple(self.known), most + len(self.settled) if most else 0)
+
+    def fold(self, learn: tuple[str, ...], judge: tuple[str, ...]) -> "Round":
+        """What some pairs teach, judged on others that no candidate of as many has judged."""
+        taught = (*self.settled, *learn)
+        judge = self._judged_by_fewer(judge, len(taught)) if learn else ()
+        return Round(learn=taught, judge=judge, share=EARLY, anew=True)
+
+    def _judged_by_fewer(self, pairs: tuple[str, ...], lessons: int) -> tuple[str, ...]:
+        return tuple(pair for pair in pairs if self.known.get(pair, 0) < lessons)
+
+
+def rounds(pairs: Pairs, *, once: bool = False) -> list[Round]:
+    """How pairs are judged and learned from.
 
     Args:
-        known: pairs that were judged or learned from before.
-        new: pairs that came since, oldest first.
-        started: whether an earlier run has left a candidate, which can be judged at once.
+        pairs: what is known of them.
         once: judge once only, by a candidate that has learned for long, and at least three pairs
             where there are as many: a new organ is not found before.
     """
-    first = 0 if started else min(1, len(new))
-    if once and len(new) > 1:
+    old, new = (*pairs.settled, *pairs.known), pairs.new
+    if pairs.started:
+        plan = [Round(learn=old, judge=new, share=0.0)]
+        plan += [] if once else [pairs.fold(new, tuple(pairs.known))]
+    elif once:
         first = max(1, len(new) - max(3, len(new) // 3))
-    blocks = _blocks(new[first:], 1 if once else MOST)
-    stretches = len(blocks) - (first == 0 and started and bool(blocks))
-    last = LAST_OF_TWO if once else LAST
-    early = (1 - last) / stretches if stretches else 0.0
-    plan, learned = [], (*known, *new[:first])
-    for number, block in enumerate(blocks):
-        at_once = number == 0 and first == 0 and started
-        plan.append(Round(learn=learned, judge=block, share=0.0 if at_once else early))
-        learned = (*learned, *block)
-    return [*plan, Round(learn=learned, judge=(), share=last if stretches else 1.0)]
-
-
-def _blocks(pairs: tuple[str, ...], most: int) -> list[tuple[str, ...]]:
-    """Up to ``most`` blocks, the later ones larger: later candidates know more."""
-    count = min(most, len(pairs))
-    edges = [len(pairs) * k // count for k in range(count + 1)] if count else []
-    return [pairs[low:high] for low, high in itertools.pairwise(edges)]
+        plan = [Round(learn=(*old, *new[:first]), judge=new[first:], share=EARLY_OF_NEW)]
+    else:
+        every = (*pairs.known, *new)
+        plan = [pairs.fold(every[::2], every[1::2]), pairs.fold(every[1::2], every[::2])]
+    plan = [stretch for stretch in plan if stretch.judge]
+    left = 1.0 - sum(stretch.share for stretch in plan)
+    return [*plan, Round(learn=(*old, *new), judge=(), share=left)]
 
 
 class Clock:

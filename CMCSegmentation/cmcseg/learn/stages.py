@@ -87,24 +87,32 @@ class Stages:
         again = sum(s for (pair, _), s in self.seconds.items() if pair in judged)
         return again + sum(self.seconds.get((scan.pair, scan.role), 0.0) for scan in last)
 
-    def starting_weights(self) -> dict[str, torch.Tensor]:
-        """Of the candidate that an earlier run left, or of the model in use."""
-        start = apart(load_bundle(self.past.candidate)) if self.past.candidate else self.bundle
+    def starting_weights(self, anew: bool = False) -> dict[str, torch.Tensor]:
+        """Of the candidate that an earlier run left, or (``anew``) of the model in use."""
+        goes_on = self.past.candidate and not anew
+        start = apart(load_bundle(self.past.candidate)) if goes_on else self.bundle
         return learned_weights(_on_cpu(start.network))
 
     def learn(
         self,
         cache: Cache,
         stretch: Round,
-        is_last: bool,
-        number: int,
+        number: int | None,
         minutes: float,
         weights: dict[str, torch.Tensor],
     ) -> dict[str, torch.Tensor]:
-        """One stretch of learning; on the processor when the device's memory runs out."""
+        """One stretch of learning; on the processor when the device's memory runs out.
+
+        Args:
+            cache: all scans.
+            stretch: what to learn from, and for which share of the time.
+            number: of the stretch; None for the last.
+            minutes: for all stretches.
+            weights: to begin with.
+        """
         if not stretch.share:
             return weights
-        place = self.folder / ("run" if is_last else f"run-{number}")
+        place = self.folder / ("run" if number is None else f"run-{number}")
         taught = lessons(cache, stretch.learn, self.folder / "own")
         settings = self.settings
         train = TrainSettings(
@@ -114,7 +122,7 @@ class Stages:
             optimizer="muon",
             moves="scans",
             warmup=WARMUP,
-            seed=settings.seed if is_last else settings.seed + 1000 * (number + 1),
+            seed=settings.seed if number is None else settings.seed + 1000 * (number + 1),
             device=str(self.device),
             average=0.99,
             phantoms=REHEARSED,
@@ -162,6 +170,16 @@ class Stages:
 def way_of(pairs: int) -> float:
     """How far to go from the old weights to the learned ones: a few patients say too much."""
     return pairs / (pairs + HALF_WAY)
+
+
+def mean_of(learned: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of weights that began alike (Wortsman et al., *Model soups*, ICML 2022)."""
+    return {
+        name: torch.stack([weights[name] for weights in learned]).mean(dim=0)
+        if value.is_floating_point()
+        else value
+        for name, value in learned[0].items()
+    }
 
 
 def _on_cpu(network: torch.nn.Module) -> dict[str, torch.Tensor]:

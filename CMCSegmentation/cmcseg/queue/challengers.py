@@ -2,8 +2,8 @@
 
     QUEUE/challengers/SHA.json    by the SHA-256 of the model in use; replaced in one step
 
-A pair is judged once for every model in use, before anything was learned from it; so what was
-found must outlive the run that found it.
+Each look at the pairs spends a part of the error that the comparison may make, and the next run
+goes on from the candidate of the last; so what was found must outlive the run that found it.
 """
 
 import json

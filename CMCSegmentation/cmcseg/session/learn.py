@@ -3,7 +3,7 @@
 idle -> fine-tuning -> verdict -> adopted | kept
 """
 
-from dataclasses import asdict
+import math
 from pathlib import Path
 
 from cmcseg.core.errors import BadInput
@@ -44,7 +44,7 @@ class LearnSession:
         called: what a host calls a pair, by its id; others are told by their number.
         hindrance: one sentence while the host has the runner do something else, or empty.
         new: pairs that came since the model was made.
-        judged: changes of the pairs that were judged for this model, and how many are next.
+        judged: gains of the pairs that were judged for this model, and how many are next.
         curve: ``(share done, measures)`` of the fine-tuning that runs or ran last.
         verdict: ``{"verdict": "adopt" | "keep" | "insufficient", "organs": {...},
             "reason": "..."}`` of the last fine-tuning, or empty.
@@ -174,17 +174,17 @@ class LearnSession:
         """What a fine-tuning could show now, in a sentence; empty while that is not known."""
         if not self.judged:
             return ""
-        found = expectation(self.judged["changes"], self.judged["coming"])
+        found = expectation(self.judged["gains"], self.judged["coming"])
         if found.change is None:
             one = _("One more corrected pair is needed before anything can be shown.")
             several = _("{more} more corrected pairs are needed before anything can be shown.")
-            told = one if found.more == 1 else several
-        else:
-            told = _(
-                "With {cases} pairs compared a change of {change:.3f} Dice can be shown; {more} "
-                "more would show {then:.3f}."
-            )
-        return told.format(**asdict(found))
+            return (one if found.more == 1 else several).format(more=found.more)
+        change, then = (-math.expm1(-gain) for gain in (found.change, found.then))
+        told = _(
+            "With {cases} pairs compared, {change:.0%} less error can be shown; {more} more would "
+            "show {then:.0%}."
+        )
+        return told.format(cases=found.cases, change=change, more=found.more, then=then)
 
     def fine_tune(
         self, model: str, minutes: float = 10.0, device: str = "auto", folder: str = ""

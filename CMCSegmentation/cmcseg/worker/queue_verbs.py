@@ -12,7 +12,10 @@ from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
 from cmcseg.core.settings import SegmentSettings
 from cmcseg.imaging.files import read_label_map, read_volume
+from cmcseg.learn.comparisons import Past
 from cmcseg.learn.label_checks import implausible
+from cmcseg.learn.noninferiority import by_case, gain
+from cmcseg.learn.rounds import rounds
 from cmcseg.queue.challengers import recall
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.exchange import export
@@ -53,7 +56,7 @@ def queue_list(request: Message, cache: ModelCache, report: Report) -> Message: 
         card = cache.store.card(name)
         for record in card.history:
             learned.update(record.get("learned_from", ()))
-        pairs = {entry.pair for entry in entries} - learned
+        pairs = [entry.pair for entry in entries if entry.pair not in learned]
         judged = _judged(Path(request.values["queue"]), card.sha256, pairs)
     return Message(
         verb="queue-list",
@@ -106,15 +109,13 @@ def _mistakes(request: Message) -> dict[str, str]:
     return told
 
 
-def _judged(queue: Path, sha256: str, pairs: set[str]) -> dict:
-    """Changes of the pairs that were judged for a model, and how many will be next time."""
-    found = recall(queue, sha256) or {"scores": [], "learned": [], "candidate": ""}
-    changes: dict[str, list[float]] = {}
-    for score in found["scores"]:
-        changes.setdefault(score["case"], []).append(score["new"] - score["old"])
-    new = pairs - set(changes) - set(found["learned"])
-    coming = len(new) if found["candidate"] else max(0, len(new) - 1)
-    return {"changes": [float(np.mean(values)) for values in changes.values()], "coming": coming}
+def _judged(queue: Path, sha256: str, names: list[str]) -> dict:
+    """Gains of the pairs that were judged for a model, and how many more will be next time."""
+    found = recall(queue, sha256)
+    past = Past.from_dict(found) if found else Past()
+    plan = rounds(past.pairs(names, ()))
+    coming = {name for stretch in plan for name in stretch.judge} - set(past.judged)
+    return {"gains": list(by_case(past.scores, gain).values()), "coming": len(coming)}
 
 
 def queue_remove(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
