@@ -13,7 +13,7 @@ from cmcseg.core.labelmap import UNANNOTATED, LabelTable
 from cmcseg.data.cache import CachedScan
 from cmcseg.learn.noninferiority import Score
 from cmcseg.learn.predictions import Answer
-from cmcseg.learn.rounds import Pairs
+from cmcseg.learn.schedule import Pairs
 from cmcseg.learn.scores import dice
 
 DUST_ML = 1.0  # less than this of an organ that is not there is no finding

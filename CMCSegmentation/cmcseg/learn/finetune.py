@@ -25,7 +25,7 @@ from cmcseg.learn.comparisons import Past, kept_past, left_behind, scores_of
 from cmcseg.learn.label_checks import implausible
 from cmcseg.learn.noninferiority import ADOPT, Score, Verdict, judge
 from cmcseg.learn.rehearsal import own_answers
-from cmcseg.learn.rounds import Clock, rounds
+from cmcseg.learn.schedule import Clock, schedule
 from cmcseg.learn.stages import CANDIDATE, FineTuneSettings, Said, Stages, apart, mean_of, way_of
 from cmcseg.nets.device import pick_device
 
@@ -101,7 +101,7 @@ def fine_tune(
         verdict = _refusal(left_out)
     else:
         names = [pair.id for pair in cohort.train if pair.id in labelled]
-        plan = rounds(run.past.pairs(names, settled), once=bool(taught))
+        plan = schedule(run.past.pairs(names, settled), once=bool(taught))
         last = [s for s in _labelled(cache, "validation") if s.pair not in run.past.judged]
         minutes = clock.learning_minutes(run.comparing_takes(plan, last))
         learned = []

@@ -14,7 +14,7 @@ import numpy as np
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, LabelTable
 from cmcseg.imaging.components import largest_piece
-from cmcseg.learn.label_fit import STEP_MM, Evidence, evidence
+from cmcseg.learn.boundary_evidence import STEP_MM, Evidence, evidence
 
 LEAD = 3.0  # standard deviations above chance from which labels fit their scan
 ELSEWHERE = 6.0  # the same of the best of all moves, which is high by chance, too

@@ -22,7 +22,7 @@ from cmcseg.learn.comparisons import Past
 from cmcseg.learn.loop import fit
 from cmcseg.learn.predictions import Answer, answer
 from cmcseg.learn.rehearsal import stand_ins
-from cmcseg.learn.rounds import Round
+from cmcseg.learn.schedule import Round
 from cmcseg.nets.build import build_network
 from cmcseg.nets.device import free_memory, ran_out
 from cmcseg.nets.domain_net import learned_weights, with_before

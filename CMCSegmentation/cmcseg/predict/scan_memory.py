@@ -17,7 +17,7 @@ from cmcseg.imaging.intensity import normalise
 from cmcseg.imaging.resample import resample, working_grid
 from cmcseg.nets.device import pick_device
 from cmcseg.nets.sliding_features import sliding_features
-from cmcseg.predict.fitting import fitting
+from cmcseg.predict.domain_choice import choose_domain
 
 Box = tuple[slice, slice, slice]
 
@@ -71,7 +71,7 @@ def look(
     normal = normalise(volume, card.input(role))
     grid = working_grid(card.grid, [volume.grid])
     image = resample(normal, volume.grid, grid, fill=float(normal.min()))
-    bundle, _ = fitting(bundle, {role: volume})
+    bundle, _ = choose_domain(bundle, {role: volume})
     network = bundle.network.to(where)
     probabilities, features = sliding_features(network, image, role, card, where, report=report)
     return ScanMemory(

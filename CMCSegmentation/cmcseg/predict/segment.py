@@ -25,8 +25,8 @@ from cmcseg.imaging.intensity import normaliser
 from cmcseg.imaging.resample import field_of_view, resample, working_grid
 from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.nets.device import inference_type, pick_device
+from cmcseg.predict.domain_choice import choose_domain
 from cmcseg.predict.doubt_maps import disagreement
-from cmcseg.predict.fitting import fitting
 from cmcseg.predict.mirror_look import looking, mirror_look
 from cmcseg.predict.write_back import write_back
 
@@ -63,7 +63,7 @@ def segment(
         alignment = _align(volumes, card, settings, report)
     if is_untaught(card):
         return _nothing(volumes, card, alignment, clock, (*warnings, UNTAUGHT))
-    bundle, unlike = fitting(bundle, volumes)
+    bundle, unlike = choose_domain(bundle, volumes)
     trust = _trust(alignment, settings)
     labels, doubt, contradiction, mirrored = {}, {}, {}, {}
     notes = [*warnings, *unlike, *_doubted(alignment, trust)]

@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from cmcseg.web.cases_actions import CasesActions
 from cmcseg.web.waiting_actions import WaitingActions
-from cmcseg.web.widgets import chooser, text
+from cmcseg.web.widgets import chooser, small_button, text
 
 
 def lay_out_cases(cases: CasesActions, waiting: WaitingActions) -> None:
@@ -42,12 +42,10 @@ def lay_out_cases(cases: CasesActions, waiting: WaitingActions) -> None:
             html.Input(
                 id="cmcseg-files", type="file", multiple=True, raw_attrs=['data-to="upload"']
             )
-        v.VBtn(
+        small_button(
             "Make a sample pair",
-            click=page.trying(cases.make_sample),
+            page.trying(cases.make_sample),
             loading=(names.making,),
-            variant="text",
-            size="small",
             prepend_icon="mdi-flask-outline",
             classes="sample",
         )
@@ -59,40 +57,25 @@ def _waiting(waiting: WaitingActions) -> None:
     with html.Div(v_if=names.asking, classes="mt-2"):
         v.VProgressLinear(model_value=(names.percent,), height=6, rounded=True)
         html.P(text(names.progress), classes="quiet", id="ask-line")
-        v.VBtn(
-            "Cancel",
-            click=page.trying(waiting.cancel),
-            variant="outlined",
-            size="small",
-            id="cancel-asking",
-        )
+        small_button("Cancel", page.trying(waiting.cancel), variant="outlined", id="cancel-asking")
     html.P(text(names.line), v_if=names.line, classes="quiet mt-2", id="waiting-line")
     with html.Div(v_if=f"!{names.asking}", classes="line mt-1"):
         # A button at rest hears no mouse, so the reason hangs on what is around it.
         reason = "Half of the list by doubt, half by chance; each case is segmented once"
         with html.Span(title=(f"{names.why_not} || '{reason}'",)):
-            v.VBtn(
+            small_button(
                 text(f"{names.line} ? 'Ask again' : 'Ask the model which to correct first'"),
-                click=page.trying(waiting.ask),
-                disabled=(f"!!{names.why_not}",),
-                size="small",
+                page.trying(waiting.ask),
                 variant="tonal",
+                disabled=(f"!!{names.why_not}",),
                 id="ask-which",
             )
         v.VSpacer()
-        v.VBtn(
-            "Skip",
-            v_if=names.open,
-            click=page.trying(waiting.skip),
-            size="small",
-            variant="text",
-            id="skip-case",
-        )
-        v.VBtn(
+        small_button("Skip", page.trying(waiting.skip), v_if=names.open, id="skip-case")
+        small_button(
             "Next of the list",
-            v_if=names.left,
-            click=page.trying(waiting.next),
-            size="small",
+            page.trying(waiting.next),
             variant="tonal",
+            v_if=names.left,
             id="next-of-list",
         )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from trame.widgets import html
-from trame.widgets import vuetify3 as v
 
 from cmcseg.web.marks_actions import IS, IS_NOT, MarksActions
-from cmcseg.web.widgets import icon_button, text
+from cmcseg.web.widgets import icon_button, small_button, text
 
 PENS = {
     IS: ("mdi-gesture", "Mark what is the organ (M)", "mark"),
@@ -28,11 +27,5 @@ def lay_out_marks(marks: MarksActions) -> None:
             )
         html.Span(text(names.line), classes="grow quiet", id="mark-line")
     with html.Div(classes="choices", v_if=names.proposed):
-        v.VBtn(
-            "Take",
-            click=page.trying(marks.take),
-            size="small",
-            variant="tonal",
-            id="take-mark",
-        )
-        v.VBtn("Drop", click=page.trying(marks.drop), size="small", variant="text", id="drop-mark")
+        small_button("Take", page.trying(marks.take), variant="tonal", id="take-mark")
+        small_button("Drop", page.trying(marks.drop), id="drop-mark")

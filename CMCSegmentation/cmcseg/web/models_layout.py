@@ -7,6 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from cmcseg.web.learn_actions import LearnActions
 from cmcseg.web.models_actions import ModelsActions
+from cmcseg.web.widgets import small_button
 
 
 def lay_out_models(models: ModelsActions, learn: LearnActions) -> None:
@@ -41,10 +42,9 @@ def lay_out_models(models: ModelsActions, learn: LearnActions) -> None:
                         density="compact",
                         id="organ-name",
                     )
-                    v.VBtn(
+                    small_button(
                         "Make room for it",
-                        click=(page.trying(models.extend, str, str), f"[c.name, {names.organ}]"),
-                        size="small",
+                        (page.trying(models.extend, str, str), f"[c.name, {names.organ}]"),
                         variant="tonal",
                         classes="mt-2",
                         id="make-room",
@@ -66,11 +66,10 @@ def lay_out_models(models: ModelsActions, learn: LearnActions) -> None:
                         size="small",
                     )
         with html.Div(v_for=f"t in {names.tasks}", key="t.name", classes="mb-3"):
-            v.VBtn(
+            small_button(
                 "Begin a model: {{ t.title }}",
-                click=(page.trying(models.begin, str), "[t.name]"),
+                (page.trying(models.begin, str), "[t.name]"),
                 variant="tonal",
-                size="small",
                 raw_attrs=[':data-begin="t.name"'],
             )
             html.P(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from trame.widgets import html
-from trame.widgets import vuetify3 as v
 
 from cmcseg.web.output_actions import OutputActions
+from cmcseg.web.widgets import small_button
 
 
 def lay_out_output(output: OutputActions, where: str) -> None:
@@ -16,11 +16,10 @@ def lay_out_output(output: OutputActions, where: str) -> None:
             ("Report", output.make_report, "report"),
             ("Export", output.make_archive, "archive"),
         ):
-            v.VBtn(
+            small_button(
                 words,
-                click=page.trying(call),
+                page.trying(call),
                 variant="outlined",
-                size="small",
                 disabled=(names.writing,),
                 id=f"{where}-{key}",
             )

@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from cmcseg.web.queue_actions import QueueActions
-from cmcseg.web.widgets import icon_button, text
+from cmcseg.web.widgets import icon_button, small_button, text
 
 
 def lay_out_queue(queue: QueueActions) -> None:
@@ -43,20 +43,12 @@ def lay_out_queue(queue: QueueActions) -> None:
                 )
     with html.Div(v_for=f"t in {names.taken_out}", key="t.id", classes="line quiet"):
         html.Span("{{ t.title }} was taken out.", classes="grow")
-        v.VBtn(
-            "Bring it back",
-            click=(page.trying(queue.restore, str), "[t.id]"),
-            size="small",
-            variant="text",
-            classes="restore-entry",
+        small_button(
+            "Bring it back", (page.trying(queue.restore, str), "[t.id]"), classes="restore-entry"
         )
     with html.Div(v_if=f"{names.entries}.length", classes="line"):
-        v.VBtn(
-            "Export the queue",
-            click=page.trying(queue.export),
-            size="small",
-            variant="outlined",
-            id="export-queue",
+        small_button(
+            "Export the queue", page.trying(queue.export), variant="outlined", id="export-queue"
         )
         html.A(
             text("'Save the zip'"),

@@ -12,7 +12,7 @@ from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.review_actions import ReviewActions
 from cmcseg.web.tools_layout import lay_out_scan_choice, lay_out_tools
 from cmcseg.web.waiting_actions import WaitingActions
-from cmcseg.web.widgets import chooser, icon_button, research_line, text
+from cmcseg.web.widgets import chooser, icon_button, research_line, small_button, text
 
 
 def lay_out_review(
@@ -48,9 +48,7 @@ def _accepting(review: ReviewActions, waiting: WaitingActions) -> None:
             ("Accept nevertheless", review.accept, "accept-anyway"),
             ("Look at them", review.look_on, "look-on"),
         ):
-            v.VBtn(
-                words, click=page.trying(call), size="small", variant="text", classes="mt-1", id=key
-            )
+            small_button(words, page.trying(call), classes="mt-1", id=key)
     v.VBtn(
         "Accept",
         click=page.trying(review.accept),
@@ -71,20 +69,8 @@ def _accepting(review: ReviewActions, waiting: WaitingActions) -> None:
     )
     with html.Div(v_if=names.accepted, classes="line"):
         html.P(text(names.accepted), classes="good grow", id="accepted")
-        v.VBtn(
-            "Take it back",
-            click=page.trying(review.take_back),
-            size="small",
-            variant="text",
-            id="take-back",
-        )
-        v.VBtn(
-            "Next case",
-            click=page.trying(waiting.onward),
-            size="small",
-            variant="tonal",
-            id="next-case",
-        )
+        small_button("Take it back", page.trying(review.take_back), id="take-back")
+        small_button("Next case", page.trying(waiting.onward), variant="tonal", id="next-case")
 
 
 def _draft(review: ReviewActions) -> None:
@@ -98,7 +84,7 @@ def _draft(review: ReviewActions) -> None:
             classes="mt-1 mr-2",
             id="take-draft",
         )
-        v.VBtn("Discard it", click=page.trying(drafts.drop), size="small", variant="text")
+        small_button("Discard it", page.trying(drafts.drop))
 
 
 def _places(review: ReviewActions) -> None:

@@ -8,7 +8,15 @@ from trame.widgets import vuetify3 as v
 from cmcseg.web.output_actions import OutputActions
 from cmcseg.web.output_layout import lay_out_output
 from cmcseg.web.segment_actions import SegmentActions
-from cmcseg.web.widgets import NUMBER, chooser, icon_button, labelled, research_line, text
+from cmcseg.web.widgets import (
+    NUMBER,
+    chooser,
+    icon_button,
+    labelled,
+    research_line,
+    small_button,
+    text,
+)
 
 
 def lay_out_segment(segment: SegmentActions, output: OutputActions) -> None:
@@ -52,10 +60,9 @@ def _choices(segment: SegmentActions) -> None:
     )
     with html.Div(classes="line mb-3", v_if=names.site_line, id="site-line"):
         html.Span(text(names.site_line), classes="grow")
-        v.VBtn(
+        small_button(
             text(names.site_action),
-            click=(page.trying(segment.choose_model, str), f"[{names.site_model}]"),
-            size="small",
+            (page.trying(segment.choose_model, str), f"[{names.site_model}]"),
             variant="tonal",
             id="use-site",
         )

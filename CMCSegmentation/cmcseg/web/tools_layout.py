@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from cmcseg.web.limits import lay_out_limits
 from cmcseg.web.tools_actions import THICKEST, ToolsActions
-from cmcseg.web.widgets import NUMBER, icon_button, labelled, range_slider, text
+from cmcseg.web.widgets import NUMBER, icon_button, labelled, range_slider, small_button, text
 
 ICONS = {
     "": ("mdi-cursor-move", "Move and zoom (Esc)"),
@@ -76,28 +76,14 @@ def lay_out_tools(tools: ToolsActions) -> None:
         )
     _settings(tools)
     with html.Div(classes="choices"):
-        v.VBtn(
+        small_button(
             "Copy to the other scan",
+            page.trying(tools.copy),
             v_if=f"{names.roles}.length > 1",
-            click=page.trying(tools.copy),
-            size="small",
-            variant="text",
             id="copy",
         )
-        v.VBtn(
-            "Fill between slices",
-            click=page.trying(tools.fill),
-            size="small",
-            variant="text",
-            id="fill",
-        )
-        v.VBtn(
-            "Back to the model's result",
-            click=page.trying(tools.restore),
-            size="small",
-            variant="text",
-            id="restore",
-        )
+        small_button("Fill between slices", page.trying(tools.fill), id="fill")
+        small_button("Back to the model's result", page.trying(tools.restore), id="restore")
 
 
 def _settings(tools: ToolsActions) -> None:
@@ -132,12 +118,11 @@ def _settings(tools: ToolsActions) -> None:
         call = page.trying(tools.threshold, NUMBER, NUMBER)
         range_slider(call, names, "Values that Threshold fills")
     words = str(APPLIED)
-    v.VBtn(
+    small_button(
         text(f"({words})[{names.tool}]"),
-        v_if=f"{list(APPLIED)}.includes({names.tool})",
-        click=page.trying(tools.apply),
-        size="small",
+        page.trying(tools.apply),
         variant="tonal",
+        v_if=f"{list(APPLIED)}.includes({names.tool})",
         block=True,
         classes="mb-2",
     )

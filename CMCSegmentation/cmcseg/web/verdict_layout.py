@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from cmcseg.web.learn_actions import LearnActions
 from cmcseg.web.queue_actions import QueueActions
-from cmcseg.web.widgets import labelled, text
+from cmcseg.web.widgets import labelled, small_button, text
 
 
 def lay_out_verdict(learn: LearnActions, queue: QueueActions) -> None:
@@ -18,12 +18,11 @@ def lay_out_verdict(learn: LearnActions, queue: QueueActions) -> None:
         html.P(text(names.verdict_line))
         with html.Div(v_for=f"f in {names.faults}", key="f.title", classes="line fault"):
             html.Span("{{ f.title }}: {{ f.why }}", classes="grow")
-            v.VBtn(
+            small_button(
                 "Open it",
-                v_if="f.entry",
-                click=(queue.page.trying(queue.open, str), "[f.entry]"),
-                size="small",
+                (queue.page.trying(queue.open, str), "[f.entry]"),
                 variant="tonal",
+                v_if="f.entry",
             )
         _organs(learn)
         _compare(learn)
@@ -34,11 +33,9 @@ def lay_out_verdict(learn: LearnActions, queue: QueueActions) -> None:
 def lay_out_versions(learn: LearnActions) -> None:
     """Which version is in use, and the others that can be."""
     page, names = learn.page, learn.state.name
-    v.VBtn(
+    small_button(
         text(f"'Roll back' + ({names.back_to} ? ' to version ' + {names.back_to} : '')"),
-        click=(page.trying(learn.roll_back, str), "['']"),
-        variant="text",
-        size="small",
+        (page.trying(learn.roll_back, str), "['']"),
         disabled=(f"!{names.back_to}",),
         classes="mt-2",
         id="roll-back",
@@ -50,12 +47,10 @@ def lay_out_versions(learn: LearnActions) -> None:
             html.Span("{{ r.version }}, {{ r.at }}", classes="grow")
             html.Span("{{ r.damage }}", v_if="r.damage", classes="doubtful")
             html.Span("in use", v_if="r.in_use", classes="quiet")
-            v.VBtn(
+            small_button(
                 "Use",
+                (page.trying(learn.roll_back, str), "[r.name]"),
                 v_if="!r.in_use && !r.damage",
-                click=(page.trying(learn.roll_back, str), "[r.name]"),
-                size="small",
-                variant="text",
                 raw_attrs=[":aria-label=\"'Use version ' + r.version\""],
             )
 
@@ -85,21 +80,19 @@ def _compare(learn: LearnActions) -> None:
             id="changed-most",
         )
         with html.Div(classes="line mt-1"):
-            v.VBtn(
+            small_button(
                 "Look at old and new",
-                v_if=f"!{shown.shown}",
-                click=(page.trying(learn.look, str), f"[{names.case}]"),
-                loading=(names.looking,),
-                size="small",
+                (page.trying(learn.look, str), f"[{names.case}]"),
                 variant="tonal",
+                v_if=f"!{shown.shown}",
+                loading=(names.looking,),
                 id="look-both",
             )
-            v.VBtn(
+            small_button(
                 "Back to my scans",
-                v_if=shown.shown,
-                click=page.trying(learn.comparison.put_away),
-                size="small",
+                page.trying(learn.comparison.put_away),
                 variant="tonal",
+                v_if=shown.shown,
                 id="back-to-mine",
             )
             with v.VBtnToggle(
@@ -131,16 +124,15 @@ def _decide(learn: LearnActions) -> None:
         raw_attrs=labelled("Reason to adopt it nevertheless"),
     )
     with html.Div(classes="line mt-2", v_if=f"{names.judging} && {names.made}"):
-        v.VBtn(
+        small_button(
             "Keep it beside, for:",
-            click=(
+            (
                 page.trying(learn.keep_beside, str, str),
                 f"[{names.site} || '', {names.reason} || '']",
             ),
+            variant="tonal",
             disabled=(f"!({names.site} || '').trim()",),
             title="The new model becomes one of its own for this site; the one in use stays",
-            size="small",
-            variant="tonal",
             id="keep-beside",
         )
         v.VTextField(

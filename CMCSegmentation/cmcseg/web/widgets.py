@@ -37,6 +37,11 @@ def icon_button(icon: object, title: str, click: object, **more: object) -> None
     )
 
 
+def small_button(words: object, click: object, variant: object = "text", **more: object) -> None:
+    """A button of a panel's line that is not its main one."""
+    v.VBtn(words, click=click, size="small", variant=variant, **more)
+
+
 def range_slider(call: object, names: object, words: str) -> None:
     """Two ends of a range of a scan's values.
 

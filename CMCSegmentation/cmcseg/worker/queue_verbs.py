@@ -15,7 +15,7 @@ from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.learn.comparisons import Past
 from cmcseg.learn.label_checks import implausible
 from cmcseg.learn.noninferiority import by_case, gain
-from cmcseg.learn.rounds import rounds
+from cmcseg.learn.schedule import schedule
 from cmcseg.queue.challengers import recall
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.exchange import export
@@ -113,7 +113,7 @@ def _judged(queue: Path, sha256: str, names: list[str]) -> dict:
     """Gains of the pairs that were judged for a model, and how many more will be next time."""
     found = recall(queue, sha256)
     past = Past.from_dict(found) if found else Past()
-    plan = rounds(past.pairs(names, ()))
+    plan = schedule(past.pairs(names, ()))
     coming = {name for stretch in plan for name in stretch.judge} - set(past.judged)
     return {"gains": list(by_case(past.scores, gain).values()), "coming": len(coming)}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cmcseg.core.grid import Grid
-from cmcseg.learn.label_fit import _fits, _shells, evidence
+from cmcseg.learn.boundary_evidence import _fits, _shells, evidence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -17,7 +17,7 @@ PARTLY = (
 )
 
 
-def fitting(bundle: Bundle, volumes: dict[str, Volume]) -> tuple[Bundle, list[str]]:
+def choose_domain(bundle: Bundle, volumes: dict[str, Volume]) -> tuple[Bundle, list[str]]:
     """The model with the kernels for these scans, and a sentence where they are the old ones.
 
     Args:

@@ -70,7 +70,7 @@ class Pairs:
         return tuple(pair for pair in pairs if self.known.get(pair, 0) < lessons)
 
 
-def rounds(pairs: Pairs, *, once: bool = False) -> list[Round]:
+def schedule(pairs: Pairs, *, once: bool = False) -> list[Round]:
     """How pairs are judged and learned from.
 
     Args:

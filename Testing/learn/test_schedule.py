@@ -2,7 +2,7 @@
 
 import pytest
 from cmcseg.core.progress import Progress
-from cmcseg.learn.rounds import EARLY, Clock, Pairs, rounds
+from cmcseg.learn.schedule import EARLY, Clock, Pairs, schedule
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,7 +31,7 @@ PAIRS = st.builds(
 
 @given(PAIRS, st.booleans())
 def test_nothing_is_judged_by_what_has_learned_from_it_and_all_is_learned_from_at_last(pairs, once):
-    plan = rounds(pairs, once=once)
+    plan = schedule(pairs, once=once)
     judged = [name for stretch in plan for name in stretch.judge]
     assert len(judged) == len(set(judged))
     assert set(judged) <= {*pairs.known, *pairs.new}
@@ -43,7 +43,7 @@ def test_nothing_is_judged_by_what_has_learned_from_it_and_all_is_learned_from_a
 
 @given(PAIRS)
 def test_a_pair_is_judged_again_only_by_a_candidate_that_has_learned_from_more(pairs):
-    again = {p: len(s.learn) for s in rounds(pairs) for p in s.judge if p in pairs.known}
+    again = {p: len(s.learn) for s in schedule(pairs) for p in s.judge if p in pairs.known}
     assert all(pairs.known[pair] < lessons for pair, lessons in again.items())
     assert set(again) <= set(pairs.again)  # so they are asked about
 
@@ -51,7 +51,7 @@ def test_a_pair_is_judged_again_only_by_a_candidate_that_has_learned_from_more(p
 @pytest.mark.parametrize("count", [2, 5, 8])
 def test_of_pairs_that_come_together_each_half_is_judged_by_what_the_other_teaches(count):
     names = some("p", count)
-    first, second, last = rounds(pairs_of(names))
+    first, second, last = schedule(pairs_of(names))
     assert (first.learn, first.judge) == (second.judge, second.learn)
     assert sorted(first.judge + second.judge) == sorted(names)
     assert [stretch.anew for stretch in (first, second, last)] == [True, True, False]
@@ -61,19 +61,19 @@ def test_of_pairs_that_come_together_each_half_is_judged_by_what_the_other_teach
 def test_pairs_that_came_since_are_judged_by_what_is_there_and_judge_the_earlier_ones_if_more():
     few, many = some("few", 2), some("new", 5)
     known = {"a": 2, "b": 3, "c": 2}
-    at_once, last = rounds(pairs_of(few, {"a": 2, "b": 3}, started=True))
+    at_once, last = schedule(pairs_of(few, {"a": 2, "b": 3}, started=True))
     assert (at_once.judge, at_once.share, last.share) == (few, 0, 1)
-    _, again, _ = rounds(pairs_of(many, known, ("s",), started=True))
+    _, again, _ = schedule(pairs_of(many, known, ("s",), started=True))
     assert (again.learn, again.judge) == (("s", *many), ("a", "b", "c"))
 
 
 def test_one_pair_alone_is_learned_from_and_judged_by_nothing():
-    assert [stretch.judge for stretch in rounds(pairs_of(("a",)))] == [()]
+    assert [stretch.judge for stretch in schedule(pairs_of(("a",)))] == [()]
 
 
 def test_a_new_organ_is_judged_once_by_a_candidate_that_has_learned_from_most():
     names = some("p", 9)
-    plan = rounds(pairs_of(names), once=True)
+    plan = schedule(pairs_of(names), once=True)
     assert [stretch.judge for stretch in plan] == [names[6:], ()]
 
 
