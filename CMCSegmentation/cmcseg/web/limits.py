@@ -10,7 +10,7 @@ from trame_server.utils.typed_state import TypedState
 
 from cmcseg.web.editor import Editor
 from cmcseg.web.page import Page
-from cmcseg.web.widgets import NUMBER, as_range, range_slider
+from cmcseg.web.widgets import as_range, range_slider
 
 
 @dataclass
@@ -84,5 +84,4 @@ def lay_out_limits(limits: Limits) -> None:
             id=key,
         )
     with html.Div(v_if=names.by_value, id="values"):
-        call = page.trying(limits.values, NUMBER, NUMBER)
-        range_slider(call, names, "Values that are drawn on")
+        range_slider(page, limits.values, names, "Values that are drawn on")

@@ -115,8 +115,7 @@ def _settings(tools: ToolsActions) -> None:
             classes="quiet",
             id="threshold-range",
         )
-        call = page.trying(tools.threshold, NUMBER, NUMBER)
-        range_slider(call, names, "Values that Threshold fills")
+        range_slider(page, tools.threshold, names, "Values that Threshold fills")
     words = str(APPLIED)
     small_button(
         text(f"({words})[{names.tool}]"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from cmcseg.core.card import RESEARCH_USE
 from cmcseg.core.errors import BadInput
+from cmcseg.web.page import Page
 
 NUMBER = int | float  # what a slider of the page sends
 MANY = 20  # values that a scan spans, from which a slider goes in whole steps
@@ -42,17 +44,21 @@ def small_button(words: object, click: object, variant: object = "text", **more:
     v.VBtn(words, click=click, size="small", variant=variant, **more)
 
 
-def range_slider(call: object, names: object, words: str) -> None:
+def range_slider(page: Page, call: Callable, names: object, words: str) -> None:
     """Two ends of a range of a scan's values.
 
     Args:
+        page: that it is shown on.
         call: told both ends.
         names: of the state that holds ``low`` and ``high``, and the ``range`` that they lie in.
         words: what the range is for.
     """
+    # The page's own state moves first: the other end may be moved before the server has answered.
+    moved = f"{names.low} = $event[0]; {names.high} = $event[1]"
+    handler = page.server.trigger_name(page.trying(call, NUMBER, NUMBER))
     v.VRangeSlider(
         model_value=(f"[{names.low}, {names.high}]",),
-        update_modelValue=(call, "[$event[0], $event[1]]"),
+        update_modelValue=f"{moved}; trigger('{handler}', [$event[0], $event[1]])",
         min=(f"{names.range}[0]",),
         max=(f"{names.range}[1]",),
         step=(f"{names.range}[1] - {names.range}[0] < {MANY} ? 0.01 : 1",),
