@@ -104,19 +104,22 @@ def fine_tune(
         plan = schedule(run.past.pairs(names, settled), once=bool(taught))
         last = [s for s in _labelled(cache, "validation") if s.pair not in run.past.judged]
         minutes = clock.learning_minutes(run.comparing_takes(plan, last))
-        learned = []
-        for number, stretch in enumerate(plan[:-1]):
-            weights = run.learn(cache, stretch, number, minutes, run.starting_weights(stretch.anew))
-            learned.append(weights)
-            far = _way(stretch.learn, taught)
-            made = run.candidate(weights, far, _kinds(cache, stretch.learn, taught))
-            scans = [s for s in _labelled(cache, "train") if s.pair in stretch.judge]
+        learned = [
+            run.learn(cache, stretch, number, minutes, run.starting_weights(stretch.anew))
+            for number, stretch in enumerate(plan.stretches)
+        ]
+        counts = [len(stretch.learn) for stretch in plan.stretches]
+        for one in plan.comparisons:
+            weights = mean_of([learned[k] for k in one.by], [counts[k] for k in one.by])
+            far = _way(one.learned, taught)
+            made = run.candidate(weights, far, _kinds(cache, one.learned, taught))
+            scans = [s for s in _labelled(cache, "train") if s.pair in one.judge]
             said = run.ask(made, scans, cache.card, "asking the new model")
-            found = scores_of(scans, cache.card.table, before, said, fresh, len(stretch.learn))
-            scores = {key: s for key, s in scores.items() if key[0] not in stretch.judge}
+            found = scores_of(scans, cache.card.table, before, said, fresh, len(one.learned))
+            scores = {key: s for key, s in scores.items() if key[0] not in one.judge}
             scores |= {(s.case, s.role, s.organ): s for s in found}
-        start = mean_of(learned) if learned else run.starting_weights()
-        weights = run.learn(cache, plan[-1], None, minutes, start)
+        start = mean_of(learned, counts) if learned else run.starting_weights()
+        weights = run.learn(cache, plan.last, None, minutes, start)
         made = run.candidate(weights, way, _kinds(cache, tuple(labelled), taught))
         said = run.ask(made, last, cache.card, "asking the new model")
         compared = scores_of(last, cache.card.table, before, said, fresh, len(labelled))

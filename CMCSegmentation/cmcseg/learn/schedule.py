@@ -1,8 +1,9 @@
 """In which order a fine-tuning judges and learns, and how its time is shared out.
 
-No pair is judged by a candidate that has learned from it, and none need be kept back: what one half
-of the pairs teaches is judged on the other half (cross-fitting), or what earlier pairs teach on
-those that came since; the last candidate learns from all.
+No pair is judged by a candidate that has learned from it, and none need be kept back: each part of
+the pairs is judged by the mean of what the other parts teach (cross-fitting, without learning anew
+for every part), or what earlier pairs teach is judged on those that came since; the last candidate
+learns from all.
 """
 
 import json
@@ -15,26 +16,56 @@ from pathlib import Path
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.progress import Progress, Report
 
-EARLY = 0.25  # share of the time for each candidate before the one that learns from all
+PARTS = 4  # of the pairs; more would each have too little to learn from
+EARLY = 0.5  # share of the time for all of them, before one candidate learns from all pairs
+AGAIN = 0.25  # the same for pairs that came since, where they judge the earlier ones anew
 EARLY_OF_NEW = 0.5  # the same where a new organ is judged once, which is not found early
 LEAST = 0.2  # share of the budget that is learned for, however long all else takes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Round:
-    """One stretch of learning and what is judged after it.
+class Stretch:
+    """One stretch of learning.
 
     Attributes:
-        learn: pairs that may be learned from.
-        judge: pairs that are judged then; none after the last stretch.
-        share: of the time for learning; 0 when the candidate of an earlier run is judged first.
-        anew: whether it begins with the model in use, not with the candidate before.
+        learn: pairs that are learned from.
+        share: of the time; 0 for the candidate of an earlier run, which has learned from them.
+        anew: whether it begins with the model in use, not with that candidate.
     """
 
     learn: tuple[str, ...]
-    judge: tuple[str, ...]
     share: float
     anew: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What some stretches have taught together, beside the model in use.
+
+    Attributes:
+        by: numbers of the stretches.
+        learned: the pairs that they have learned from.
+        judge: pairs that are asked about.
+    """
+
+    by: tuple[int, ...]
+    learned: tuple[str, ...]
+    judge: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A fine-tuning.
+
+    Attributes:
+        stretches: candidates that are judged.
+        comparisons: which judge which pairs.
+        last: the stretch that learns from all; it begins with the mean of the others.
+    """
+
+    stretches: tuple[Stretch, ...]
+    comparisons: tuple[Comparison, ...]
+    last: Stretch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +88,16 @@ class Pairs:
     @property
     def again(self) -> tuple[str, ...]:
         """Known pairs that may be judged again, by a candidate that has learned from more."""
-        most = len(self.new) if self.started else (len(self.known) + len(self.new) + 1) // 2
-        return self._judged_by_fewer(tuple(self.known), most + len(self.settled) if most else 0)
+        count = len(self.known) + len(self.new)
+        most = len(self.new) if self.started else count - count // PARTS
+        return self.judged_by_fewer(tuple(self.known), most + len(self.settled))
 
-    def fold(self, learn: tuple[str, ...], judge: tuple[str, ...]) -> "Round":
-        """What some pairs teach, judged on others that no candidate of as many has judged."""
-        taught = (*self.settled, *learn)
-        judge = self._judged_by_fewer(judge, len(taught)) if learn else ()
-        return Round(learn=taught, judge=judge, share=EARLY, anew=True)
-
-    def _judged_by_fewer(self, pairs: tuple[str, ...], lessons: int) -> tuple[str, ...]:
+    def judged_by_fewer(self, pairs: tuple[str, ...], lessons: int) -> tuple[str, ...]:
+        """Those that no candidate has judged that had learned from so many pairs."""
         return tuple(pair for pair in pairs if self.known.get(pair, 0) < lessons)
 
 
-def schedule(pairs: Pairs, *, once: bool = False) -> list[Round]:
+def schedule(pairs: Pairs, *, once: bool = False) -> Schedule:
     """How pairs are judged and learned from.
 
     Args:
@@ -80,17 +107,42 @@ def schedule(pairs: Pairs, *, once: bool = False) -> list[Round]:
     """
     old, new = (*pairs.settled, *pairs.known), pairs.new
     if pairs.started:
-        plan = [Round(learn=old, judge=new, share=0.0)]
-        plan += [] if once else [pairs.fold(new, tuple(pairs.known))]
+        stretches = [Stretch(learn=old, share=0.0)]
+        found = [Comparison(by=(0,), learned=old, judge=new)]
+        taught = (*pairs.settled, *new)
+        again = pairs.judged_by_fewer(tuple(pairs.known), len(taught)) if new else ()
+        if again and not once:
+            stretches.append(Stretch(learn=taught, share=AGAIN, anew=True))
+            found.append(Comparison(by=(1,), learned=taught, judge=again))
     elif once:
         first = max(1, len(new) - max(3, len(new) // 3))
-        plan = [Round(learn=(*old, *new[:first]), judge=new[first:], share=EARLY_OF_NEW)]
+        stretches = [Stretch(learn=(*old, *new[:first]), share=EARLY_OF_NEW)]
+        found = [Comparison(by=(0,), learned=stretches[0].learn, judge=new[first:])]
     else:
-        every = (*pairs.known, *new)
-        plan = [pairs.fold(every[::2], every[1::2]), pairs.fold(every[1::2], every[::2])]
-    plan = [stretch for stretch in plan if stretch.judge]
-    left = 1.0 - sum(stretch.share for stretch in plan)
-    return [*plan, Round(learn=(*old, *new), judge=(), share=left)]
+        stretches, found = _crossed(pairs)
+    found = [one for one in found if one.judge]
+    if not found:
+        stretches = []
+    left = 1.0 - sum(stretch.share for stretch in stretches)
+    last = Stretch(learn=(*old, *new), share=left)
+    return Schedule(stretches=tuple(stretches), comparisons=tuple(found), last=last)
+
+
+def _crossed(pairs: Pairs) -> tuple[list[Stretch], list[Comparison]]:
+    """Every part of the pairs, judged by what the others teach; nothing of one pair alone."""
+    every = (*pairs.known, *pairs.new)
+    count = min(PARTS, len(every))
+    parts = [every[number::count] for number in range(count)]
+    stretches = [
+        Stretch(learn=(*pairs.settled, *part), share=EARLY / count, anew=True) for part in parts
+    ]
+    found = []
+    for number, part in enumerate(parts):
+        others = tuple(k for k in range(count) if k != number)
+        learned = (*pairs.settled, *(name for k in others for name in parts[k]))
+        judge = pairs.judged_by_fewer(part, len(learned)) if others else ()
+        found.append(Comparison(by=others, learned=learned, judge=judge))
+    return stretches, found
 
 
 class Clock:

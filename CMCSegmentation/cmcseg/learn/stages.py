@@ -22,7 +22,7 @@ from cmcseg.learn.comparisons import Past
 from cmcseg.learn.loop import fit
 from cmcseg.learn.predictions import Answer, answer
 from cmcseg.learn.rehearsal import stand_ins
-from cmcseg.learn.schedule import Round
+from cmcseg.learn.schedule import Schedule, Stretch
 from cmcseg.nets.build import build_network
 from cmcseg.nets.device import free_memory, ran_out
 from cmcseg.nets.domain_net import learned_weights, with_before
@@ -81,9 +81,9 @@ class Stages:
         """What a model says of some scans; its own network stays where it is."""
         return answers(bundle, scans, card, self.device, self.report, stage, self.seconds)
 
-    def comparing_takes(self, plan: list[Round], last: list[CachedScan]) -> float:
+    def comparing_takes(self, plan: Schedule, last: list[CachedScan]) -> float:
         """Seconds that the comparisons will probably take, as the model in use took them."""
-        judged = {name for stretch in plan for name in stretch.judge}
+        judged = {name for one in plan.comparisons for name in one.judge}
         again = sum(s for (pair, _), s in self.seconds.items() if pair in judged)
         return again + sum(self.seconds.get((scan.pair, scan.role), 0.0) for scan in last)
 
@@ -96,7 +96,7 @@ class Stages:
     def learn(
         self,
         cache: Cache,
-        stretch: Round,
+        stretch: Stretch,
         number: int | None,
         minutes: float,
         weights: dict[str, torch.Tensor],
@@ -172,10 +172,16 @@ def way_of(pairs: int) -> float:
     return pairs / (pairs + HALF_WAY)
 
 
-def mean_of(learned: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of weights that began alike (Wortsman et al., *Model soups*, ICML 2022)."""
+def mean_of(learned: list[dict[str, torch.Tensor]], counts: list[int]) -> dict[str, torch.Tensor]:
+    """The mean of weights that began alike (Wortsman et al., *Model soups*, ICML 2022).
+
+    Args:
+        learned: the weights.
+        counts: pairs that each learned from.
+    """
+    shares = [count / sum(counts) for count in counts]
     return {
-        name: torch.stack([weights[name] for weights in learned]).mean(dim=0)
+        name: sum(share * weights[name] for share, weights in zip(shares, learned, strict=True))
         if value.is_floating_point()
         else value
         for name, value in learned[0].items()

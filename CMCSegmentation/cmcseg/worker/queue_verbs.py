@@ -114,7 +114,7 @@ def _judged(queue: Path, sha256: str, names: list[str]) -> dict:
     found = recall(queue, sha256)
     past = Past.from_dict(found) if found else Past()
     plan = schedule(past.pairs(names, ()))
-    coming = {name for stretch in plan for name in stretch.judge} - set(past.judged)
+    coming = {name for one in plan.comparisons for name in one.judge} - set(past.judged)
     return {"gains": list(by_case(past.scores, gain).values()), "coming": len(coming)}
 
 
