@@ -14,7 +14,7 @@ from cmcseg.data.cohort import read_cohort
 from cmcseg.learn.comparisons import Past
 from cmcseg.learn.finetune import FineTuneSettings, fine_tune
 from cmcseg.learn.predictions import answer
-from cmcseg.learn.stages import apart, way_of
+from cmcseg.learn.stages import Stages, apart, mean_of, way_of
 from safetensors import safe_open
 from tiny import tiny_card, tiny_pairs, tiny_state
 
@@ -79,6 +79,32 @@ def test_the_candidate_lies_part_of_the_way_to_what_was_learned(a_bundle, a_coho
     way = {name: torch.lerp(old[name], learned[name], way_of(2)) for name in old}
     # Models are stored in half precision.
     assert all(torch.equal(new[name], way[name].half().float()) for name in old)
+
+
+def test_weights_count_by_the_pairs_that_they_learned_from():
+    one = {"w": torch.tensor([0.0, 4.0]), "steps": torch.tensor(3)}
+    other = {"w": torch.tensor([4.0, 8.0]), "steps": torch.tensor(3)}
+    mean = mean_of([one, other], [3, 1])
+    assert mean["w"].tolist() == [1.0, 5.0]
+    assert mean["steps"] == 3
+
+
+def test_the_last_stretch_begins_where_the_others_ended_on_average(
+    a_bundle, a_cohort, tmp_path, monkeypatch
+):
+    begun = {}
+
+    def learned(*given):
+        _stages, _cache, _stretch, number, _minutes, weights = given
+        begun[number] = weights
+        return {name: value + len(begun) for name, value in weights.items()}
+
+    monkeypatch.setattr(Stages, "learn", learned)
+    fine_tune(a_bundle, a_cohort, tmp_path, SETTINGS)
+    assert list(begun) == [0, 1, None]
+    name = next(name for name, value in begun[0].items() if value.is_floating_point())
+    assert torch.equal(begun[0][name], begun[1][name])  # each from the model in use
+    assert torch.allclose(begun[None][name], begun[0][name] + 1.5)
 
 
 def test_a_scan_that_nobody_corrected_is_segmented_as_before_to_the_bit(
