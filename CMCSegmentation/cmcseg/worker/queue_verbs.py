@@ -15,7 +15,6 @@ from cmcseg.imaging.files import read_label_map, read_volume
 from cmcseg.learn.comparisons import Past
 from cmcseg.learn.label_checks import implausible
 from cmcseg.learn.noninferiority import by_case, gain
-from cmcseg.learn.schedule import schedule
 from cmcseg.queue.challengers import recall
 from cmcseg.queue.entry import QueueEntry
 from cmcseg.queue.exchange import export
@@ -56,7 +55,7 @@ def queue_list(request: Message, cache: ModelCache, report: Report) -> Message: 
         card = cache.store.card(name)
         for record in card.history:
             learned.update(record.get("learned_from", ()))
-        pairs = [entry.pair for entry in entries if entry.pair not in learned]
+        pairs = {entry.pair for entry in entries} - learned
         judged = _judged(Path(request.values["queue"]), card.sha256, pairs)
     return Message(
         verb="queue-list",
@@ -109,13 +108,12 @@ def _mistakes(request: Message) -> dict[str, str]:
     return told
 
 
-def _judged(queue: Path, sha256: str, names: list[str]) -> dict:
-    """Gains of the pairs that were judged for a model, and how many more will be next time."""
+def _judged(queue: Path, sha256: str, pairs: set[str]) -> dict:
+    """Gains of the pairs that were judged for a model, and how many were not yet."""
     found = recall(queue, sha256)
     past = Past.from_dict(found) if found else Past()
-    plan = schedule(past.pairs(names, ()))
-    coming = {name for one in plan.comparisons for name in one.judge} - set(past.judged)
-    return {"gains": list(by_case(past.scores, gain).values()), "coming": len(coming)}
+    gains = by_case(past.scores, gain)
+    return {"gains": list(gains.values()), "coming": len(pairs - set(gains))}
 
 
 def queue_remove(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
