@@ -162,6 +162,7 @@ def draw_stream(rows: list[Row], ceiling: list[Row], path: Path) -> None:
     figure = Figure(figsize=(9.0, 3.4), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     shown = (("validation bssfp", "20 others of that hospital"), ("home bssfp", "at home"))
+    ticks = sorted({0, *(int(row["cases"]) for row in rows)})
     for axes, (name, title) in zip(panels, shown, strict=True):
         for (order,) in _unique(rows, "order"):
             mine = [row for row in rows if row["order"] == order]
@@ -173,10 +174,10 @@ def draw_stream(rows: list[Row], ceiling: list[Row], path: Path) -> None:
             most = mean(_organs(row, "candidate", name))
             words = f"learned from all {row['cases']} at once"
             axes.axhline(most, color="0.5", linestyle="--", label=words)
-        axes.set(title=title, xlabel="corrected cases", xticks=cases)
+        axes.set(title=title, xlabel="corrected cases", xticks=ticks)
     panels[0].set_ylabel("Dice, mean of three organs")
     told = panels[0].get_legend_handles_labels()
-    figure.legend(*told, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(*told, loc="outside lower center", ncols=5, frameon=False)
     figure.savefig(path, dpi=120)
 
 
