@@ -89,8 +89,8 @@ class Stages:
 
     def starting_weights(self, anew: bool = False) -> dict[str, torch.Tensor]:
         """Of the candidate that an earlier run left, or (``anew``) of the model in use."""
-        goes_on = self.past.candidate and not anew
-        start = apart(load_bundle(self.past.candidate)) if goes_on else self.bundle
+        candidate = None if anew else self.past.candidate
+        start = apart(load_bundle(candidate)) if candidate else self.bundle
         return learned_weights(_on_cpu(start.network))
 
     def learn(
