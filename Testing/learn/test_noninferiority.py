@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from cmcseg.learn.noninferiority import Score, judge, lower_bound
+from cmcseg.core.sequential_test import lower_end
+from cmcseg.learn.noninferiority import LITTLE, Score, judge, lower_bound
 
 
 def scores(change, *, real=8, phantoms=3, organs=("liver", "left kidney"), seed=0):
@@ -105,6 +106,19 @@ def test_half_of_an_error_is_half_whether_it_is_large_or_small():
     assert verdict.error_gone == pytest.approx(0.1, abs=0.01)
     assert verdict.error_gone_at_worst == pytest.approx(0.1, abs=0.02)
     assert verdict.mean_change == pytest.approx(0.1 * np.mean(1 - olds))
+
+
+def test_next_to_nothing_is_told_without_a_sign():
+    gains = np.array([0.2, 0.1, 0.15, 0.05, 0.12, 0.18, 0.07])
+    gains -= lower_end(gains[None]) + 0.0003
+    rows = [
+        Score(case=f"p{k}", role="ct", organ="liver", old=0.8, real=True,
+              new=1 + LITTLE - (0.2 + LITTLE) * math.exp(-gain))
+        for k, gain in enumerate(gains)
+    ]  # fmt: skip
+    verdict = judge(rows)
+    assert -0.0005 < verdict.error_gone_at_worst < 0
+    assert "of the error is gone, at worst 0.0%." in verdict.reason
 
 
 def test_more_of_the_error_gone_at_the_price_of_dice_is_not_better():

@@ -254,7 +254,11 @@ def _at_looks(looks: list[list[Score]], what: Callable[[Score], float]) -> np.nd
 
 def share_gone(log_ratio: float) -> float:
     """Which share of an error is gone, of a mean ``gain``; at least -1."""
-    return max(-1.0, 1 - math.exp(-log_ratio))
+    return max(-1.0, -math.expm1(-log_ratio))
+
+
+def _percent(share: float) -> str:
+    return f"{round(share, 3) + 0.0:.1%}"  # and no "-0.0%"
 
 
 def _shown(changes_LN: np.ndarray) -> float:
@@ -322,12 +326,13 @@ def _words(
     if at_worst <= 0:
         return INSUFFICIENT, (
             f"Not enough evidence that the new model is better: by {mean:.3f} Dice on the "
-            f"{counted(cases, 'pair')} compared on; {gone:.1%} of the error is gone, at worst "
-            f"{at_worst:.1%}."
+            f"{counted(cases, 'pair')} compared on; {_percent(gone)} of the error is gone, at "
+            f"worst {_percent(at_worst)}."
         )
     return ADOPT, (
-        f"Better by {mean:.3f} Dice on the {counted(cases, 'pair')} compared on: {gone:.1%} of the "
-        f"error is gone, at worst {at_worst:.1%}, and no organ is worse by more than {margin}."
+        f"Better by {mean:.3f} Dice on the {counted(cases, 'pair')} compared on: {_percent(gone)} "
+        f"of the error is gone, at worst {_percent(at_worst)}, and no organ is worse by more than "
+        f"{margin}."
     )
 
 
