@@ -305,8 +305,7 @@ def _write(
             p.id for p in cohort.train if p.is_labelled and p.id not in left_out
         ),
         "compared_on": list(found.judged),
-        "scores": [asdict(score) for score in found.scores],
-        "earlier": [[asdict(score) for score in look] for look in found.earlier],
+        **{name: found.to_dict()[name] for name in ("scores", "earlier")},
         "checked": sorted(name for (pair, _), name in files.items() if pair not in left_out),
         "way": way,
         "scans": groups_to_dict(groups_of((s.role, s.traits) for s in corrected if s.traits)),
