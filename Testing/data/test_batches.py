@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from cmcseg.core.settings import TrainSettings
-from cmcseg.data.batches import Batches
+from cmcseg.data.batches import DEGREES, LYING, Batches
 from cmcseg.data.cache import PHANTOM
-from cmcseg.data.transforms import draw_look
+from cmcseg.data.transforms import draw_look, draw_placement
 from tiny import tiny_cache
 
 SETTINGS = TrainSettings(steps=200, paired=0.0, foreign=0.0)
@@ -72,3 +72,20 @@ def test_only_the_mr_takes_on_a_foreign_contrast(a_cache, monkeypatch):
     assert a_cache.card.roles == ("ct", "mr")
     assert not any(ct)
     assert 10 <= sum(mr) <= 30  # 20 expected, 3 deviations either side
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_a_share_of_the_windows_is_turned_however_light_the_rest(a_cache, share, monkeypatch):
+    asked = []
+
+    def noted(*arguments, degrees, **options):
+        asked.append(degrees)
+        return draw_placement(*arguments, degrees=degrees, **options)
+
+    monkeypatch.setattr("cmcseg.data.batches.draw_placement", noted)
+    drawn = batches(a_cache, replace(SETTINGS, augment=0.3, turned=share))
+    for step in range(150):
+        assert drawn[step].images
+    light = tuple(0.3 * most for most in DEGREES[a_cache.card.grid.follow_scan])
+    assert set(asked) == ({light, LYING} if share else {light})
+    assert asked.count(LYING) / len(asked) == pytest.approx(share, abs=0.09)

@@ -50,7 +50,9 @@ def test_a_stack_of_slices_hardly_leaves_its_plane():
 
 def test_without_strength_a_window_is_cut_and_lit_as_it_is():
     rng = np.random.default_rng(0)
-    at = draw_placement(rng, np.array([9.0, 8.0, 7.0]), SPACING, strength=0.0)
+    at = draw_placement(
+        rng, np.array([9.0, 8.0, 7.0]), SPACING, degrees=(0.0, 0.0, 0.0), strength=0.0
+    )
     assert np.allclose(at.matrix, np.eye(3))
     assert not at.bumps.any()
     window = torch.randn(6, 5, 4, generator=torch.Generator().manual_seed(0))

@@ -1,6 +1,9 @@
 """Back on the scan's own grid only where an organ may be says the same as back everywhere."""
 
 import itertools
+import mmap
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,3 +144,19 @@ def test_beyond_the_working_grid_all_is_background_without_doubt():
     labels, entropy, _ = write_back(scores, WORKING, WORKING.moved(shift), matrix=np.eye(4))
     assert not labels.any()
     assert not entropy.any()
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_NOHUGEPAGE"), reason="Linux tells of its memory")
+def test_a_large_scan_takes_memory_where_organs_are_only():
+    scores = organs()
+    fine = Grid(shape=(1000, 900, 150), affine=np.diag([0.6, 0.6, 3.0, 1.0]))
+    page = os.sysconf("SC_PAGE_SIZE")
+
+    def taken():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * page
+
+    write_back(scores, WORKING, fine, matrix=np.eye(4), order="F")  # what a first time takes
+    before = taken()
+    labels, doubt, _ = write_back(scores, WORKING, fine, matrix=np.eye(4), order="F")
+    assert labels.any()
+    assert taken() - before < 0.2 * (labels.nbytes + doubt.nbytes)

@@ -65,6 +65,8 @@ class Train:
     """Minutes after which they are looked at all the same."""
     augment: float = 1.0
     """Strength of augmentation, 0 to 1; a last stretch with little of it sharpens the borders."""
+    turned: float = 0.0
+    """Share of windows turned by up to 25 degrees, as patients may lie, however light the rest."""
     optimizer: str = "adamw"
     """adamw or muon."""
     rate: float = 2e-3

@@ -69,6 +69,8 @@ class TrainSettings:
         foreign: share of MR windows that are shown in the contrast of no sequence.
         augment: strength of augmentation, 0 to 1: how far windows are turned, zoomed and bent, and
             how often their intensities are changed.
+        turned: share of windows that are turned as patients may lie, by up to 25 degrees, whatever
+            ``augment`` says.
         seed: decides initial weights, crops and augmentation.
         check_every: steps between checkpoints.
         check_minutes: minutes after which one is written all the same.
@@ -96,6 +98,7 @@ class TrainSettings:
     phantoms: float = 0.15
     foreign: float = 0.15
     augment: float = 1.0
+    turned: float = 0.0
     seed: int = 0
     check_every: int = 50
     check_minutes: float = 5.0
@@ -134,6 +137,6 @@ class TrainSettings:
             raise ValueError(f"An average's decay of {self.average} is not from 0 to below 1.")
         if not 0 < self.labelled <= 1:
             raise ValueError(f"The labelled share {self.labelled} is outside 0 to 1.")
-        for name in ("paired", "alone", "phantoms", "foreign", "augment"):
+        for name in ("paired", "alone", "phantoms", "foreign", "augment", "turned"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"The {name} share {getattr(self, name)} is outside 0 to 1.")

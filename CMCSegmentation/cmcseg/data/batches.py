@@ -19,6 +19,7 @@ from cmcseg.data.transforms import draw_look, draw_placement, place, relight
 # Largest turn about each axis. A grid that follows the scan sees every stack in its own plane: a
 # turn out of it would mix slices several millimetres apart, which no scan does.
 DEGREES = {False: (15.0, 15.0, 15.0), True: (4.0, 4.0, 20.0)}
+LYING = (5.0, 5.0, 25.0)  # how far a patient may lie turned on the table
 MARGIN = 1 / 12  # share of its length by which a window may leave the scan, or miss an organ
 
 
@@ -172,7 +173,7 @@ class Batches(Dataset):
             rng,
             center,
             grid.spacing,
-            degrees=DEGREES[grid.follow_scan],
+            degrees=self._degrees(rng),
             shift_mm=shift_mm,
             strength=self.settings.augment,
         )
@@ -180,6 +181,13 @@ class Batches(Dataset):
         look = draw_look(look_rng or rng, foreign=foreign, strength=self.settings.augment)
         image_DHW = relight(plain_DHW, look)
         return image_DHW, labels_DHW, scan.known, f"{scan.pair} {scan.role}", plain_DHW
+
+    def _degrees(self, rng: np.random.Generator) -> tuple[float, float, float]:
+        """The largest turn about each axis for one window."""
+        if self.settings.turned and rng.random() < self.settings.turned:
+            return LYING
+        x, y, z = (most * self.settings.augment for most in DEGREES[self.card.grid.follow_scan])
+        return x, y, z
 
     def _center(self, rng: np.random.Generator, scan: CachedScan) -> np.ndarray:
         """Two thirds of the windows are drawn to an organ, each organ equally often.

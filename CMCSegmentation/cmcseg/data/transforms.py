@@ -69,11 +69,11 @@ def draw_placement(
 ) -> Placement:
     """Chance for one window: turn, zoom and bend it, and move it by up to ``shift_mm``.
 
-    ``degrees`` is the largest turn about each axis. ``strength`` scales all but the shift.
+    ``degrees`` is the largest turn about each axis. ``strength`` scales zoom and bend.
     """
     mm = np.array(spacing)
     zoom, bump_mm = zoom * strength, bump_mm * strength
-    turn = _rotation(np.radians(rng.uniform(-1, 1, size=3) * degrees * strength))
+    turn = _rotation(np.radians(rng.uniform(-1, 1, size=3) * degrees))
     scale = np.exp(rng.uniform(-zoom, zoom) + rng.uniform(-zoom / 3, zoom / 3, size=3))
     matrix = np.diag(1 / mm) @ turn @ np.diag(scale) @ np.diag(mm)
     bend = rng.random() < 0.4

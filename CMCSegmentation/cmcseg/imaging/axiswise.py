@@ -75,7 +75,8 @@ class Axiswise:
             low: its first voxel.
             box: of the target; all that its voxels take something from must be in the part.
         """
-        turned = np.moveaxis(array, [axis - 3 for axis in self.order], (-3, -2, -1))
+        leading = array.ndim - 3
+        turned = array.transpose(*range(leading), *(leading + axis for axis in self.order))
         rows = [
             weights[cut, low[source] : low[source] + array.shape[source - 3]]
             for weights, cut, source in zip(self.weights, box, self.order, strict=True)
@@ -118,7 +119,8 @@ class Axiswise:
             part = _rows(one, number(planes[start : start + SLAB]))
             across = _rows(other, part.transpose(0, 2, 1))
             shrunk[start : start + SLAB] = across.transpose(0, 2, 1)
-        out = (by_source[slow] @ shrunk.reshape(len(planes), -1)).reshape(-1, *shrunk.shape[1:])
+        out = _rows(_bands(by_source[slow]), shrunk.reshape(1, len(planes), -1))
+        out = out.reshape(-1, *shrunk.shape[1:])
         now = np.argsort((slow, first, second))  # where each axis of the source is by now
         out = np.ascontiguousarray(out.transpose(now[list(self.order)]))
         for axis, inside in enumerate(self.inside):

@@ -207,7 +207,7 @@ def write_label_map(label_map: LabelMap, path: Path) -> None:
     Raises:
         BadInput: when it cannot be written.
     """
-    _write(label_map.array, label_map.grid, Path(path))
+    _write(label_map.array, label_map.grid, Path(path), repeats=True)
 
 
 def write_volume(volume: Volume, path: Path) -> None:
@@ -235,6 +235,7 @@ def write_share(volume: Volume, path: Path) -> None:
             draft,
             slope=1 / 255,
             stored=lambda plane: np.rint(plane * 255).astype(np.uint8),
+            repeats=True,
         )
 
 
@@ -302,14 +303,14 @@ def _check_numbers(array: np.ndarray, name: str) -> None:
         )
 
 
-def _write(array: np.ndarray, grid: Grid, path: Path) -> None:
+def _write(array: np.ndarray, grid: Grid, path: Path, *, repeats: bool = False) -> None:
     if not _suffix(path):
         raise BadInput(f"{path.name} does not end in one of {', '.join(IMAGES[:5])}.")
     if path.suffix.lower() in (".nhdr", ".mhd"):
         raise BadInput(f"{path.name} would need a second file; write .nrrd, .mha or .nii.gz.")
     with atomic_path(path) as draft:
         if nifti.is_nifti(path):
-            nifti.write(array, grid, draft)
+            nifti.write(array, grid, draft, repeats=repeats)
             return
         try:
             sitk.WriteImage(to_image(array, grid), str(draft), useCompression=True)

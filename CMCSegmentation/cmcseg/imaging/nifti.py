@@ -16,6 +16,7 @@ import numpy as np
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
+from cmcseg.imaging.gzip_runs import GzipRuns
 from cmcseg.imaging.header import ImageHeader, usable_grid
 
 TYPES = {
@@ -100,6 +101,8 @@ def write(
     path: Path,
     slope: float = 1.0,
     stored: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    *,
+    repeats: bool = False,
 ) -> None:
     """Write ``(I, J, K)`` numbers as NIfTI-1, packed when the name ends in .gz.
 
@@ -111,6 +114,8 @@ def write(
         path: the file.
         slope: what readers multiply the numbers by.
         stored: makes the numbers that the file holds of an ``(I, J)`` plane of them.
+        repeats: whether most voxels repeat the one before, as in label maps; packing looks for
+            nothing else then.
 
     Raises:
         OSError: when the file cannot be written.
@@ -120,7 +125,7 @@ def write(
     kind = stored(array[:, :, 0]).dtype.str[1:]
     record = _new_record(grid, kind)
     record["slope"] = slope
-    with path.open("wb") as raw, _packer(raw, path) as file:
+    with path.open("wb") as raw, _packer(raw, path, repeats=repeats) as file:
         file.write(record.tobytes() + bytes(4))
         for k in range(array.shape[2]):
             plane = stored(array[:, :, k]).astype("<" + kind, copy=False)
@@ -132,11 +137,13 @@ def _is_packed(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def _packer(raw: BinaryIO, path: Path) -> AbstractContextManager[BinaryIO]:
+def _packer(
+    raw: BinaryIO, path: Path, *, repeats: bool
+) -> AbstractContextManager[BinaryIO | GzipRuns]:
     """A context that packs what it is given, or hands ``raw`` itself out."""
-    if path.name.lower().endswith(".gz"):
-        return gzip.GzipFile("", "wb", 5, raw, mtime=0)
-    return nullcontext(raw)
+    if not path.name.lower().endswith(".gz"):
+        return nullcontext(raw)
+    return GzipRuns(raw) if repeats else gzip.GzipFile("", "wb", 5, raw, mtime=0)
 
 
 def _record(file: BinaryIO, name: str) -> np.void:

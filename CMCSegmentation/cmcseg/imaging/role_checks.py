@@ -10,6 +10,7 @@ from cmcseg.core.volume import Volume
 # Air is -1000 HU and fat about -100 HU, so a CT has plenty of voxels below this, while MR
 # scanners write no large negative numbers.
 FAT_HU = -60.0
+PLANES = 64  # across a scan that are enough to tell a CT by its air
 # A label map holds one number for each organ, the scan of a patient hundreds.
 MOST_LABELS = 16
 
@@ -53,7 +54,8 @@ def name_warnings(names: dict[str, str], card: ModelCard) -> list[str]:
 
 def looks_like_ct(volume: Volume) -> bool:
     """Whether at least a twentieth of the voxels are darker than fat on a CT."""
-    return bool(np.count_nonzero(volume.array < FAT_HU) > volume.array.size / 20)
+    planes = volume.array[:, :, :: max(1, volume.array.shape[2] // PLANES)]
+    return bool(np.count_nonzero(planes < FAT_HU) > planes.size / 20)
 
 
 def looks_like_labels(volume: Volume) -> bool:

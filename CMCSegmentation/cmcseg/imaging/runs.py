@@ -80,7 +80,8 @@ class Runs:
         other = np.concatenate([beside + 1, down[1], behind[1]])
         piece = every
         while True:
-            low, high = np.sort((piece[one], piece[other]), axis=0)
+            ends = piece[one], piece[other]
+            low, high = np.minimum(*ends), np.maximum(*ends)
             apart = low != high
             if not apart.any():
                 return piece

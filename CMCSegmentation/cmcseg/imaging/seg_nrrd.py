@@ -4,7 +4,6 @@ The file is a NRRD (http://teem.sourceforge.net/nrrd/format.html) with Slicer's 
 written here because SimpleITK changes keys and floating point digits on their way.
 """
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from cmcseg.core.boxes import Box, nonzero_box
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import UNANNOTATED, Code, Label, LabelMap
+from cmcseg.imaging.gzip_runs import GzipRuns
 from cmcseg.imaging.resample import LPS
 
 SUFFIX = ".seg.nrrd"
@@ -48,7 +48,7 @@ def write_seg_nrrd(label_map: LabelMap, path: Path, name: str) -> None:
     header = "\n".join(lines) + "\n\n"
     with atomic_path(path) as draft, draft.open("wb") as file:
         file.write(header.encode())
-        with gzip.GzipFile("", "wb", 5, file, mtime=0) as packed:
+        with GzipRuns(file) as packed:
             for k in range(array.shape[2]):
                 packed.write(array[:, :, k].tobytes(order="F"))
 

@@ -8,7 +8,9 @@ Shapes: K classes, I J K' voxels of the working grid.
 """
 
 import itertools
+import mmap
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 import numpy as np
@@ -62,10 +64,9 @@ def write_back(
         turned = Grid(shape=target.shape[::-1], affine=target.affine[:, [2, 1, 0, 3]])
         found = write_back(scores, grid, turned, matrix=matrix, gap=gap, trust=trust, done=done)
         return found[0].T, found[1].T, None if found[2] is None else found[2].T
-    # New pages of memory cost nothing until something is written to them.
-    labels = np.zeros(target.shape, dtype=np.uint8)
-    doubt = np.zeros(target.shape, dtype=np.float32)
-    apart = None if gap is None else np.zeros(target.shape, dtype=np.float32)
+    labels = _unwritten(target.shape, np.uint8)
+    doubt = _unwritten(target.shape, np.float32)
+    apart = None if gap is None else _unwritten(target.shape, np.float32)
     layers = scores if gap is None else np.concatenate([scores, gap[None]])
     fills = [1.0, *[0.0] * (len(layers) - 1)]
     matters = scores[0] < 1 - CERTAIN
@@ -84,7 +85,7 @@ def write_back(
             done(number / len(boxes))
         here = layers[(slice(None), *near)]
         low, high = _ends(near)
-        used = [k for k, part in enumerate(here) if k == 0 or part.max() > NOWHERE]
+        used = [0, *(np.flatnonzero(here[1:].max(axis=(1, 2, 3)) > NOWHERE) + 1).tolist()]
         if straight is not None:
             shares = straight.part(here[used], low, box)
             outside = _outside(straight, box)
@@ -105,6 +106,20 @@ def write_back(
         if apart is not None and distance is not None:
             apart[box] = np.float32(trust) * distance
     return labels, doubt, apart
+
+
+def _unwritten(shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """Zeros whose pages of memory cost nothing until something is written to them.
+
+    numpy's own ask Linux for pages of 2 MB, of which a few bytes in each block would take all.
+    """
+    size = max(1, int(np.prod(shape)) * np.dtype(dtype).itemsize)
+    if not hasattr(mmap, "MADV_NOHUGEPAGE"):
+        return np.zeros(shape, dtype=dtype)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a kernel without large pages
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, dtype=dtype, count=int(np.prod(shape))).reshape(shape)
 
 
 def cuts(grid: Grid, least: int) -> list[list[slice]]:
