@@ -95,7 +95,7 @@ class Edit:
 
 
 class History(Protocol):
-    """One history of all that is drawn in a review; ``mrml.history.History`` keeps it."""
+    """One history of all that is drawn in a review; ``mrml.undo_history.History`` keeps it."""
 
     can_undo: bool
     can_redo: bool

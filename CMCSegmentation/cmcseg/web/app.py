@@ -13,8 +13,8 @@ from trame.app import get_server
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import SlicerApp
 
-from cmcseg.mrml.history import History
 from cmcseg.mrml.scene import MrmlScene
+from cmcseg.mrml.undo_history import History
 from cmcseg.session.learn import LearnSession
 from cmcseg.session.marks import MarkSession
 from cmcseg.session.process_runner import ProcessRunner

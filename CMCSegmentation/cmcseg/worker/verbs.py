@@ -14,7 +14,6 @@ from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.slug import slug
 from cmcseg.worker.case_verbs import sample, thumbnail
 from cmcseg.worker.eta import Eta, expected
-from cmcseg.worker.export_verb import export
 from cmcseg.worker.learn_verbs import adopt_run, finetune, look_at_both, roll_back, versions
 from cmcseg.worker.mark_verbs import look, propose
 from cmcseg.worker.model_cache import ModelCache
@@ -29,6 +28,7 @@ from cmcseg.worker.queue_verbs import (
     queue_restore,
 )
 from cmcseg.worker.reading_verbs import read_scan, series_stacks
+from cmcseg.worker.result_archive import export
 from cmcseg.worker.shape_verbs import fill_between
 
 # Two scans whose surrounding spheres are further apart are refused before anything runs; nearer

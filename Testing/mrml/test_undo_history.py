@@ -5,10 +5,10 @@ import pytest
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.geometry import place_of
-from cmcseg.mrml.history import History
 from cmcseg.mrml.result_nodes import known_result, scan_node
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.mrml.segments import BINARY, own_layer
+from cmcseg.mrml.undo_history import History
 from cmcseg.session.ports import Finding
 from mrml_scene import TABLE, Host, add_volume, ball_scan, box, by_value, last
 from vtk.util import numpy_support
