@@ -8,6 +8,8 @@ picture and to the changed volume, from the wheel to the changed picture (median
 report, and what the progress bar said at each fifth of the time that the segmentation took. Beside
 the first ones stand the processor times of the server (and its workers, for the report), which
 other work on the machine does not stretch; that of a stroke holds the draft that is kept after it.
+Then marks: seconds from the end of each to what it proposes, and how long the server left anybody
+without an answer meanwhile, asked for the page that it refuses without its token.
 """
 
 import argparse
@@ -15,8 +17,12 @@ import os
 import shutil
 import statistics
 import tempfile
+import threading
 import time
+from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from browser import PATIENCE, processor, scroll, served
 from cmcseg.bundle.load import load_bundle
@@ -25,7 +31,7 @@ from cmcseg.imaging.files import write_volume
 from playwright.sync_api import sync_playwright
 from stroke_speed import scans
 
-STROKES, WHEELS = 10, 20
+STROKES, WHEELS, MARKS = 10, 20, 8
 # When the button went up, and when picture and volume were others after it.
 WATCH = """
 (() => {
@@ -98,6 +104,52 @@ def strokes(page):
     return pictures, volumes
 
 
+@contextmanager
+def asked(address):
+    """Milliseconds of each answer of the server, which is asked again and again from elsewhere."""
+    place, took, ended = urlsplit(address), [], threading.Event()
+
+    def ask():
+        while not ended.wait(0.005):
+            began = time.monotonic()
+            line = HTTPConnection(place.hostname, place.port)
+            line.request("GET", "/")
+            line.getresponse().read()
+            line.close()
+            took.append(1000 * (time.monotonic() - began))
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    try:
+        yield took
+    finally:
+        ended.set()
+        asker.join()
+
+
+def marks(page, address):
+    """Seconds to each proposal, and milliseconds of the server's answers until then."""
+    box = page.locator(".image-display-area").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.keyboard.press("m")
+    page.wait_for_selector("#mark.v-btn--active")
+    proposed, answers = [], []
+    for number in range(MARKS):
+        page.wait_for_timeout(3000)
+        page.mouse.move(x - 60 + 12 * number, y - 40)
+        page.mouse.down()
+        page.mouse.move(x - 50 + 12 * number, y, steps=8)
+        with asked(address) as took:
+            began = time.monotonic()
+            page.mouse.up()
+            page.wait_for_selector("#take-mark")
+            proposed.append(time.monotonic() - began)
+        answers.append(took)
+        page.click("#drop-mark")
+        page.wait_for_selector("#take-mark", state="detached")
+    return proposed, answers
+
+
 def main():
     """Parse the arguments, start the app, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -124,6 +176,9 @@ def main():
             page.wait_for_timeout(5000)
             wheel, wheel_paid = paid(server, lambda: scroll(page, WHEELS))
             (pictures, volumes), stroke_paid = paid(server, lambda: strokes(page))
+            with asked(address) as idle:
+                page.wait_for_timeout(3000)
+            proposed, answers = marks(page, address)
             waited, report_paid = paid(server, lambda: report(page))
             page.close()
         browser.close()
@@ -135,6 +190,15 @@ def main():
     ):
         cost = f"{each:.0f} ms" if each else ""
         print(f"| {what} | {statistics.median(took):.0f} ms | {cost} |")
+    print(f"| first mark to its proposal | {proposed[0]:.2f} s | |")
+    middle = statistics.median(proposed[1:])
+    print(f"| mark to its proposal, median of {MARKS - 1} | {middle:.2f} s | |")
+    print(f"| at worst | {max(proposed[1:]):.2f} s | |")
+    for what, found in (("nothing goes on", [idle]), ("a proposal is made", answers[1:])):
+        every = [value for one in found for value in one]
+        middle, worst = statistics.median(every), max(every)
+        print(f"| answer while {what}, median of {len(every)} | {middle:.0f} ms | |")
+        print(f"| at worst | {worst:.0f} ms | |")
     print(f"| report | {waited:.1f} s | {report_paid:.1f} s |")
     print(f"| segmentation | {whole:.1f} s | |")
     for fifth in range(1, 5):
