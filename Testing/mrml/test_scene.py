@@ -404,10 +404,26 @@ def test_a_stroke_which_the_subject_hierarchy_hears_of_has_no_voxel_of_a_scan_lo
     assert len(looked_at) == 2
 
 
-def test_a_scan_that_changes_between_the_first_and_the_last_step_is_told(a_scene, a_scan):
+def written_after_a_change(a_scene, a_scan, at):
+    """Whether a result was written although its scan changed after so many steps."""
     steps = a_scene.writing(a_scan.GetID(), finding(a_scene.grid(a_scan.GetID())))
-    next(steps)
+    for _ in range(at):
+        next(steps)
+    if a_scene.segmentation(a_scan.GetID()):
+        return True
     a_scan.SetSpacing(1, 1, 1)
     with pytest.raises(BadInput, match="was changed while it was being segmented"):
         last(steps)
     assert a_scene.segmentation(a_scan.GetID()) == ""
+    return False
+
+
+def test_a_scan_that_changes_before_the_last_step_is_told_and_nothing_is_written(a_scene, a_scan):
+    key, spacing = a_scan.GetID(), a_scan.GetSpacing()
+    count = sum(1 for _ in a_scene.writing(key, finding(a_scene.grid(key))))
+    scene = a_scan.GetScene()
+    scene.RemoveNode(scene.GetNodeByID(a_scene.segmentation(key)))
+    assert count > 10
+    for at in (1, count // 2, count - 1):
+        assert not written_after_a_change(a_scene, a_scan, at)
+        a_scan.SetSpacing(*spacing)

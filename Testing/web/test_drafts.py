@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,3 +151,32 @@ def test_two_that_write_at_once_leave_one_whole_draft(drafts, found):
         np.array_equal(organs["ct"].array, labels["ct"].array) for labels in (drawn, found.labels)
     )
     assert sorted(path.name for path in drafts.place("ann").iterdir()) == [DRAWN, FOUND]
+
+
+def test_a_finding_that_could_not_be_kept_leaves_no_earlier_one_under_a_new_drawing(
+    drafts, found, monkeypatch
+):
+    drafts.keep("ann", found, drawn_on(found))
+    newer = replace(found, version="9.9.9")
+    write = drafts._write
+
+    def full(case, name, message):
+        if name == FOUND:
+            raise BadInput("the disk is full")
+        write(case, name, message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(drafts, "_write", full)
+        with pytest.raises(BadInput, match="full"):
+            drafts.keep_found("ann", newer)
+        with pytest.raises(BadInput, match="full"):
+            drafts.keep("ann", newer, drawn_on(newer))
+    assert drafts.open("ann") is None
+    assert drafts.keep("ann", newer, drawn_on(newer))
+    assert drafts.open("ann")[0].version == "9.9.9"
+
+
+def test_who_keeps_a_draft_is_told_that_a_newer_one_was_kept_meanwhile(drafts, found):
+    assert drafts.keep("ann", found, drawn_on(found))
+    assert not drafts.keep("ann", found, {}, unless=lambda: True)
+    assert drafts.open("ann")[1]

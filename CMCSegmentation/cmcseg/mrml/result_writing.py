@@ -1,4 +1,8 @@
-"""A result put beside its scan, in steps; nothing of the scene is changed before the last."""
+"""A result put beside its scan, in steps.
+
+All that takes time comes first. Then, in one step, the scan is looked at once more and the organs
+are written, so that they never land in a scan that was changed meanwhile; surfaces follow.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ import vtk
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
-from cmcseg.core.labelmap import LabelTable
 from cmcseg.mrml.credit import credit_model, credit_reader
 from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
 from cmcseg.mrml.labelmap_text import packed
@@ -29,7 +32,7 @@ from cmcseg.mrml.result_nodes import (
     scan_node,
     segmentation_of,
 )
-from cmcseg.mrml.segments import labels_of, put_labels
+from cmcseg.mrml.segments import labels_of, layer_of, put_layer
 from cmcseg.mrml.steps import Steps
 from cmcseg.mrml.surfaces import has_surfaces, make_surfaces
 from cmcseg.mrml.voxels import image_in_steps, numbers_of, percent_of
@@ -67,6 +70,7 @@ def write_finding(
         if volume is not None:
             percent[role] = yield from _percent_of(volume.array, node, place)
     text = yield from packed(labels)
+    layer = yield from layer_of(labels, place.local)
     node = scan_node(scene, key)  # it may have gone, or moved, while this waited for its turn
     _check_unmoved(node, place)
     result = segmentation_of(node)
@@ -78,14 +82,16 @@ def write_finding(
     result.SetAttribute(FOUND, text)
     result.SetAttribute(MADE, json.dumps(finding.made))
     result.SetAttribute(TABLE, json.dumps(asdict(finding.labels.table)))
-    yield from _put(result, labels, place.local, finding.labels.table)
+    shown = has_surfaces(result)
+    put_layer(result, layer, finding.labels.table)
     credit_model(result, [label.name for label in finding.labels.table], finding.made)
     for role, image in percent.items():
-        yield
         put_map(node, result, role, image)
     for role in maps.keys() - percent.keys():
         if stale := result.GetNodeReference(role):  # of an earlier run with both scans
             scene.RemoveNode(stale)
+    if shown:
+        yield from make_surfaces(result)
     return result.GetID()
 
 
@@ -123,21 +129,15 @@ def write_organs(
         for value, mask in local.items():
             plane[mask[:, :, k]] = value
         yield
+    layer = yield from layer_of(array, place.local)
     _check_unmoved(scan_node(scene, key), place)
     checkpoint(result)
-    yield from _put(result, array, place.local, table)
-    credit_reader(result, masks)
-    return result.GetID()
-
-
-def _put(
-    result: slicer.vtkMRMLSegmentationNode, array: np.ndarray, grid: Grid, table: LabelTable
-) -> Steps[None]:
-    """Write organs; surfaces that are shown follow."""
     shown = has_surfaces(result)
-    yield from put_labels(result, array, grid, table)
+    put_layer(result, layer, table)
+    credit_reader(result, masks)
     if shown:
         yield from make_surfaces(result)
+    return result.GetID()
 
 
 def _percent_of(

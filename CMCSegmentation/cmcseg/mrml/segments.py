@@ -33,21 +33,40 @@ def put_labels(
 ) -> Steps[None]:
     """Make the table's organs in a segmentation node be exactly those of an array.
 
+    ``layer_of`` in steps, then ``put_layer``: nothing is changed before the last step.
+    """
+    put_layer(node, (yield from layer_of(array, grid)), table)
+
+
+def layer_of(array: np.ndarray, grid: Grid) -> Steps[slicer.vtkOrientedImageData]:
+    """A label map as Slicer keeps it, cut to what is not empty; it belongs to no node yet.
+
+    Args:
+        array: ``(I, J, K)`` uint8.
+        grid: the scan's own grid, without parent transforms.
+    """
+    box = yield from box_of(array)
+    low, high = box or (np.zeros(3, dtype=int), np.ones(3, dtype=int))  # a segment needs a voxel
+    return (yield from _oriented(array, low, high, grid))
+
+
+def put_layer(
+    node: slicer.vtkMRMLSegmentationNode, image: slicer.vtkOrientedImageData, table: LabelTable
+) -> None:
+    """Make the table's organs in a segmentation node be those of a layer, at once.
+
     Segments that are not the table's are left as they are; all organs share one label map, so
-    the cost does not grow with their number. Nothing is changed before the last step.
+    the cost does not grow with their number.
 
     Args:
         node: in the scene; its parent transform must be the scan's.
-        array: ``(I, J, K)`` uint8.
-        grid: the scan's own grid, without parent transforms.
+        image: what ``layer_of`` made.
         table: what the values mean.
 
     Raises:
         CMCSegError: when Slicer does not take the segments.
     """
-    box = yield from box_of(array)
-    low, high = box or (np.zeros(3, dtype=int), np.ones(3, dtype=int))  # a segment needs a voxel
-    image = yield from _oriented(array, low, high, grid)
+    image.Modified()  # what is older than a saved state, Slicer's undo takes for a part of it
     segmentation = node.GetSegmentation()
     segmentation.SetSourceRepresentationName(BINARY)
     ours = {label.value: segment_id(segmentation, label.name) for label in table}

@@ -63,7 +63,7 @@ class DraftKeeper:
         self._review, self._segment, self._case = review, segment, case
         self._touched = self._saved = self._tried = 0.0
         self._reading = False
-        self._dropped = 0  # times; what was read before the last one is not kept after it
+        self._turn = 0  # of drops, and drafts kept at once; what was read before is late
         self._accepted = False  # the draft that is taken up is that of an accepted case
         self._pending: dict[str, LabelMap] | None = None
         self.state = TypedState(page.server.state, DraftState)
@@ -116,6 +116,7 @@ class DraftKeeper:
                 for labels in self._scene.reading_labels(key):
                     if labels is not None:
                         drawn[role] = labels
+            self._turn += 1
             self._drafts.keep(case, result.prediction, drawn)
             self._saved = time.monotonic()
 
@@ -167,7 +168,7 @@ class DraftKeeper:
 
     def drop(self) -> None:
         """Forget the draft of the open case."""
-        self._dropped += 1
+        self._turn += 1
         self._accepted = False
         self._drafts.drop(self._case.id)
         self._saved = self._touched = 0.0
@@ -184,7 +185,7 @@ class DraftKeeper:
         """Read the organs as they are drawn, and write them beside the window."""
         result, case = self._review.result, self._case.id
         self._reading = True
-        at, dropped = time.monotonic(), self._dropped
+        at, turn = time.monotonic(), self._turn
 
         def reading() -> Iterator[dict[str, LabelMap] | None]:
             drawn = {}
@@ -197,14 +198,12 @@ class DraftKeeper:
             yield drawn
 
         def write(drawn: dict[str, LabelMap]) -> bool:
-            late = lambda: self._dropped != dropped  # noqa: E731
-            if case:
-                self._drafts.keep(case, result.prediction, drawn, unless=late)
-            return True
+            late = lambda: self._turn != turn  # noqa: E731
+            return not case or self._drafts.keep(case, result.prediction, drawn, unless=late)
 
-        def done(_written: bool) -> None:
+        def done(written: bool) -> None:
             self._reading = False
-            if self._review.result is result:
+            if written and self._review.result is result:
                 self._saved = at
                 self.state.data.saved = datetime.now().astimezone().strftime("%H:%M")
             self.page.touch()

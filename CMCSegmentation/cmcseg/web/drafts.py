@@ -47,13 +47,17 @@ class Drafts:
         return {path.parent.name for path in root.glob(f"*/{DRAWN}")} if root.exists() else set()
 
     def keep_found(self, case: str, prediction: Prediction) -> None:
-        """Keep what the model found; any earlier drawing of the case is dropped.
+        """Keep what the model found; any earlier drawing of the case, and finding, is dropped.
+
+        It goes first: on a full disk no drawing may be kept over what was found before.
 
         Raises:
             BadInput: when the disk is full or the folder cannot be written.
         """
         with self._lock:
             self.drop(case)
+            with suppress(OSError):
+                (self.place(case) / FOUND).unlink(missing_ok=True)
             self._write(case, FOUND, prediction_to_message(prediction, {}))
 
     def keep(
@@ -62,24 +66,26 @@ class Drafts:
         prediction: Prediction,
         labels: dict[str, LabelMap],
         unless: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """Keep a drawing, with what the model found when that is not there yet.
+    ) -> bool:
+        """Keep a drawing, with what the model found when that is not there yet; whether it was.
 
         Args:
             case: whose.
             prediction: what the model found.
             labels: the organs by role as they are drawn now.
-            unless: asked when it is this one's turn; the draft may have been dropped meanwhile.
+            unless: asked when it is this one's turn; the draft may have been dropped meanwhile, or
+                a newer one kept.
 
         Raises:
             BadInput: when the disk is full or the folder cannot be written.
         """
         with self._lock:
             if unless():
-                return
+                return False
             if not self.has_found(case):
                 self.keep_found(case, prediction)
             self.keep_drawn(case, labels)
+            return True
 
     def has_found(self, case: str) -> bool:
         """Whether that was kept; on a full disk it was not."""
