@@ -1,5 +1,7 @@
 """A study's file: what it may say, and which cells follow."""
 
+from pathlib import Path
+
 import pytest
 from cmcseg.core.card import NetworkSpec
 from cmcseg.core.errors import BadInput
@@ -129,6 +131,32 @@ def test_two_ways_to_say_the_network_are_refused(tmp_path):
     text = LEAST + "base_channels = 8\n[network]\nwidths = [8, 16]\n"
     with pytest.raises(BadInput, match=r"takes base_channels or \[network\], not both\."):
         read_study(written(tmp_path, text))
+
+
+def test_a_table_sets_how_every_cell_is_trained_beside_what_the_grid_decides(tmp_path):
+    text = LEAST + 'without = ["csc"]\n[train]\noptimizer = "muon"\naverage = 0.9\n'
+    study = read_study(written(tmp_path, text))
+    settings = [study.settings(cell) for cell in study.cells(ROLES)]
+    assert {(s.recipe, s.seed) for s in settings} == {("paper", 0), ("paper", 1)}
+    assert all(s.optimizer == "muon" and s.average == 0.9 and s.csc == 0.0 for s in settings)
+    assert {(s.steps, s.labelled) for s in settings} == {(3, 0.1)}
+
+
+@pytest.mark.parametrize(
+    ("train", "sentence"),
+    [
+        ({"seed": 3}, r"The study's \[train\] sets seed; that is the study's to decide\."),
+        ({"wings": 2}, r"The study's \[train\] cannot be used: .*wings"),
+        ({"augment": 3}, r"The study's \[train\] cannot be used: The augment share 3 is outside"),
+        ({"rate": "fast"}, r"The study's \[train\] cannot be used: "),
+    ],
+)
+def test_settings_of_training_that_cannot_be_are_refused(train, sentence):
+    study = Study(
+        cache=Path("c"), steps=1, seeds=(0,), recipes=("best",), labelled=(1.0,), train=train
+    )
+    with pytest.raises(BadInput, match=sentence):
+        study.settings(study.cells(ROLES)[0])
 
 
 @pytest.mark.parametrize("network", [{"wings": 2}, {"widths": [4, 8]}])

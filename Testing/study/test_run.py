@@ -90,6 +90,8 @@ def test_seeds_may_join_but_steps_may_not_change(a_study, unbroken, tmp_path):
     assert [row["seed"] for row in rows[4:]] == ["1"] * 4
     with pytest.raises(BadInput, match=r"holds a study with another steps \(3\); give another"):
         run_study(replace(a_study, steps=4), tmp_path)
+    with pytest.raises(BadInput, match=r"holds a study with another train \(None\); give another"):
+        run_study(replace(a_study, train={"optimizer": "muon"}), tmp_path)
 
 
 def test_a_network_that_does_not_suit_the_window_is_refused(a_study, tmp_path):

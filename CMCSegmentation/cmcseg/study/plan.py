@@ -12,6 +12,9 @@ modalities = ["both", "one"]          # one: a network of its own for each scan
 displacements_mm = [0, 20, 40]        # both scans segmented together, one of them displaced
 turns_degrees = [10, 20]              # the same, one of them turned
 bends_mm = [4, 8]                     # the same, one of them bent
+
+[train]                               # settings of training that differ from the usual ones
+optimizer = "muon"
 """
 
 import sys
@@ -22,7 +25,7 @@ from pathlib import Path
 
 from cmcseg.core.card import NetworkSpec
 from cmcseg.core.errors import BadInput
-from cmcseg.core.settings import RECIPES
+from cmcseg.core.settings import RECIPES, TrainSettings
 from cmcseg.core.user_path import user_path
 
 if sys.version_info >= (3, 11):
@@ -32,6 +35,9 @@ else:
 
 NOTHING, BOTH = "nothing", "both"
 CSC, CAC, MIA = "csc", "cac", "mia"
+# What the grid decides, and what would make cells unlike or is no part of a training.
+_GRID = {"steps", "batch", "seed", "labelled", "recipe", "paired", "csc", "cac"}
+_GRID |= {"minutes", "device", "workers", "validate_every", "validate_minutes"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,8 @@ class Study:
         base_channels: width of the finest level; the card's network is made narrower or wider.
         network: settings that replace the card's network's.
         init: name or folder of the model that every training starts from; None is by chance.
+        train: settings of every training (``core.settings.TrainSettings``) that differ from the
+            usual ones.
     """
 
     cache: Path
@@ -100,6 +108,34 @@ class Study:
     base_channels: int | None = None
     network: dict | None = None
     init: str | None = None
+    train: dict | None = None
+
+    def settings(self, cell: Cell) -> TrainSettings:
+        """How the training of a cell goes.
+
+        Raises:
+            BadInput: when ``train`` does not describe one, or sets what the grid decides.
+        """
+        given = self.train or {}
+        if decided := sorted(_GRID.intersection(given)):
+            raise BadInput(
+                f"The study's [train] sets {', '.join(decided)}; that is the study's to decide."
+            )
+        values = {
+            "recipe": cell.recipe,
+            "steps": self.steps,
+            "batch": self.batch,
+            "seed": cell.seed,
+            "labelled": cell.labelled,
+        }
+        if cell.without in (CSC, CAC):
+            values[cell.without] = 0.0
+        if not cell.fusion:
+            values["paired"] = 0.0
+        try:
+            return TrainSettings(**values, **given)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"The study's [train] cannot be used: {error}") from error
 
     def spec(self, card: NetworkSpec) -> NetworkSpec:
         """The network of this study, from the one on the cache's card.
@@ -245,4 +281,7 @@ _RULES = {
         wanted="a table of network settings", fits=lambda value: isinstance(value, dict)
     ),
     "init": _Rule(wanted="a model's name or folder", fits=lambda v: isinstance(v, str)),
+    "train": _Rule(
+        wanted="a table of settings of training", fits=lambda value: isinstance(value, dict)
+    ),
 }

@@ -13,13 +13,12 @@ from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.progress import Progress, Report, ignore
-from cmcseg.core.settings import TrainSettings
 from cmcseg.data.cache import Cache, open_cache
 from cmcseg.learn.loop import averaged, fit
 from cmcseg.learn.validate import Displacement, validate
 from cmcseg.nets.device import processor_name
 from cmcseg.nets.submodel import submodel_of
-from cmcseg.study.plan import BOTH, CAC, CSC, MIA, Cell, Study
+from cmcseg.study.plan import BOTH, MIA, Cell, Study
 
 ROWS, PLAN, RUNS = "study.csv", "plan.json", "runs"
 KEY = tuple(field.name for field in fields(Cell))
@@ -61,6 +60,8 @@ def run_study(
             "The study has no cell: a loss can only be left out of a recipe that has it, in a "
             'network of both scans that learns to fuse; add "nothing" to without.'
         )
+    for cell in cells:
+        study.settings(cell)  # refused before anything is written
     _claim(study, cache, folder)
     rows = read_rows(folder)
     done = {tuple(row[key] for key in KEY) for row in rows}
@@ -97,17 +98,7 @@ def _measure(
         ours = replace(ours, card=_without_awareness(ours.card))
     if initial is not None and ours is not cache:
         initial = submodel_of(initial, cache.card, ours.card)
-    settings = TrainSettings(
-        recipe=cell.recipe,
-        steps=study.steps,
-        batch=study.batch,
-        seed=cell.seed,
-        labelled=cell.labelled,
-    )
-    if cell.without in (CSC, CAC):
-        settings = replace(settings, **{cell.without: 0.0})
-    if not cell.fusion:
-        settings = replace(settings, paired=0.0)
+    settings = study.settings(cell)
     state = fit(
         ours,
         settings,
@@ -165,6 +156,7 @@ def _claim(study: Study, cache: Cache, folder: Path) -> None:
         "steps": study.steps,
         "batch": study.batch,
         "init": study.init and Path(study.init).name,
+        "train": study.train,
         "network": asdict(cache.card.network),
         "spacing": cache.card.grid.spacing,
     }

@@ -113,10 +113,11 @@ def _apart_table(rows: list[Row]) -> str:
 def _facts(rows: list[Row], plan: dict) -> str:
     seconds = [float(row["seconds"]) for row in rows]
     start = f"the weights of `{plan['init']}`" if plan["init"] else "random weights"
+    settings = "".join(f", {key} {value}" for key, value in (plan.get("train") or {}).items())
     spacing = " x ".join(f"{mm:g}" for mm in plan["spacing"])
     return (
         f"{len(rows)} cells, {len(values(rows, 'seed'))} seeds, {plan['steps']} steps, "
-        f"batch {plan['batch']}, from {start}; "
+        f"batch {plan['batch']}{settings}, from {start}; "
         f"working grid {spacing} mm; encoder `{plan['network']['encoder']}`, fusion "
         f"`{plan['network']['fusion']}`, widths {plan['network']['widths']}, "
         f"{', '.join(values(rows, 'parameters'))} parameters; "
