@@ -9,6 +9,7 @@ from cmcseg.bundle.load import load_bundle
 from cmcseg.bundle.store import Store
 from cmcseg.bundle.verdict import read_verdict
 from cmcseg.bundle.versions import adopt, history, rollback
+from cmcseg.core.steps import finish
 from cmcseg.queue.ledger import Ledger
 from cmcseg.queue.pseudonyms import known_pair
 from queued import a_draft
@@ -55,7 +56,7 @@ def test_a_queue_opens_and_takes_more(left):
 def test_a_scene_goes_on_where_it_was(left, tmp_path):
     slicer = pytest.importorskip("slicer")
     from cmcseg.mrml.scene import MrmlScene
-    from mrml_scene import Host, balls, box, centres, last
+    from mrml_scene import Host, balls, box, centres
 
     host = Host()
     scene = MrmlScene(host.scene)
@@ -67,10 +68,10 @@ def test_a_scene_goes_on_where_it_was(left, tmp_path):
     (scan,) = scene.scans()
     found = balls(centres(box((12, 11, 10), (12.0, 12.0, 14.0))))
     drawn = np.where(np.arange(10) == 5, found * (found != 1), found)
-    kept = last(scene.restoring(scan.key))
+    kept = finish(scene.restoring(scan.key))
     assert (kept.labels.array == found).all()
     assert (kept.drawn.array == drawn).all()
-    assert (last(scene.reading_labels(scan.key)).array == drawn).all()
+    assert (finish(scene.reading_labels(scan.key)).array == drawn).all()
     assert kept.made["model"] == NAME
     assert np.allclose(kept.doubt.array, 0.25, atol=0.005)
     scene.close()

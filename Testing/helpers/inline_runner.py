@@ -1,10 +1,11 @@
 """A runner without a process: the work is done within ``pump``. For tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from cmcseg.core.errors import Cancelled
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
+from cmcseg.core.steps import Steps
 from cmcseg.session.background import BackgroundTasks, Done, Failed, sentence_of
 from cmcseg.session.ports import Listener
 
@@ -38,7 +39,7 @@ class InlineRunner:
         self._line.append((self._last, request, listener))
         return self._last
 
-    def steps(self, work: Iterator, done: Done, failed: Failed) -> None:
+    def steps(self, work: Steps, done: Done, failed: Failed) -> None:
         """Drive a generator of the scene."""
         self._background.steps(work, done, failed)
 

@@ -158,16 +158,6 @@ def organs(array, grid):
     return LabelMap(array=array, grid=grid, table=TABLE)
 
 
-def last(steps):
-    """What a generator of the scene yields last, or returns."""
-    result = None
-    while True:
-        try:
-            result = next(steps)
-        except StopIteration as end:
-            return result if end.value is None else end.value
-
-
 def dice(first, second, value):
     """Overlap of one organ in two arrays."""
     a, b = first == value, second == value

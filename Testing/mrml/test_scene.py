@@ -6,6 +6,7 @@ import pytest
 import slicer
 import vtk
 from cmcseg.core.errors import BadInput
+from cmcseg.core.steps import finish
 from cmcseg.core.volume import Volume
 from cmcseg.mrml import scans
 from cmcseg.mrml.geometry import to_vtk
@@ -21,7 +22,6 @@ from mrml_scene import (
     box,
     centres,
     dice,
-    last,
     organs,
 )
 from slicer.util import arrayFromVolume
@@ -59,7 +59,7 @@ def finding(grid, array=None, doubt=0.25):
 
 
 def written(scene, node, **more):
-    key = last(scene.writing(node.GetID(), finding(scene.grid(node.GetID()), **more)))
+    key = finish(scene.writing(node.GetID(), finding(scene.grid(node.GetID()), **more)))
     return node.GetScene().GetNodeByID(key)
 
 
@@ -82,9 +82,9 @@ def test_a_dicom_seg_says_that_a_model_drew_and_which_and_where_a_reader_correct
     """Slicer exports a segment without these tags as drawn by hand."""
     segmentation = written(a_scene, a_scan).GetSegmentation()
     own = segmentation.AddEmptySegment("lesion", "lesion")
-    mask = np.zeros(last(a_scene.reading_labels(a_scan.GetID())).array.shape, bool)
+    mask = np.zeros(finish(a_scene.reading_labels(a_scan.GetID())).array.shape, bool)
     mask[5:9, 5:9, 5:9] = True
-    last(a_scene.writing_organs(a_scan.GetID(), {"left kidney": mask}))
+    finish(a_scene.writing_organs(a_scan.GetID(), {"left kidney": mask}))
     said = {}
     for key in ("liver", "left kidney", own):
         kind, name = vtk.reference(""), vtk.reference("")
@@ -115,12 +115,12 @@ def test_a_second_result_updates_the_first_and_can_be_undone(a_scene, a_scan):
     empty = np.zeros(box().shape, np.uint8)
     second = written(a_scene, a_scan, array=empty)
     assert second.GetID() == first.GetID()
-    assert not last(a_scene.reading_labels(a_scan.GetID())).array.any()
+    assert not finish(a_scene.reading_labels(a_scan.GetID())).array.any()
     assert a_scene.undo(a_scan.GetID())
-    back = last(a_scene.reading_labels(a_scan.GetID())).array
+    back = finish(a_scene.reading_labels(a_scan.GetID())).array
     assert (back == balls(centres(box()))).all()
     assert a_scene.redo(a_scan.GetID())
-    assert not last(a_scene.reading_labels(a_scan.GetID())).array.any()
+    assert not finish(a_scene.reading_labels(a_scan.GetID())).array.any()
 
 
 def test_the_hosts_editor_is_asked_for_its_checkpoint_once_and_before_the_write(a_host, a_scan):
@@ -128,7 +128,7 @@ def test_the_hosts_editor_is_asked_for_its_checkpoint_once_and_before_the_write(
 
     def checkpoint(node):
         key = a_scan.GetID()
-        seen.append((node.GetID(), int(last(scene.reading_labels(key)).array.max())))
+        seen.append((node.GetID(), int(finish(scene.reading_labels(key)).array.max())))
 
     scene = MrmlScene(a_host.scene, checkpoint)
     node = written(scene, a_scan)
@@ -144,7 +144,7 @@ def test_a_segment_of_the_users_own_survives_an_update(a_scene, a_scan):
     mine.SetName("cyst")
     mine.SetLabelValue(9)
     shared = segmentation.GetSegment("liver").GetRepresentation("Binary labelmap")
-    arrayed = last(a_scene.reading_labels(a_scan.GetID())).array  # before
+    arrayed = finish(a_scene.reading_labels(a_scan.GetID())).array  # before
     from vtk.util import numpy_support
 
     numbers = numpy_support.vtk_to_numpy(shared.GetPointData().GetScalars())
@@ -166,18 +166,18 @@ def test_edits_made_in_finer_voxels_come_back_on_the_scans_grid(a_scene, a_scan)
     from cmcseg.mrml.segments import put_labels
 
     list(put_labels(node, balls(centres(fine)), fine, TABLE))
-    back = last(a_scene.reading_labels(a_scan.GetID())).array
+    back = finish(a_scene.reading_labels(a_scan.GetID())).array
     for value in (1, 2):
         assert dice(back, balls(centres(box())), value) > 0.93
 
 
 def test_one_organ_is_replaced_and_the_others_stay(a_scene, a_scan):
     written(a_scene, a_scan)
-    before = last(a_scene.reading_labels(a_scan.GetID())).array
+    before = finish(a_scene.reading_labels(a_scan.GetID())).array
     mask = np.zeros(before.shape, bool)
     mask[5:9, 5:9, 5:9] = True
-    last(a_scene.writing_organs(a_scan.GetID(), {"left kidney": mask}))
-    after = last(a_scene.reading_labels(a_scan.GetID())).array
+    finish(a_scene.writing_organs(a_scan.GetID(), {"left kidney": mask}))
+    after = finish(a_scene.reading_labels(a_scan.GetID())).array
     assert ((after == 2) == mask).all()
     assert ((after == 1) == (before == 1)).all()
 
@@ -223,7 +223,7 @@ def test_a_saved_scene_goes_on_where_it_was(a_host, a_scan, tmp_path):
     assert a_host.scene.ReadFromMRB(str(bundle), True)
     (again,) = scene.scans()
     assert again.name == "CT venous"
-    labels = last(scene.reading_labels(again.key))
+    labels = finish(scene.reading_labels(again.key))
     assert (labels.array == balls(centres(box()))).all()
     assert labels.table == TABLE
     node = a_host.scene.GetNodeByID(scene.segmentation(again.key))
@@ -241,20 +241,20 @@ def test_a_scan_that_changed_its_voxels_meanwhile_is_told(a_scene, a_host, a_sca
     other = add_volume(a_host.scene, np.arange(1000).reshape(10, 10, 10), np.eye(4), "small")
     words = r"^small was changed while it was being segmented; segment it again\.$"
     with pytest.raises(BadInput, match=words):
-        last(a_scene.writing(other.GetID(), result))
+        finish(a_scene.writing(other.GetID(), result))
 
 
 def test_a_scan_that_is_gone_is_told(a_scene, a_host, a_scan):
     key = a_scan.GetID()
     a_host.scene.RemoveNode(a_scan)
     with pytest.raises(BadInput, match=r"^The scan is no longer in the scene; choose another\.$"):
-        last(a_scene.reading(key))
+        finish(a_scene.reading(key))
 
 
 def test_a_scan_without_a_result_is_told(a_scene, a_scan):
     words = r"^CT venous has no result in this scene; segment it first\.$"
     with pytest.raises(BadInput, match=words):
-        last(a_scene.reading_labels(a_scan.GetID()))
+        finish(a_scene.reading_labels(a_scan.GetID()))
 
 
 def test_a_volume_that_cannot_be_segmented_says_why(a_scene, a_host):
@@ -302,7 +302,7 @@ def test_a_frame_of_a_sequence_says_why(a_scene, a_host):
         "its own first."
     )
     with pytest.raises(BadInput, match=r"^beats is a sequence of volumes; choose a single volume"):
-        last(a_scene.reading(sequence.GetID()))
+        finish(a_scene.reading(sequence.GetID()))
 
 
 def test_comings_and_goings_are_told(a_scene, a_host):
@@ -366,7 +366,7 @@ def test_a_disagreement_of_an_earlier_run_does_not_outlive_it(a_scene, a_scan):
     written(a_scene, a_scan)
     assert a_scene.disagreement(a_scan.GetID())
     alone = replace(finding(a_scene.grid(a_scan.GetID())), disagreement=None)
-    last(a_scene.writing(a_scan.GetID(), alone))
+    finish(a_scene.writing(a_scan.GetID(), alone))
     assert a_scene.disagreement(a_scan.GetID()) == ""
     assert a_scene.doubt(a_scan.GetID())
 
@@ -413,7 +413,7 @@ def written_after_a_change(a_scene, a_scan, at):
         return True
     a_scan.SetSpacing(1, 1, 1)
     with pytest.raises(BadInput, match="was changed while it was being segmented"):
-        last(steps)
+        finish(steps)
     assert a_scene.segmentation(a_scan.GetID()) == ""
     return False
 

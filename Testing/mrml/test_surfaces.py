@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 import vtk
+from cmcseg.core.steps import finish
 from cmcseg.mrml.segments import SURFACE, put_labels
-from cmcseg.mrml.steps import finish
 from cmcseg.mrml.surfaces import make_surfaces
 from mrml_scene import BALLS, TABLE, Host, balls, box, centres
 from standstill import allowed

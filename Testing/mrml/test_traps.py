@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import slicer
 import vtk
+from cmcseg.core.steps import finish
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.geometry import to_numpy, to_vtk
 from cmcseg.mrml.scene import MrmlScene
@@ -24,7 +25,6 @@ from mrml_scene import (
     by_value,
     centres,
     dice,
-    last,
     organs,
 )
 from slicer.util import arrayFromVolume
@@ -49,10 +49,10 @@ def a_host():
 
 def segmented(scene, node):
     """Run the model that looks at numbers alone; the segmentation node beside the scan."""
-    volume = last(scene.reading(node.GetID()))
+    volume = finish(scene.reading(node.GetID()))
     doubt = Volume(array=np.full(volume.grid.shape, 0.25, np.float32), grid=volume.grid)
     labels = organs(by_value(volume.array), volume.grid)
-    key = last(scene.writing(node.GetID(), Finding(labels=labels, doubt=doubt)))
+    key = finish(scene.writing(node.GetID(), Finding(labels=labels, doubt=doubt)))
     return slicer.vtkMRMLSegmentationNode.SafeDownCast(node.GetScene().GetNodeByID(key))
 
 
@@ -86,7 +86,7 @@ def test_1_the_volumes_logic_ignores_the_reference_transform_and_fills_with_wate
     bent = add_volume(
         a_host.scene, ball_scan(grid), grid.affine, "bent", add_bend(a_host.scene), "CT"
     )
-    ours = last(MrmlScene(a_host.scene).reading(bent.GetID()))
+    ours = finish(MrmlScene(a_host.scene).reading(bent.GetID()))
     corner = ours.array[0, 0, 0]
     assert corner == -1000  # air, not water
 
@@ -152,7 +152,7 @@ def test_4_a_refused_segment_is_an_error_and_not_an_empty_result(a_host):
 def test_5_slicers_coordinates_are_ras_and_itks_are_lps(a_host):
     grid = box()
     node = add_volume(a_host.scene, ball_scan(grid), grid.affine)
-    read = last(MrmlScene(a_host.scene).reading(node.GetID()))
+    read = finish(MrmlScene(a_host.scene).reading(node.GetID()))
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine
     assert np.allclose(read.grid.affine, grid.affine)
     liver = np.argwhere(read.array > 0).mean(axis=0)
@@ -178,7 +178,7 @@ def test_6_the_naive_way_mistakes_the_order_of_the_axes(a_host):
     grid = box((50, 41, 24), (2.5, 3.0, 6.0))
     node = add_volume(a_host.scene, ball_scan(grid), grid.affine)
     assert arrayFromVolume(node).shape == (24, 41, 50)  # K, J, I
-    assert last(MrmlScene(a_host.scene).reading(node.GetID())).array.shape == (50, 41, 24)
+    assert finish(MrmlScene(a_host.scene).reading(node.GetID())).array.shape == (50, 41, 24)
 
 
 @pytest.mark.parametrize("way", ["turned", "turned and bent", "sheared"])
@@ -204,7 +204,7 @@ def test_a_bent_scan_read_as_if_it_were_not_bent_is_wrong(a_host):
     matrix = vtk.vtkMatrix4x4()
     node.GetParentTransformNode().GetMatrixTransformToWorld(matrix)
     assert np.allclose(to_numpy(matrix), np.eye(4))  # the naive way sees no transform at all
-    ours = last(MrmlScene(a_host.scene).reading(node.GetID()))
+    ours = finish(MrmlScene(a_host.scene).reading(node.GetID()))
     middle = ours.grid.world(np.argwhere(ours.array > 0).mean(axis=0))
     assert np.linalg.norm(middle - (-20, 0, 10)) > 3
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cmcseg.core.labelmap import LabelMap
+from cmcseg.core.steps import finish
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.geometry import place_of
 from cmcseg.mrml.result_nodes import known_result, scan_node
@@ -10,7 +11,7 @@ from cmcseg.mrml.scene import MrmlScene
 from cmcseg.mrml.segments import BINARY, own_layer
 from cmcseg.mrml.undo_history import History
 from cmcseg.session.ports import Finding
-from mrml_scene import TABLE, Host, add_volume, ball_scan, box, by_value, last
+from mrml_scene import TABLE, Host, add_volume, ball_scan, box, by_value
 from vtk.util import numpy_support
 
 
@@ -29,7 +30,7 @@ def a_scene(a_host):
         key = add_volume(a_host.scene, ball_scan(grid), grid.affine, name, modality=name).GetID()
         labels = LabelMap(array=by_value(ball_scan(grid)), grid=grid, table=TABLE)
         doubt = Volume(array=np.zeros(grid.shape, np.float32), grid=grid)
-        last(scene.writing(key, Finding(labels=labels, doubt=doubt, made={})))
+        finish(scene.writing(key, Finding(labels=labels, doubt=doubt, made={})))
     yield scene
     scene.close()
 
@@ -47,7 +48,7 @@ def a_history(a_host, keys):
 
 
 def drawn(scene, key):
-    return last(scene.reading_labels(key)).array.copy()
+    return finish(scene.reading_labels(key)).array.copy()
 
 
 def paint(scene, key, where, value):
@@ -116,7 +117,7 @@ def test_a_new_stroke_ends_what_could_be_done_again(a_scene, a_history, keys):
 def test_what_the_scene_writes_is_a_step_as_well(a_scene, a_history, keys):
     before = drawn(a_scene, keys[0])
     nothing = np.zeros(before.shape, bool)
-    last(a_scene.writing_organs(keys[0], {"liver": nothing, "left kidney": nothing}))
+    finish(a_scene.writing_organs(keys[0], {"liver": nothing, "left kidney": nothing}))
     (edit,) = a_history.take()
     assert not edit.after.any()
     a_history.undo()

@@ -24,7 +24,8 @@ def test_two_slow_answers_are_not_told_in_one_turn_of_the_window(some_tasks):
             pass
 
     def steps():
-        yield "steps"
+        yield
+        return "steps"
 
     for name in ("first", "second"):
         some_tasks.aside(lambda name=name: name, slow, pytest.fail)

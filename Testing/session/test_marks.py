@@ -5,6 +5,7 @@ import pytest
 import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
+from cmcseg.core.steps import finish
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.marks import MarkSession
 from cmcseg.session.pen import MOST_POINTS
@@ -15,7 +16,7 @@ from cmcseg.worker.mark_verbs import propose
 from cmcseg.worker.model_cache import ModelCache
 from inline_runner import InlineRunner
 from marked import remembered
-from mrml_scene import Host, add_volume, ball_scan, box, last
+from mrml_scene import Host, add_volume, ball_scan, box
 from session_parts import Worker
 
 LIVER, RADIUS = np.array((-20.0, 0.0, 10.0)), 26.0  # of the ball that the scans show
@@ -79,7 +80,7 @@ def line(start=BESIDE, length=20.0):
 
 
 def drawn(marks, role):
-    return last(marks.scene.reading_labels(marks.review.result.scans[role])).array
+    return finish(marks.scene.reading_labels(marks.review.result.scans[role])).array
 
 
 def voxels(marks, role, points):
@@ -188,7 +189,7 @@ def test_what_was_painted_meanwhile_stays(marks):
     far[2:5, 2:5, 2:5] = True
     key = marks.review.result.scans["ct"]
     liver = drawn(marks, "ct") == 1
-    last(marks.scene.writing_organs(key, {"liver": liver | far}))
+    finish(marks.scene.writing_organs(key, {"liver": liver | far}))
     marks.take("ct")
     marks.runner.finish()
     now = drawn(marks, "ct") == 1

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import slicer
 from cmcseg.core.errors import BadInput
+from cmcseg.core.steps import finish
 from cmcseg.mrml.scene import MrmlScene
 from cmcseg.session.organ_shapes import fill_between
 from cmcseg.session.place_words import place_sentence
@@ -12,7 +13,7 @@ from cmcseg.session.segment import SegmentSession
 from cmcseg.session.stage import Stage
 from cmcseg.session.worker_queue import WorkerQueue
 from inline_runner import InlineRunner
-from mrml_scene import Host, add_volume, ball_scan, box, by_value, dice, last
+from mrml_scene import Host, add_volume, ball_scan, box, by_value, dice
 from session_parts import Worker
 
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])  # 90 degrees about the patient's axis
@@ -56,14 +57,14 @@ def a_review(tmp_path):
 
 
 def drawn(review, role):
-    return last(review.scene.reading_labels(review.result.scans[role])).array
+    return finish(review.scene.reading_labels(review.result.scans[role])).array
 
 
 def emptied(review, role):
     """Take all organs of a scan away, so that there is room to copy to."""
     nothing = np.zeros(drawn(review, role).shape, bool)
     key = review.result.scans[role]
-    last(review.scene.writing_organs(key, {"liver": nothing, "left kidney": nothing}))
+    finish(review.scene.writing_organs(key, {"liver": nothing, "left kidney": nothing}))
 
 
 def test_the_line_walks_from_doubt_to_doubt_and_round(a_review):
@@ -124,7 +125,7 @@ def test_back_to_the_models_result_organ_by_organ_and_whole(a_review):
     found = drawn(a_review, "ct")
     nothing = np.zeros(found.shape, bool)
     key = a_review.result.scans["ct"]
-    last(a_review.scene.writing_organs(key, {"liver": nothing, "left kidney": nothing}))
+    finish(a_review.scene.writing_organs(key, {"liver": nothing, "left kidney": nothing}))
     a_review.restore("ct", "liver")
     a_review.runner.finish()
     assert ((drawn(a_review, "ct") == 1) == (found == 1)).all()
@@ -314,7 +315,7 @@ def test_a_result_of_another_model_is_not_taken_up(a_review):
 def test_what_a_correction_took_from_a_neighbour_comes_back_with_it(a_review):
     found = drawn(a_review, "ct")
     key = a_review.result.scans["ct"]
-    last(a_review.scene.writing_organs(key, {"liver": (found == 1) | (found == 2)}))
+    finish(a_review.scene.writing_organs(key, {"liver": (found == 1) | (found == 2)}))
     assert not (drawn(a_review, "ct") == 2).any(), "the liver has swallowed the kidney"
     a_review.restore("ct", "liver")
     a_review.runner.finish()
@@ -328,7 +329,7 @@ def test_the_table_follows_what_is_drawn_a_moment_after_the_last_stroke(a_review
     found = drawn(a_review, "ct")
     (before,) = [row.found["ct"].ml for row in a_review.rows if row.organ == "liver"]
     half = (found == 1) & (np.arange(found.shape[2]) % 2 == 0)
-    last(a_review.scene.writing_organs(a_review.result.scans["ct"], {"liver": half}))
+    finish(a_review.scene.writing_organs(a_review.result.scans["ct"], {"liver": half}))
     a_review.edited()
     assert not a_review.busy, "the user goes on drawing meanwhile"
     end = time.monotonic() + 20
@@ -361,7 +362,7 @@ def test_slices_between_drawn_ones_are_filled_and_no_other_organ_gives_up_anythi
     sparse[:, :, slices[1] : slices[-1] : 3] = False
     kidney = np.zeros_like(liver)
     kidney[24:28, 20:26, slices[1]] = True
-    last(a_review.scene.writing_organs(key, {"liver": sparse & ~kidney, "left kidney": kidney}))
+    finish(a_review.scene.writing_organs(key, {"liver": sparse & ~kidney, "left kidney": kidney}))
     fill_between(a_review, "ct", "liver")
     a_review.runner.finish()
     assert not a_review.heard

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cmcseg.core.steps import finish
 from cmcseg.session.series_stacks import SeriesStacks
 from cmcseg.worker.reading_verbs import read_scan, series_stacks
 from dicom_phantom import write_series
@@ -95,7 +96,7 @@ def test_a_stack_that_is_chosen_comes_into_the_scene_as_its_files_are(a_host, ec
     desk.stacks.load(offer, desk.loaded.append)
     desk.pump()
     (new,) = desk.loaded
-    read = next(step for step in desk.scene.reading(new) if step is not None)
+    read = finish(desk.scene.reading(new))
     assert read.array.shape == SHAPE
     assert read.array.min() == 1000
     assert np.allclose(np.abs(read.grid.affine), np.abs(AXIAL))

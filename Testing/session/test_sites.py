@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.scan_traits import groups_of, groups_to_dict, traits_of
+from cmcseg.core.steps import finish
 from cmcseg.core.volume import Volume
 from cmcseg.session.sites import SiteProposal, proposed
 from session_parts import CARD
@@ -72,8 +74,16 @@ class Runner:
     def __init__(self):
         self.waiting = []
 
-    def steps(self, work, done, _failed):
-        self.waiting.append(lambda: done([value for value in work if value is not None][-1]))
+    def steps(self, work, done, failed):
+        def run():
+            try:
+                found = finish(work)
+            except BadInput as error:
+                failed(str(error), "")
+            else:
+                done(found)
+
+        self.waiting.append(run)
 
     def aside(self, work, done, _failed):
         self.waiting.append(lambda: done(work()))
@@ -86,11 +96,20 @@ class Runner:
 @pytest.fixture
 def a_proposal():
     scans = {"a": a_scan(10.0, 9), "b": a_scan(5.0, 9)}
+
+    def reading(key):
+        scene.read.append(key)
+        yield
+        if key in scene.gone:
+            raise BadInput("The scan was changed while it was being read.")
+        return scans[key]
+
     scene = SimpleNamespace(
         read=[],
+        gone=set(),
         scans=lambda: [SimpleNamespace(key=key, refusal="") for key in scans],
         grid=lambda key: scans[key].grid,
-        reading=lambda key: scene.read.append(key) or iter([None, scans[key]]),
+        reading=reading,
     )
     found = SiteProposal(scene, Runner(), lambda: found.told.append(found.model))
     found.scene, found.runner, found.told = scene, found._runner, []
@@ -116,6 +135,17 @@ def test_an_answer_about_scans_that_are_no_longer_chosen_is_dropped(a_proposal):
     a_proposal.ask(CARD, tuple(ALL), {"mr": "b"})
     a_proposal.runner.go()
     assert a_proposal.told == ["tiny-lyon"]
+
+
+def test_a_scan_that_could_not_be_read_is_asked_about_again(a_proposal):
+    a_proposal.scene.gone.add("a")
+    a_proposal.ask(CARD, tuple(ALL), {"mr": "a"})
+    a_proposal.runner.go()
+    assert (a_proposal.sentence, a_proposal.told) == ("", [])
+    a_proposal.scene.gone.clear()
+    a_proposal.ask(CARD, tuple(ALL), {"mr": "a"})
+    a_proposal.runner.go()
+    assert a_proposal.told == ["tiny-dijon"]
 
 
 def test_without_a_model_of_a_site_no_scan_is_looked_at(a_proposal):

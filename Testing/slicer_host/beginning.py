@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mrml_scene import add_volume, last
+from mrml_scene import add_volume
 
 COARSE = np.diag([4.0, 4.0, 1.0, 1.0])  # of the phantom's scans, in-plane: a test has little time
 
@@ -112,6 +112,7 @@ def test_the_file_of_a_task_does_as_well_and_what_is_none_is_told(a_clinic, monk
 
 def test_the_orbit_is_begun_drawn_accepted_and_learned(a_host, a_clinic, monkeypatch):
     from cmcseg.bundle.extend import fresh_organs
+    from cmcseg.core.steps import finish
 
     panel, ui = a_clinic, a_clinic.ui
     begin(panel, "Orbit T1 + T2")
@@ -130,7 +131,7 @@ def test_the_orbit_is_begun_drawn_accepted_and_learned(a_host, a_clinic, monkeyp
     for role, key in panel.segment.chosen.items():
         truth = made[role].truth
         masks = {label.name: truth.array == label.value for label in truth.table}
-        last(panel.scene.writing_organs(key, masks))
+        finish(panel.scene.writing_organs(key, masks))
     panel.quiet()
     assert ui.acceptButton.isEnabled(), ui.acceptButton.toolTip
     ui.acceptButton.click()

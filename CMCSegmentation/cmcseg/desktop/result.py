@@ -1,13 +1,14 @@
 """Step 3: what was found."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
+from cmcseg.core.steps import Steps
 from cmcseg.desktop.controls import allow, fill_table, trying
 from cmcseg.mrml.surfaces import make_surfaces
 from cmcseg.session.result import notes, volume_words
@@ -123,11 +124,10 @@ class ResultSection:
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(path))
 
 
-def _surfaces(nodes: list) -> Iterator[bool | None]:
-    """Surfaces of all nodes, as a runner drives it: the last value says that it is done."""
+def _surfaces(nodes: list) -> Steps[None]:
+    """Surfaces of all nodes, as a runner drives it."""
     for node in nodes:
         yield from make_surfaces(node)
-    yield True
 
 
 def _levels() -> dict[str, str]:

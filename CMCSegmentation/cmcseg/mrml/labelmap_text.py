@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 from cmcseg.core.errors import BadInput
-from cmcseg.mrml.steps import Steps
+from cmcseg.core.steps import Steps
 from cmcseg.session.i18n import _
 
 FAST = 1  # of zlib's levels; the best one takes ten times as long for a few per cent

@@ -9,12 +9,12 @@ import slicer
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.labelmap import LabelMap, LabelTable
+from cmcseg.core.steps import Steps
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
 from cmcseg.mrml.labelmap_text import unpacked
 from cmcseg.mrml.result_nodes import DISAGREEMENT, DOUBT, FOUND, MADE, known_result
 from cmcseg.mrml.segments import labels_of
-from cmcseg.mrml.steps import Steps
 from cmcseg.mrml.voxels import share_of, voxels
 from cmcseg.mrml.warp import warped, warped_labels
 from cmcseg.session.i18n import _

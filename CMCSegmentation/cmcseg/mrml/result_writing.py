@@ -16,6 +16,7 @@ import vtk
 
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
+from cmcseg.core.steps import Steps
 from cmcseg.mrml.credit import credit_model, credit_reader
 from cmcseg.mrml.geometry import Place, from_world, place_of, to_world
 from cmcseg.mrml.labelmap_text import packed
@@ -33,7 +34,6 @@ from cmcseg.mrml.result_nodes import (
     segmentation_of,
 )
 from cmcseg.mrml.segments import labels_of, layer_of, put_layer
-from cmcseg.mrml.steps import Steps
 from cmcseg.mrml.surfaces import has_surfaces, make_surfaces
 from cmcseg.mrml.voxels import image_in_steps, numbers_of, percent_of
 from cmcseg.mrml.warp import warped, warped_labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import slicer
@@ -12,6 +12,7 @@ import vtk
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.signal import Signal
+from cmcseg.core.steps import Steps
 from cmcseg.core.volume import Volume
 from cmcseg.mrml.geometry import from_world, place_of, to_world
 from cmcseg.mrml.new_scan import put_scan
@@ -86,7 +87,7 @@ class MrmlScene:
         """Where a scan's voxels lie in the world, its parent transforms applied."""
         return place_of(scan_node(self._scene, key)).world
 
-    def reading(self, key: str) -> Iterator[Volume | None]:
+    def reading(self, key: str) -> Steps[Volume]:
         """The scan in world coordinates; where nothing bends it, a view of the node's own voxels.
 
         Raises:
@@ -99,23 +100,23 @@ class MrmlScene:
         if place.warped:
             there, back, fill = from_world(node), to_world(node), outside_value(node)
             array = yield from warped(array, place.local, place.world, there, back, fill=fill)
-        yield Volume(array=array, grid=place.world, facts={k: v for k, v in facts.items() if v})
+        return Volume(array=array, grid=place.world, facts={k: v for k, v in facts.items() if v})
 
-    def reading_labels(self, key: str) -> Iterator[LabelMap | None]:
+    def reading_labels(self, key: str) -> Steps[LabelMap]:
         """The organs beside a scan as the user sees them now, on the grid of ``reading``.
 
         Raises:
             BadInput: when the scan or its segmentation is gone.
         """
-        yield (yield from read_drawn(scan_node(self._scene, key)))
+        return (yield from read_drawn(scan_node(self._scene, key)))
 
-    def restoring(self, key: str) -> Iterator[Finding | None]:
+    def restoring(self, key: str) -> Steps[Finding]:
         """What an earlier ``writing`` put beside a scan, and its organs as they are drawn now.
 
         Raises:
             BadInput: when the scan or its result is gone.
         """
-        yield (yield from read_finding(scan_node(self._scene, key)))
+        return (yield from read_finding(scan_node(self._scene, key)))
 
     def segmentation(self, key: str) -> str:
         """Key of the segmentation beside a scan, or empty."""
@@ -142,21 +143,21 @@ class MrmlScene:
             put_beside(node, neighbour)
         return key
 
-    def writing(self, key: str, finding: Finding) -> Iterator[str | None]:
-        """Put a result beside its scan; yields the segmentation's key in the end.
+    def writing(self, key: str, finding: Finding) -> Steps[str]:
+        """Put a result beside its scan; returns the segmentation's key.
 
         Raises:
             BadInput: when the scan is gone, or changed its voxels or its warp meanwhile.
         """
-        yield (yield from write_finding(self._scene, key, finding, self._checkpoint))
+        return (yield from write_finding(self._scene, key, finding, self._checkpoint))
 
-    def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:
+    def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Steps[str]:
         """Replace organs beside a scan, with one undo checkpoint before.
 
         Raises:
             BadInput: when the scan or its segmentation is gone, or it was moved meanwhile.
         """
-        yield (yield from write_organs(self._scene, key, masks, self._checkpoint))
+        return (yield from write_organs(self._scene, key, masks, self._checkpoint))
 
     def undo(self, key: str) -> bool:
         """Take back the last write beside a scan; whether there was one to take back."""

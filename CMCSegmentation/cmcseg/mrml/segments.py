@@ -10,8 +10,8 @@ from vtk.util import numpy_support
 from cmcseg.core.errors import CMCSegError
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import Code, Label, LabelTable
+from cmcseg.core.steps import Steps, finish
 from cmcseg.mrml.geometry import to_numpy, to_vtk
-from cmcseg.mrml.steps import Steps, finish
 from cmcseg.mrml.voxels import box_of, image_in_steps
 from cmcseg.session.i18n import _
 

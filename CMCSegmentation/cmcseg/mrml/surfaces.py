@@ -12,9 +12,9 @@ import slicer
 import vtk
 from vtk.util import numpy_support
 
+from cmcseg.core.steps import Steps
 from cmcseg.mrml.geometry import to_numpy
 from cmcseg.mrml.segments import BINARY, SURFACE
-from cmcseg.mrml.steps import Steps
 from cmcseg.mrml.voxels import box_of, numbers_of
 
 VOXELS = 150_000  # of an organ's box after averaging: a surface of about 20,000 triangles

@@ -15,10 +15,10 @@ import slicer
 from cmcseg.core.errors import BadInput
 from cmcseg.core.grid import Grid
 from cmcseg.core.labelmap import LabelTable
+from cmcseg.core.steps import finish
 from cmcseg.mrml.geometry import place_of
 from cmcseg.mrml.result_nodes import known_result, scan_node
 from cmcseg.mrml.segments import SURFACE, drawn_part, get_labels, own_layer, put_labels
-from cmcseg.mrml.steps import finish
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Edit
 

@@ -7,7 +7,7 @@ import slicer
 import vtk
 from vtk.util import numpy_support
 
-from cmcseg.mrml.steps import Steps
+from cmcseg.core.steps import Steps
 
 
 def voxels(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:

@@ -15,8 +15,8 @@ from vtk.util import numpy_support
 
 from cmcseg.core.boxes import nonzero_box
 from cmcseg.core.grid import Grid
+from cmcseg.core.steps import Steps
 from cmcseg.mrml.geometry import moved, to_vtk
-from cmcseg.mrml.steps import Steps
 
 STEP_SECONDS = 0.008  # aimed at for one step
 MARGIN = 2  # voxels around the part of the target that a source can reach

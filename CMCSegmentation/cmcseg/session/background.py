@@ -7,9 +7,10 @@ thread it runs in.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from cmcseg.core.errors import CMCSegError
+from cmcseg.core.steps import Steps
 from cmcseg.session.i18n import _
 
 SLICE_SECONDS = 0.015  # of one pump; a frame of the screen lasts about as long
@@ -22,7 +23,7 @@ class BackgroundTasks:
     """A line of generators and a thread, both told on the thread that calls ``pump``."""
 
     def __init__(self) -> None:
-        self._generators: list[tuple[Iterator, Done, Failed]] = []
+        self._generators: list[tuple[Steps, Done, Failed]] = []
         self._wanted: queue.SimpleQueue = queue.SimpleQueue()
         self._news: queue.SimpleQueue = queue.SimpleQueue()
         self._later: list[tuple[float, Callable[[], None]]] = []
@@ -34,8 +35,8 @@ class BackgroundTasks:
         """Whether anything is still to be told."""
         return bool(self._generators) or self._pending > 0
 
-    def steps(self, work: Iterator, done: Done, failed: Failed) -> None:
-        """Drive a generator; its last value is told to ``done``."""
+    def steps(self, work: Steps, done: Done, failed: Failed) -> None:
+        """Drive a generator; what it returns is told to ``done``."""
         self._generators.append((work, done, failed))
 
     def aside(self, work: Callable[[], object], done: Done, failed: Failed) -> None:
@@ -77,20 +78,15 @@ class BackgroundTasks:
 
     def _advance(self, until: float) -> None:
         work, done, failed = self._generators[0]
-        value = None
         try:
-            while value is None and time.perf_counter() < until:
-                value = next(work)
-        except StopIteration:
+            while time.perf_counter() < until:
+                next(work)
+        except StopIteration as end:
             self._generators.pop(0)
-            failed(_("The scan could not be read to its end; try again."), "")
+            done(end.value)
         except Exception as error:
             self._generators.pop(0)
             failed(sentence_of(error), "")
-        else:
-            if value is not None:
-                self._generators.pop(0)
-                done(value)
 
     def _run(self) -> None:
         while (item := self._wanted.get()) is not None:

@@ -4,7 +4,7 @@ Everything here is called on the host's main thread, and every signal and callba
 there: hosts call ``Runner.pump`` from a timer of their own, 20 times a second or so.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from cmcseg.core.messages import Message
 from cmcseg.core.prediction import Alignment
 from cmcseg.core.progress import Progress
 from cmcseg.core.signal import Signal
+from cmcseg.core.steps import Steps
 from cmcseg.core.volume import Volume
 
 
@@ -120,7 +121,7 @@ class Scene(Protocol):
     """The user's data. ``mrml.scene.MrmlScene`` is the one of Slicer and of the browser.
 
     Readers and writers are generators, as a warped scan takes longer than a window may stand
-    still: every ``next`` works for some 20 ms and yields ``None``; the last one yields the value.
+    still: every ``next`` works for some 20 ms; what is asked for is returned in the end.
     """
 
     changed: Signal  # (): volumes came, went, were moved or renamed; may come in bursts
@@ -133,11 +134,11 @@ class Scene(Protocol):
     def grid(self, key: str) -> Grid:
         """Where a scan's voxels lie in the world, its parent transforms applied."""
 
-    def reading(self, key: str) -> Iterator[Volume | None]:
+    def reading(self, key: str) -> Steps[Volume]:
         """The scan in world coordinates, its parent transforms applied."""
 
-    def writing(self, key: str, finding: Finding) -> Iterator[str | None]:
-        """Put a result beside its scan; yields the segmentation's key in the end.
+    def writing(self, key: str, finding: Finding) -> Steps[str]:
+        """Put a result beside its scan; returns the segmentation's key.
 
         A segmentation that an earlier call made for this scan is updated, with one undo
         checkpoint before; it is never replaced.
@@ -153,13 +154,13 @@ class Scene(Protocol):
             images: UIDs of the DICOM images that it was read from.
         """
 
-    def reading_labels(self, key: str) -> Iterator[LabelMap | None]:
+    def reading_labels(self, key: str) -> Steps[LabelMap]:
         """The organs beside a scan as the user sees them now, on the grid of ``reading``."""
 
-    def restoring(self, key: str) -> Iterator[Finding | None]:
+    def restoring(self, key: str) -> Steps[Finding]:
         """What an earlier ``writing`` put beside a scan, and its organs as they are drawn now."""
 
-    def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Iterator[str | None]:
+    def writing_organs(self, key: str, masks: dict[str, np.ndarray]) -> Steps[str]:
         """Replace organs beside a scan, with one undo checkpoint before.
 
         Args:
@@ -183,16 +184,12 @@ class Scene(Protocol):
         """Centre all slice views on an RAS point in mm."""
 
 
-def volumes_of(scene: Scene, scans: dict[str, str]) -> Iterator[dict[str, Volume] | None]:
-    """Read several scans piece by piece: None after each piece, in the end the volumes by role."""
+def volumes_of(scene: Scene, scans: dict[str, str]) -> Steps[dict[str, Volume]]:
+    """Read several scans in small steps; returns the volumes by role."""
     volumes = {}
     for role, key in scans.items():
-        for volume in scene.reading(key):
-            if volume is None:
-                yield None
-            else:
-                volumes[role] = volume
-    yield volumes
+        volumes[role] = yield from scene.reading(key)
+    return volumes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,11 +217,11 @@ class Runner(Protocol):
 
     def steps(
         self,
-        work: Iterator,
+        work: Steps,
         done: Callable[..., object],
         failed: Callable[[str, str], object],
     ) -> None:
-        """Drive a generator of the scene, some milliseconds per ``pump``; tell its last value."""
+        """Drive a generator of the scene, some milliseconds per ``pump``; tell what it returns."""
 
     def aside(
         self,

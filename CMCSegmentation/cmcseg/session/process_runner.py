@@ -4,13 +4,14 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from cmcseg.core.isolation import isolated, isolated_environment
 from cmcseg.core.messages import Message
 from cmcseg.core.privacy import private_folder
 from cmcseg.core.progress import Progress
+from cmcseg.core.steps import Steps
 from cmcseg.session.background import BackgroundTasks, Done, Failed
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Listener
@@ -78,7 +79,7 @@ class ProcessRunner:
         self._line.append((self._last, request, listener))
         return self._last
 
-    def steps(self, work: Iterator, done: Done, failed: Failed) -> None:
+    def steps(self, work: Steps, done: Done, failed: Failed) -> None:
         """Drive a generator of the scene."""
         self._background.steps(work, done, failed)
 

@@ -1,13 +1,12 @@
 """A result that a saved scene still holds: work goes on where it was left."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from cmcseg.core.card import ModelCard
 from cmcseg.core.errors import BadInput
 from cmcseg.core.prediction import Alignment, Prediction
 from cmcseg.core.review_places import find_places
+from cmcseg.core.steps import Steps
 from cmcseg.core.volume import Volume
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import Finding, Scene
@@ -16,7 +15,7 @@ from cmcseg.session.result import Result, organ_rows
 Restored = dict[str, tuple[Volume, Finding]]
 
 
-def restoring(scene: Scene, scans: dict[str, str]) -> Iterator[Restored | None]:
+def restoring(scene: Scene, scans: dict[str, str]) -> Steps[Restored]:
     """Scans and findings by role, as they lie in the scene.
 
     Raises:
@@ -24,16 +23,9 @@ def restoring(scene: Scene, scans: dict[str, str]) -> Iterator[Restored | None]:
     """
     found: Restored = {}
     for role, key in scans.items():
-        for volume in scene.reading(key):
-            if volume is None:
-                yield None
-        for finding in scene.restoring(key):
-            if finding is None:
-                yield None
-        assert volume  # the last value is what was asked for
-        assert finding
-        found[role] = (volume, finding)
-    yield found
+        volume = yield from scene.reading(key)
+        found[role] = (volume, (yield from scene.restoring(key)))
+    return found
 
 
 def result_of(found: Restored, card: ModelCard, scans: dict[str, str], keys: dict) -> Result:

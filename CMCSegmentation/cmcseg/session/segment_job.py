@@ -6,7 +6,7 @@ Every arrow may take several pumps of the runner. Whoever stops a job half-way f
 as it was, as nothing is written before everything is there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 
 from cmcseg.core.card import ModelCard
@@ -15,6 +15,7 @@ from cmcseg.core.prediction import Prediction
 from cmcseg.core.progress import Progress
 from cmcseg.core.review_places import Place, find_places
 from cmcseg.core.settings import SegmentSettings
+from cmcseg.core.steps import Steps
 from cmcseg.core.volume import Volume
 from cmcseg.session.i18n import _
 from cmcseg.session.pace import Pace
@@ -149,7 +150,8 @@ class SegmentJob:
             if not self._over:
                 self._pace.begin("showing", _("showing the result"))
                 self._writing = True
-                self._steps(self._write(*found), self._on_written)
+                said = _("showing the result")
+                self._steps(self._write(*found), self._on_written, lambda: self._pace.go_on(said))
 
         self._runner.aside(sums, look, self._on_trouble)
 
@@ -158,7 +160,7 @@ class SegmentJob:
         prediction: Prediction,
         rows: tuple[OrganRow, ...],
         places: tuple[Place, ...],
-    ) -> Iterator[Result | None]:
+    ) -> Steps[Result]:
         segmentations = {}
         alignment = prediction.alignment
         made = {
@@ -174,13 +176,8 @@ class SegmentJob:
                 disagreement=prediction.disagreement.get(role),
                 made=made,
             )
-            for key in self._scene.writing(self._scans[role], finding):
-                if key is None:
-                    self._pace.go_on(_("showing the result"))
-                    yield None
-                else:
-                    segmentations[role] = key
-        yield Result(
+            segmentations[role] = yield from self._scene.writing(self._scans[role], finding)
+        return Result(
             card=self._card,
             scans=self._scans,
             segmentations=segmentations,
@@ -197,14 +194,26 @@ class SegmentJob:
     def _on_trouble(self, sentence: str, log: str) -> None:
         self._end(self._tell_failed, sentence, log)
 
-    def _steps(self, work: Iterator, done: Callable) -> None:
-        """Drive a generator that falls silent as soon as the job is over."""
+    def _steps(
+        self, work: Steps, done: Callable, between: Callable[[], None] = lambda: None
+    ) -> None:
+        """Drive a generator that is left where it stands as soon as the job is over.
 
-        def watched() -> Iterator:
-            for value in work:
-                if self._over:
-                    return
-                yield value
+        Args:
+            work: the generator.
+            done: gets what it returns.
+            between: called after every step.
+        """
+
+        def watched() -> Steps:
+            while not self._over:
+                try:
+                    next(work)
+                except StopIteration as end:
+                    return end.value
+                between()
+                yield
+            return None
 
         self._runner.steps(
             watched(),

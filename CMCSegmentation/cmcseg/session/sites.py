@@ -80,7 +80,9 @@ class SiteProposal:
                 self._changed()
 
         def failed(*_told: str) -> None:
-            """The line stays empty; Segment tells what is wrong with a scan."""
+            """The line stays empty until it is asked anew; Segment says what is wrong."""
+            if self._asked == asked:
+                self._asked = ()
 
         self._runner.steps(volumes_of(self._scene, dict(scans)), read, failed)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +10,9 @@ from trame_server.utils.typed_state import TypedState
 
 from cmcseg.core.labelmap import LabelMap
 from cmcseg.core.prediction import Prediction
+from cmcseg.core.steps import finish
 from cmcseg.mrml.scene import MrmlScene
+from cmcseg.session.drawn import reading_drawn
 from cmcseg.session.ports import Runner
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
@@ -111,11 +112,7 @@ class DraftKeeper:
         if result is None or not case or self._saved >= self._touched:
             return
         if self._review.stage is Stage.CORRECTING:
-            drawn = {}
-            for role, key in result.scans.items():
-                for labels in self._scene.reading_labels(key):
-                    if labels is not None:
-                        drawn[role] = labels
+            drawn = finish(reading_drawn(self._scene, result.scans))
             self._turn += 1
             self._drafts.keep(case, result.prediction, drawn)
             self._saved = time.monotonic()
@@ -187,16 +184,6 @@ class DraftKeeper:
         self._reading = True
         at, turn = time.monotonic(), self._turn
 
-        def reading() -> Iterator[dict[str, LabelMap] | None]:
-            drawn = {}
-            for role, key in result.scans.items():
-                for labels in self._scene.reading_labels(key):
-                    if labels is None:
-                        yield None
-                    else:
-                        drawn[role] = labels
-            yield drawn
-
         def write(drawn: dict[str, LabelMap]) -> bool:
             late = lambda: self._turn != turn  # noqa: E731
             return not case or self._drafts.keep(case, result.prediction, drawn, unless=late)
@@ -213,7 +200,7 @@ class DraftKeeper:
             self.page.tell(sentence, log)
 
         self._runner.steps(
-            reading(),
+            reading_drawn(self._scene, result.scans),
             lambda drawn: self._runner.aside(lambda: write(drawn), done, failed),
             failed,
         )

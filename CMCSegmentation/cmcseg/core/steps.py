@@ -1,4 +1,7 @@
-"""Long work in small steps: a generator that yields after each and returns its value in the end."""
+"""Long work in small steps: a generator that yields after each and returns its value in the end.
+
+A window that drives one stands still for a step at a time; see ``session.ports.Runner.steps``.
+"""
 
 from collections.abc import Generator
 from typing import TypeVar
