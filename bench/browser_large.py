@@ -51,11 +51,30 @@ WATCH = """
 })()
 """
 
+# When the button went up, and when a proposal could be taken: the page sees it with its next frame,
+# somebody who asks from outside up to half a second later.
+PROPOSED = """
+(() => {
+  const seen = window.mark = { up: 0, proposed: 0 };
+  document.addEventListener('mouseup', () => {
+    seen.up = performance.now(); seen.proposed = 0;
+  }, { capture: true });
+  const look = () => {
+    if (seen.up && !seen.proposed && document.querySelector('#take-mark')) {
+      seen.proposed = performance.now();
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+})()
+"""
+
 
 def progress(page):
-    """``(second, per cent, line)`` while a segmentation runs."""
+    """``(second, per cent, line)`` while a segmentation runs, once the scan is loaded."""
+    page.wait_for_selector("#segment:not([disabled])")
     began, told = time.monotonic(), []
-    page.click("#segment:not([disabled])")
+    page.click("#segment")
     page.wait_for_selector("#cancel")
     while not page.locator("#to-review").count():
         line = page.locator("#progress-line")
@@ -133,6 +152,7 @@ def marks(page, address):
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.keyboard.press("m")
     page.wait_for_selector("#mark.v-btn--active")
+    page.evaluate(PROPOSED)
     proposed, answers = [], []
     for number in range(MARKS):
         page.wait_for_timeout(3000)
@@ -140,10 +160,9 @@ def marks(page, address):
         page.mouse.down()
         page.mouse.move(x - 50 + 12 * number, y, steps=8)
         with asked(address) as took:
-            began = time.monotonic()
             page.mouse.up()
-            page.wait_for_selector("#take-mark")
-            proposed.append(time.monotonic() - began)
+            page.wait_for_function("window.mark.proposed > 0")
+        proposed.append(page.evaluate("(mark.proposed - mark.up) / 1000"))
         answers.append(took)
         page.click("#drop-mark")
         page.wait_for_selector("#take-mark", state="detached")

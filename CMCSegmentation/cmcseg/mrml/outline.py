@@ -21,7 +21,7 @@ class Outlines:
         self._nodes: dict[str, slicer.vtkMRMLSegmentationNode] = {}
 
     def show(self, scan: slicer.vtkMRMLVolumeNode, organ: LabelMap) -> None:
-        """Draw the border of the one organ of a label map, in the views of its scan.
+        """Draw the borders of a label map's organs, in the views of its scan.
 
         Args:
             scan: over which it is seen.
@@ -38,13 +38,8 @@ class Outlines:
         self._nodes[scan.GetID()] = node
         for _step in put_labels(node, organ.array, organ.grid, organ.table):
             pass
-        segmentation = node.GetSegmentation()
-        value = int(organ.array.max())
         for label in organ.table:
-            if label.value != value:
-                segmentation.RemoveSegment(label.name)
-            else:
-                segmentation.GetSegment(label.name).SetColor(*COLOR)
+            node.GetSegmentation().GetSegment(label.name).SetColor(*COLOR)
         display = node.GetDisplayNode()
         display.SetSaveWithScene(False)
         display.SetVisibility2DFill(False)

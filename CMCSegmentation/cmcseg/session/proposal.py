@@ -1,11 +1,11 @@
 """What strokes suggest, before anything is taken; pure sums."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cmcseg.core.boxes import nonzero_box
-from cmcseg.core.labelmap import UNANNOTATED, LabelMap
+from cmcseg.core.labelmap import UNANNOTATED, LabelMap, LabelTable
 from cmcseg.core.mark import Mark, TakenMark
 from cmcseg.session.pen import part_of
 
@@ -71,8 +71,9 @@ def strokes_of(role: str, marks: tuple[TakenMark, ...], labels: LabelMap) -> Lab
 
 
 def _organ_alone(labels: LabelMap, value: int) -> LabelMap:
-    """One organ in the smallest box that holds it; a single voxel of nothing when it is empty."""
+    """One organ, under 1, in the smallest box that holds it; of an empty one a voxel of nothing."""
     mask = labels.array == value
     box = nonzero_box(mask) or (slice(0, 1),) * 3
-    array = mask[box].astype(np.uint8) * np.uint8(value)
-    return LabelMap(array=array, grid=part_of(labels.grid, box), table=labels.table)
+    array = np.asfortranarray(mask[box]).view(np.uint8)
+    table = LabelTable(labels=(replace(labels.table.labels[value - 1], value=1),))
+    return LabelMap(array=array, grid=part_of(labels.grid, box), table=table)
