@@ -243,6 +243,13 @@ def test_threshold_starts_with_what_the_organ_holds_and_doubt_has_a_legend(page)
     page.wait_for_selector("#tool-threshold.v-btn--active")
     low, high = (float(n) for n in page.locator("#threshold-range").inner_text().split(" to "))
     assert -1100 <= low < high <= 300  # 5 to 95 % of the organ, of a range up to 300
+    page.get_by_role("slider", name="Values that Threshold fills").last.press("End")
+    until(page, lambda: page.inner_text("#threshold-range") != f"{low:g} to {high:g}")
+    mine = page.inner_text("#threshold-range")
+    page.keyboard.press("2")
+    until(page, lambda: page.inner_text("#threshold-range") != mine)
+    page.keyboard.press("1")  # who comes back to an organ finds the range as it was left
+    until(page, lambda: page.inner_text("#threshold-range") == mine)
     page.keyboard.press("Escape")
     page.click("#show-doubt")
     assert page.inner_text("#legend").split() == ["sure", "unsure"]

@@ -67,7 +67,8 @@ class ToolsActions:
         self._editor, self._views, self._app = editor, views, app
         self.role = self.organ = self._tool = ""
         self._brush_mm, self._ball = 10.0, True
-        self._ranged = ("", "")  # the scan and organ that the range of Threshold was set for
+        self._ranged = ("", "")  # the scan and organ that Threshold's range is of
+        self._ranges: dict[tuple[str, str], tuple[float, float]] = {}  # as they were left
         self._hidden: set[str] = set()
         self.limits = Limits(page, editor)
         self.state = TypedState(page.server.state, ToolsState)
@@ -75,6 +76,7 @@ class ToolsActions:
     def begin(self, result: Result) -> None:
         """A result is there: put it into the editor's hands."""
         self._hidden = set()
+        self._ranged, self._ranges = ("", ""), {}
         self.lay_down()
         self._give(result)
         self.edit(next(iter(result.scans)))
@@ -180,6 +182,7 @@ class ToolsActions:
         """
         low, high = as_range(low, high)
         self.state.data.low, self.state.data.high = low, high
+        self._ranges[self._ranged] = (low, high)
         self._editor.threshold(low, high)
 
     def apply(self) -> None:
@@ -227,12 +230,18 @@ class ToolsActions:
         self._editor.begin([(result.segmentations[r], result.scans[r]) for r in result.scans])
 
     def _set_range(self) -> None:
-        """Give Threshold the range of the scan in hand, and of it what the organ now holds."""
+        """Give Threshold the range of the scan in hand, and of it what the organ holds.
+
+        Who comes back to an organ finds the range as it was left.
+        """
         result, scan = self._session.result, self._session.result.scans[self.role]
         if (scan, self.organ) == self._ranged:
             return
         self._ranged = (scan, self.organ)
         self.state.data.range = self._range()
+        if self._ranged in self._ranges:
+            self.threshold(*self._ranges[self._ranged])
+            return
         values = result.volumes[self.role].array
         found = result.prediction.labels[self.role].array == result.value(self.organ)
         own = values[found] if found.any() else values
