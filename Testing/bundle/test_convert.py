@@ -233,7 +233,7 @@ def test_the_reader_has_no_network_and_starts_no_program(tmp_path, monkeypatch):
 
 GO_OUT = """
 import socket, subprocess, sys
-from cmcseg.core.confinement import confine
+from cmcseg.core.sandbox import confine
 confine(int(sys.argv[3]), int(sys.argv[4]))
 said = []
 for call in (socket.socket, lambda: subprocess.run(["true"])):

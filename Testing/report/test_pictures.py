@@ -15,8 +15,8 @@ from cmcseg.report.pictures import (
     gray,
     with_doubt,
 )
+from cmcseg.report.slice_geometry import lattice, letters, patient_axes, slice_view
 from cmcseg.report.slices import fullest_slice, organ_box, slice_areas
-from cmcseg.report.view import lattice, letters, patient_axes, slice_view
 
 TABLE = LabelTable(labels=(Label(value=1, name="liver", color="#d55e00"),))
 SHAPE = (20, 16, 12)

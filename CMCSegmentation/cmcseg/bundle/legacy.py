@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from cmcseg.core.confinement import confine
+from cmcseg.core.sandbox import confine
 
 # Under these names official checkpoints keep their weights; else the file is the weights.
 PLACES = ("model_state_dict", "state_dict", "net", "model")

@@ -9,7 +9,7 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from cmcseg.cli.console import SCREEN, bar, checked
-from cmcseg.cli.scoring import Score, labelled_validation, scored
+from cmcseg.cli.organ_scores import Score, labelled_validation, scored
 from cmcseg.core.atomic_write import write_whole
 from cmcseg.core.errors import BadInput
 from cmcseg.core.paired import paired_interval

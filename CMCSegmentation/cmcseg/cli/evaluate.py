@@ -12,7 +12,7 @@ from rich.table import Table
 from tyro.conf import arg
 
 from cmcseg.cli.console import SCREEN, bar, checked
-from cmcseg.cli.scoring import (
+from cmcseg.cli.organ_scores import (
     TOLERANCE_MM,
     Score,
     ScoredScan,

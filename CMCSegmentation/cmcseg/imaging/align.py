@@ -15,9 +15,9 @@ from cmcseg.core.progress import Progress, Report, ignore
 from cmcseg.core.settings import ALIGNMENTS
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.local_contrast import Level, levels
+from cmcseg.imaging.mutual_information import prominence, similarity
 from cmcseg.imaging.resample import field_of_view
 from cmcseg.imaging.rigid import COARSE_MM, FINE_MM, Levels, register
-from cmcseg.imaging.similarity import prominence, similarity
 
 CLEARLY = 2.0  # deviations of the displaced similarities that a registration must gain
 PLAUSIBLE_MM, PLAUSIBLE_DEG = 60.0, 25.0  # a patient moves no further between two scans

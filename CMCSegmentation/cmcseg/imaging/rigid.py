@@ -12,8 +12,8 @@ import SimpleITK as sitk
 
 from cmcseg.core.grid import Grid
 from cmcseg.imaging.local_contrast import Level
+from cmcseg.imaging.mutual_information import similarity
 from cmcseg.imaging.resample import LPS
-from cmcseg.imaging.similarity import similarity
 
 COARSE_MM, FINE_MM = 8.0, 4.0
 STEP_MM = 16.0  # of the lattice of shifts

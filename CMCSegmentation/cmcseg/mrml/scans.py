@@ -7,7 +7,7 @@ import slicer
 import vtk
 from vtk.util import numpy_support
 
-from cmcseg.mrml.acquired_steps import steps_note
+from cmcseg.mrml.acquisition_geometry import steps_note
 from cmcseg.mrml.subject_hierarchy import modality_of, patient_of, series_of
 from cmcseg.session.i18n import _
 from cmcseg.session.ports import ScanInfo

@@ -26,8 +26,8 @@ from cmcseg.imaging.resample import field_of_view, resample, working_grid
 from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.nets.device import inference_type, pick_device
 from cmcseg.predict.domain_choice import choose_domain
-from cmcseg.predict.doubt_maps import disagreement
 from cmcseg.predict.mirror_look import looking, mirror_look
+from cmcseg.predict.uncertainty_maps import disagreement
 from cmcseg.predict.write_back import write_back
 
 # Below it, what a partner adds (it is scaled by the trust) is less than what a working grid laid

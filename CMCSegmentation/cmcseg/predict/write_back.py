@@ -18,7 +18,7 @@ import numpy as np
 from cmcseg.core.grid import Grid
 from cmcseg.imaging.axiswise import Axiswise
 from cmcseg.imaging.resample import resample
-from cmcseg.predict.doubt_maps import combine
+from cmcseg.predict.uncertainty_maps import combine
 
 Box = tuple[slice, ...]
 BLOCK_MM = 16.0  # least edge of a block; what it needs of the working grid stays in the cache

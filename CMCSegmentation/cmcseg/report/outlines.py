@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cmcseg.core.labelmap import LabelMap
-from cmcseg.report.view import Lattice, View
+from cmcseg.report.slice_geometry import Lattice, View
 
 _OUTLINE_UNITS = 10  # outlines are whole tenths of a millimetre
 

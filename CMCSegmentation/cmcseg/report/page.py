@@ -25,8 +25,8 @@ from cmcseg.report.scan_section import (
     scan_section,
     shown_scans,
 )
+from cmcseg.report.slice_geometry import lattice
 from cmcseg.report.template import template
-from cmcseg.report.view import lattice
 
 TILES = 8  # of the checkerboard, across
 

@@ -9,7 +9,7 @@ from matplotlib.image import imsave
 
 from cmcseg.core.card import InputSpec
 from cmcseg.core.volume import Volume
-from cmcseg.report.view import Lattice
+from cmcseg.report.slice_geometry import Lattice
 
 DOUBT_COLOURS = "magma"  # perceptually even, dark where there is nothing to say
 

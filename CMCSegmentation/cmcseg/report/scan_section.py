@@ -13,8 +13,15 @@ from cmcseg.core.review_places import Place, places_of
 from cmcseg.core.volume import Volume
 from cmcseg.report import pictures
 from cmcseg.report.outlines import outlines
+from cmcseg.report.slice_geometry import (
+    Lattice,
+    PatientAxes,
+    View,
+    lattice,
+    patient_axes,
+    slice_view,
+)
 from cmcseg.report.slices import fullest_slice, organ_box, slice_areas
-from cmcseg.report.view import Lattice, PatientAxes, View, lattice, patient_axes, slice_view
 
 MARGIN_MM = 40.0  # shown around the organs
 RING_MM = 15.0  # radius of the ring around a doubtful place

@@ -1,29 +1,19 @@
 """Reading files that nobody vouches for, in a process that does nothing else.
 
-``cmcseg work --reading`` serves these verbs alone, with a limit on memory and on the time of each
-request, so that a file which was made to do harm ends this process and nothing else.
+``cmcseg work --reading`` serves these verbs alone, within ``worker.reading_limits``.
 """
 
-import faulthandler
 import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from cmcseg.core.confinement import confine
 from cmcseg.core.errors import BadInput
 from cmcseg.core.messages import Message
 from cmcseg.core.progress import Progress, Report
-from cmcseg.imaging.header import memory_bytes
 from cmcseg.worker.case_verbs import thumbnail
 from cmcseg.worker.model_cache import ModelCache
-
-SECONDS = 300.0  # for one file or folder; a thousand packed slices take a minute
-SHARE = 0.75  # of this computer's memory
-MOST_MEMORY = 16 << 30  # bytes, where the system does not say what there is
-LIFE = 1 << 20  # seconds of computing of the whole process
 
 
 def read_scan(request: Message, cache: ModelCache, report: Report) -> Message:  # noqa: ARG001
@@ -74,25 +64,3 @@ def inside(path: Path, within: Path) -> Path:
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
         raise BadInput(f"{path.name} lies outside the folder {within.name}; it was not read.")
     return path
-
-
-def confined() -> None:
-    """Give up the network, other programs and most of the memory, before a thread is started.
-
-    What asks for more memory gets a MemoryError, or ends the process, which whoever asked tells.
-    """
-    confine(int((memory_bytes() or MOST_MEMORY) * SHARE), LIFE)
-
-
-def limit_seconds(seconds: float) -> None:
-    """End this process when it has not been called again within so many seconds; 0 never does.
-
-    Neither way waits for Python's lock, which a library may hold.
-    """
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-    elif seconds:
-        faulthandler.dump_traceback_later(seconds, exit=True)
-    else:
-        faulthandler.cancel_dump_traceback_later()

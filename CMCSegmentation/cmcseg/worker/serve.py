@@ -24,7 +24,8 @@ from cmcseg.core.errors import CMCSegError
 from cmcseg.core.messages import Message, read_message, write_message
 from cmcseg.core.progress import Progress
 from cmcseg.worker.model_cache import ModelCache
-from cmcseg.worker.reading_verbs import READING_VERBS, SECONDS, confined, limit_seconds
+from cmcseg.worker.reading_limits import SECONDS, confined, limit_seconds
+from cmcseg.worker.reading_verbs import READING_VERBS
 from cmcseg.worker.verbs import VERBS, Verb
 
 EVERY = 0.1  # seconds between two reports; a window shows no more

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits are POSI
 
 def ended(code):
     """How a process ends that sets limits and then runs ``code``."""
-    lines = "from cmcseg.worker import reading_verbs as r\n" + code
+    lines = "from cmcseg.worker import reading_limits as r\n" + code
     return subprocess.run(
         [sys.executable, "-c", lines], capture_output=True, text=True, timeout=60, check=False
     )

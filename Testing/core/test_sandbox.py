@@ -9,7 +9,7 @@ from cmcseg.core.isolation import isolated_environment
 
 ASK = """
 import ctypes, json, os, socket, subprocess, sys
-from cmcseg.core.confinement import confine
+from cmcseg.core.sandbox import confine
 confine({memory}, 30)
 def outcome(call):
     try:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cmcseg.predict.doubt_maps import combine, disagreement
+from cmcseg.predict.uncertainty_maps import combine, disagreement
 
 
 def probabilities(seed, shape=(4, 3, 2, 5)):
