@@ -16,6 +16,7 @@ MOST_WINDOW = 512**3  # voxels
 TILT = 1e-3  # of axes, as a cosine
 MOST_LEVELS, MOST_WIDTH, MOST_STEP = 8, 4096, 64
 COARSEST_STEP = 4  # voxels that a coarse look takes together
+WIDEST_FIT_MM = 50.0  # of the filter that fits borders
 FORMAT = 1  # raised when an older program could misread a newer card
 
 
@@ -152,11 +153,20 @@ class CleaningRule:
             the largest piece of their union is dropped.
         largest: organs of which the largest piece is kept.
         fill_holes: organs whose enclosed holes are filled.
+        borders_mm: all organs' borders are then fitted to the scan, by a guided filter of this
+            radius (``predict.border_fit``); 0 leaves them where the working grid has them.
     """
 
     joined: tuple[str, ...] = ()
     largest: tuple[str, ...] = ()
     fill_holes: tuple[str, ...] = ()
+    borders_mm: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.borders_mm <= WIDEST_FIT_MM:
+            raise ValueError(
+                f"Borders cannot be fitted within {self.borders_mm} mm; 0 to {WIDEST_FIT_MM} mm."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

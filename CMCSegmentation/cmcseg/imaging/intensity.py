@@ -7,6 +7,7 @@ import numpy as np
 from cmcseg.core.card import InputSpec
 from cmcseg.core.volume import Volume
 
+Normaliser = Callable[[np.ndarray], np.ndarray]  # of any part of one scan, float32
 CLIP = (-2.5, 4.0)  # standard deviations kept of a standardised scan
 
 
@@ -15,7 +16,7 @@ def normalise(volume: Volume, spec: InputSpec) -> np.ndarray:
     return normaliser(volume, spec)(volume.array)
 
 
-def normaliser(volume: Volume, spec: InputSpec) -> Callable[[np.ndarray], np.ndarray]:
+def normaliser(volume: Volume, spec: InputSpec) -> Normaliser:
     """Makes float32 intensities as the model card asks for them, of any part of a scan.
 
     ``window``: the limits become -1 and 1, values beyond are cut.
@@ -44,7 +45,7 @@ def standardise(array: np.ndarray, brightest: float | None = None) -> np.ndarray
     return _standardiser(array, brightest)(array)
 
 
-def _standardiser(array: np.ndarray, brightest: float | None) -> Callable[[np.ndarray], np.ndarray]:
+def _standardiser(array: np.ndarray, brightest: float | None) -> Normaliser:
     limit = np.float32(np.inf)
     if brightest is not None:
         low = np.percentile(array, 0.5)

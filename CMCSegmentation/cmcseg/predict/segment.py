@@ -21,10 +21,11 @@ from cmcseg.core.settings import SegmentSettings
 from cmcseg.core.volume import Volume
 from cmcseg.imaging.align import align
 from cmcseg.imaging.components import clean
-from cmcseg.imaging.intensity import normaliser
+from cmcseg.imaging.intensity import Normaliser, normaliser
 from cmcseg.imaging.resample import field_of_view, resample, working_grid
 from cmcseg.imaging.role_checks import role_warnings
 from cmcseg.nets.device import inference_type, pick_device
+from cmcseg.predict.border_fit import fit_borders
 from cmcseg.predict.domain_choice import choose_domain
 from cmcseg.predict.mirror_look import looking, mirror_look
 from cmcseg.predict.uncertainty_maps import disagreement
@@ -70,7 +71,8 @@ def segment(
     for group in _groups(volumes, trust):
         matrices = _to_working_world(group, alignment)
         with clock.stage("resample"):
-            grid, images, seen = _on_working_grid(group, matrices, card, report)
+            normal = {role: normaliser(volume, card.input(role)) for role, volume in group.items()}
+            grid, images, seen = _on_working_grid(group, matrices, normal, card, report)
         with clock.stage("network"):
             told = _naming(report, group, volumes, card)
             look = looking(bundle, images, seen, trust, device, settings, told)
@@ -84,7 +86,15 @@ def segment(
                 told = _part(report, stage, len(labels), len(volumes))
                 told(0.0)
                 labels[role], doubt[role], apart = _on_own_grid(
-                    ran.scores[role], grid, volume, matrices[role], gap, trust, card, told
+                    ran.scores[role],
+                    grid,
+                    volume,
+                    matrices[role],
+                    gap,
+                    trust,
+                    card,
+                    normal[role],
+                    told,
                 )
                 if apart is not None:
                     contradiction[role] = apart
@@ -246,7 +256,11 @@ def _part(report: Report, stage: str, before: int, total: int) -> Callable[[floa
 
 
 def _on_working_grid(
-    volumes: dict[str, Volume], matrices: dict[str, np.ndarray], card: ModelCard, report: Report
+    volumes: dict[str, Volume],
+    matrices: dict[str, np.ndarray],
+    normal: dict[str, Normaliser],
+    card: ModelCard,
+    report: Report,
 ) -> tuple[Grid, dict[str, np.ndarray], dict[str, np.ndarray]]:
     placed = [volume.grid.moved(matrices[role]) for role, volume in volumes.items()]
     grid = working_grid(card.grid, placed)
@@ -254,14 +268,14 @@ def _on_working_grid(
     for number, (role, volume) in enumerate(volumes.items()):
         stage = f"resampling the {card.input(role).title}"
         report(Progress(stage=stage, done=number, total=len(volumes)))
-        normal = normaliser(volume, card.input(role))
+        darkest = normal[role](volume.array.min(keepdims=True))
         images[role] = resample(
             volume.array,
             volume.grid,
             grid,
             matrix=matrices[role],
-            fill=float(normal(volume.array.min(keepdims=True)).item()),
-            number=normal,
+            fill=float(darkest.item()),
+            number=normal[role],
         )
         seen[role] = field_of_view(volume.grid, grid, matrix=matrices[role])
     return grid, images, seen
@@ -283,6 +297,7 @@ def _on_own_grid(
     gap: np.ndarray | None,
     trust: float,
     card: ModelCard,
+    normal: Normaliser,
     done: Callable[[float], None],
 ) -> tuple[LabelMap, Volume, Volume | None]:
     """Organs, doubt, and the part of it in which the two scans contradict each other."""
@@ -297,6 +312,10 @@ def _on_own_grid(
         done=done,
     )
     clean(array, card.table, card.cleaning)
+    if card.cleaning.borders_mm:
+        spacing, radius = volume.grid.spacing, card.cleaning.borders_mm
+        fit_borders(array, volume.array, normal, spacing, radius)
+        clean(array, card.table, card.cleaning)  # what the scan's noise broke off
     label_map = LabelMap(array=array, grid=volume.grid, table=card.table)
     contradiction = None if apart is None else Volume(array=apart, grid=volume.grid)
     return label_map, Volume(array=doubt, grid=volume.grid), contradiction
