@@ -41,9 +41,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 ROWS, RESULTS = DOCS / "measured" / "strokes.csv", DOCS / "results.md"
 BEGIN, END = "<!-- strokes: made by bench/strokes.py table -->", "<!-- strokes end -->"
 SETS = {
-    "acdc-validation": "Hearts of another hospital, heart 0.5.0:",
+    "acdc-validation": "Hearts of another hospital, heart 0.5.1:",
     "abdomen": "Abdomens of the model's own hospitals, abdomen 0.6.0:",
-    "heart": "Hearts of the model's own hospital, heart 0.5.0:",
+    "heart": "Hearts of the model's own hospital, heart 0.5.1:",
 }
 MARGIN_MM = 45.0  # kept around what is labelled or found
 AFTER = (0, 1, 3, 5, 10)

@@ -12,8 +12,8 @@ from cmcseg.core.errors import BadInput
 from cmcseg.session.organ_shapes import fill_between
 from cmcseg.session.result import Result
 from cmcseg.session.review import ReviewSession
+from cmcseg.web.brush_limits import Limits
 from cmcseg.web.editor import Editor
-from cmcseg.web.limits import Limits
 from cmcseg.web.page import Page
 from cmcseg.web.pointer import DRAW, MEASURE, MOVE, NUDGE, WINDOW
 from cmcseg.web.views import Views

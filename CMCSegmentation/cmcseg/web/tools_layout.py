@@ -5,7 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
-from cmcseg.web.limits import lay_out_limits
+from cmcseg.web.brush_limits import lay_out_limits
 from cmcseg.web.tools_actions import THICKEST, ToolsActions
 from cmcseg.web.widgets import NUMBER, icon_button, labelled, range_slider, small_button, text
 
