@@ -22,6 +22,7 @@ from cmcseg.imaging.intensity import Normaliser
 FLAT = 0.003  # variance of normalised values below which a scan has no edge to follow
 COARSE_MM = 1.6  # means are taken over as many voxels as lie within
 SLAB = 16  # coarse planes at a time
+MOST = 2  # how many times larger or smaller an organ may become
 SETTLED = 1e-5  # nearer to all or nothing than a sum of floats can tell
 
 
@@ -34,7 +35,8 @@ def fit_borders(
 ) -> None:
     """Move every organ's border to where the scan has its edge, in place.
 
-    An organ gives up what lies beyond its edge, and takes what no other organ keeps.
+    An organ gives up what lies beyond its edge, and takes what no other organ keeps. One that is
+    too small for the filter, and would lose half of itself or double, stays as it is.
 
     Args:
         labels: ``(I, J, K)`` uint8, changed.
@@ -51,7 +53,10 @@ def fit_borders(
     found = []
     for value, box in _boxes(labels, whole).items():
         wide = _Wide.around(box, labels.shape, spacing, radius_mm)
-        found.append((value, wide.box, _fitted(labels[wide.box] == value, image, number, wide)))
+        mask = labels[wide.box] == value
+        moved = _fitted(mask, image, number, wide)
+        if mask.sum() <= MOST * moved.sum() and moved.sum() <= MOST * mask.sum():
+            found.append((value, wide.box, moved))
     for value, box, mask in found:
         part = labels[box]
         part[(part == value) & ~mask] = 0
