@@ -21,7 +21,7 @@ from cmcseg.imaging.intensity import Normaliser
 
 FLAT = 0.003  # variance of normalised values below which a scan has no edge to follow
 COARSE_MM = 1.6  # means are taken over as many voxels as lie within
-SLAB = 16  # coarse planes at a time
+SLAB = 16  # coarse voxels along an axis at a time
 MOST = 2  # how many times larger or smaller an organ may become
 SETTLED = 1e-5  # nearer to all or nothing than a sum of floats can tell
 
